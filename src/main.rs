@@ -1,0 +1,3 @@
+//! Chooses the role before any thread or runtime exists.
+
+fn main() {}

@@ -1,0 +1,248 @@
+//! What a container is: the frozen configuration it was created with, and the state it is in.
+
+use super::id::ContainerId;
+use super::mount::{Mount, Tmpfs};
+use super::network::NetworkMode;
+use super::reference::Digest;
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A container's record: what the user asked for, fixed at creation (limits and the name may change later).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    pub id: ContainerId,
+    pub name: String,
+    /// The image's id (digest of its config).
+    pub image: Digest,
+    /// What the user typed, for display (`nginx:1.29`).
+    pub image_ref: String,
+    pub created: Timestamp,
+    pub config: ContainerConfig,
+}
+
+/// Everything that can be asked of a container. Defaults come from the image where the field says so.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContainerConfig {
+    /// Entrypoint and command, already merged with the image's: what runs.
+    pub args: Vec<String>,
+    /// How many leading elements of `args` are the entrypoint (docker's `Path`/`Entrypoint` split in inspect).
+    pub entrypoint_len: usize,
+    /// `K=V`, already merged with the image's.
+    pub env: Vec<String>,
+    /// Working directory inside; `/` when the image names none.
+    pub workdir: String,
+    /// `user`, `uid`, `user:group`, `uid:gid` or empty; names are looked up inside the root file system.
+    pub user: String,
+    pub group_add: Vec<String>,
+    /// Host name inside; empty: the short id.
+    pub hostname: String,
+    pub labels: BTreeMap<String, String>,
+    pub tty: bool,
+    /// Keep stdin open although nobody is attached (`-i`).
+    pub open_stdin: bool,
+    pub stop_signal: String,
+    /// Seconds between the stop signal and SIGKILL; `None`: 10.
+    pub stop_timeout: Option<u32>,
+    pub mounts: Vec<Mount>,
+    pub tmpfs: Vec<Tmpfs>,
+    pub read_only: bool,
+    /// Size of /dev/shm in bytes; `None`: 64 MiB.
+    pub shm_size: Option<u64>,
+    pub network: NetworkMode,
+    pub dns: Vec<String>,
+    pub dns_search: Vec<String>,
+    /// `name:address` lines for the hosts file.
+    pub extra_hosts: Vec<String>,
+    pub limits: Limits,
+    /// `name`, soft, hard.
+    pub ulimits: Vec<Ulimit>,
+    pub security: Security,
+    pub restart: RestartPolicy,
+    /// Remove the container once it has exited (`--rm`).
+    pub auto_remove: bool,
+    pub init: bool,
+    pub sysctls: BTreeMap<String, String>,
+    pub log: LogOptions,
+    /// Where `--cidfile` and friends asked for something purely at creation is not stored.
+    pub platform: String,
+}
+
+/// Resource limits; `None` is "no limit of our own".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// Memory plus swap in bytes, docker's meaning; -1: unlimited swap. `None` with `memory`: twice the memory.
+    pub memory_swap: Option<i64>,
+    /// Soft limit in bytes (`memory.low` / soft_limit).
+    pub memory_reservation: Option<u64>,
+    /// Thousand-millionths of a CPU (docker's NanoCpus): 1.5 CPUs = 1_500_000_000.
+    pub nano_cpus: Option<u64>,
+    /// Docker's relative weight, 2..=262144 (1024 is the default).
+    pub cpu_shares: Option<u64>,
+    /// Microseconds; instead of `nano_cpus`.
+    pub cpu_quota: Option<i64>,
+    pub cpu_period: Option<u64>,
+    pub cpuset_cpus: Option<String>,
+    pub cpuset_mems: Option<String>,
+    /// Number of tasks; 0 or negative were "unlimited" in docker's CLI and arrive here as `None`.
+    pub pids: Option<u64>,
+    /// 10..=1000.
+    pub io_weight: Option<u16>,
+    pub oom_score_adj: Option<i32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    /// Lower-case name without `RLIMIT_`: `nofile`.
+    pub name: String,
+    pub soft: u64,
+    pub hard: u64,
+}
+
+/// What the process may do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Security {
+    pub privileged: bool,
+    /// Names without `CAP_`, upper case; `ALL` allowed.
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    /// `None`: teu's default (on).
+    pub no_new_privileges: Option<bool>,
+    pub seccomp: SeccompProfile,
+    /// `systempaths=unconfined`: neither masked nor read-only paths.
+    pub unmask_all: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeccompProfile {
+    #[default]
+    Default,
+    Unconfined,
+    /// The JSON text of a profile in docker's format, read at creation.
+    Custom(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartPolicy {
+    #[default]
+    No,
+    Always,
+    UnlessStopped,
+    /// At most this many tries; 0: no bound.
+    OnFailure(u32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogOptions {
+    /// `false`: `--log-driver none`.
+    pub enabled: bool,
+    /// Bytes of one segment.
+    pub max_size: u64,
+    /// Segments kept, at least 1.
+    pub max_files: u32,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { enabled: true, max_size: 16 << 20, max_files: 5 }
+    }
+}
+
+/// The state as last known; docker's words for it come from [`State::word`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub status: Status,
+    /// Host pid of the container's init; 0 when not running.
+    pub pid: i32,
+    /// Host pid of the monitor; 0 when none.
+    pub monitor_pid: i32,
+    pub started: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
+    pub exit: Option<ExitStatus>,
+    pub restarts: u32,
+    /// Why the last start failed, or why the monitor is gone, as one line.
+    pub error: String,
+    /// Path of the cgroup below each hierarchy's mount (`/teu/<id>`), empty when the container has none.
+    pub cgroup: String,
+    /// Set by an explicit stop: `unless-stopped` does not bring it back.
+    pub stopped_by_user: bool,
+    /// The kernel boot this was written in; a different one means nothing runs.
+    pub boot_id: String,
+    /// Open exec sessions.
+    pub execs: Vec<ExecState>,
+}
+
+/// An exec session as its monitor reports it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExecState {
+    pub id: super::id::ExecId,
+    pub args: Vec<String>,
+    pub user: String,
+    pub tty: bool,
+    /// Host pid; 0 once it has ended.
+    pub pid: i32,
+    pub started: Timestamp,
+    pub exit: Option<ExitStatus>,
+    /// Clients attached now.
+    pub clients: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    #[default]
+    Created,
+    Running,
+    Paused,
+    /// Between an exit and the next start by the restart policy.
+    Restarting,
+    Exited,
+    /// Runs, but its monitor is gone: no logs, no attach; it can be stopped and removed.
+    Orphaned,
+}
+
+impl Status {
+    /// Docker's `State` word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Created => "created",
+            Status::Running | Status::Orphaned => "running",
+            Status::Paused => "paused",
+            Status::Restarting => "restarting",
+            Status::Exited => "exited",
+        }
+    }
+
+    /// Has live processes.
+    pub fn is_live(self) -> bool {
+        matches!(self, Status::Running | Status::Paused | Status::Orphaned)
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitStatus {
+    /// 0..=255 as a shell sees it: the exit code, or 128 + signal.
+    pub code: u8,
+    pub signal: Option<i32>,
+    /// The kernel's OOM killer struck in the container's cgroup.
+    pub oom: bool,
+    /// The code of a container whose monitor died is not known: shown as such, never as 0.
+    pub unknown: bool,
+}
+
+/// Names for people: `exit 137 OOM`, `SIGTERM`.
+impl std::fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.unknown {
+            return f.write_str("exit ?");
+        }
+        write!(f, "exit {}", self.code)?;
+        if self.oom { f.write_str(" OOM") } else { Ok(()) }
+    }
+}

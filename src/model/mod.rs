@@ -1,0 +1,13 @@
+//! Pure data and rules: what an image, a container, a job's figures *are*. No IO, no clock, no async, no kernel.
+
+pub mod container;
+pub mod event;
+pub mod id;
+pub mod image;
+pub mod log;
+pub mod mount;
+pub mod network;
+pub mod reference;
+pub mod stats;
+pub mod time;
+pub mod units;

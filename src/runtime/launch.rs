@@ -1,0 +1,53 @@
+//! What a monitor is told when it is started: the one typed message that describes a container to be run.
+
+use crate::model::container::{Limits, LogOptions, RestartPolicy};
+use oci_spec::runtime::Spec;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Sent as JSON in the first frame of a new monitor's socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// Must equal [`super::protocol::VERSION`].
+    pub version: u32,
+    pub id: String,
+    pub name: String,
+    pub image: String,
+    /// `<data>/containers/<id>`: `state.json`, `log/`, and the files mounted into the container.
+    pub dir: PathBuf,
+    /// `<run>/containers/<id>`: `lock`, `sock`.
+    pub run_dir: PathBuf,
+    /// The event log that every open teu follows.
+    pub event_log: PathBuf,
+    /// Process, namespaces, mounts (without the root), capabilities, rlimits, masked paths, sysctls, hostname.
+    /// Seccomp is compiled beforehand: see `seccomp`.
+    pub spec: Spec,
+    pub rootfs: Rootfs,
+    /// `user[:group]` to look up in the root file system's own passwd and group files; wins over the spec's numbers.
+    pub user: String,
+    pub group_add: Vec<String>,
+    /// The filter as `struct sock_filter` bytes; empty: unconfined.
+    pub seccomp: Vec<u8>,
+    pub limits: Limits,
+    pub tty: bool,
+    pub open_stdin: bool,
+    /// Columns and rows before the first byte.
+    pub size: Option<(u16, u16)>,
+    pub log: LogOptions,
+    pub restart: RestartPolicy,
+    /// Run so far by the restart policy; shown as the restart count.
+    pub restarts: u32,
+    pub stop_signal: i32,
+    pub stop_timeout_secs: u32,
+    /// What to run (an exec of this same binary) after the last exit of a `--rm` container; empty: nothing.
+    pub on_end: Vec<String>,
+}
+
+/// How the root file system is put together, by the container's init in its own mount namespace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Rootfs {
+    /// `lower` is topmost first.
+    Overlay { lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf, read_only: bool },
+    /// A directory that is the root itself (copy driver).
+    Directory { path: PathBuf, read_only: bool },
+}

@@ -1,0 +1,30 @@
+//! The kernel, safely: the only place of `unsafe`, `nix`, `libc` and `rustix`. Knows no teu type, no policy.
+
+use std::path::{Path, PathBuf};
+
+/// A failed call: which, on what, and the kernel's answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{call}{}: {source}", .path.as_ref().map(|p| format!(" {}", p.display())).unwrap_or_default())]
+pub struct Error {
+    pub call: &'static str,
+    pub path: Option<PathBuf>,
+    #[source]
+    pub source: std::io::Error,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(call: &'static str, source: impl Into<std::io::Error>) -> Self {
+        Self { call, path: None, source: source.into() }
+    }
+
+    pub fn at(call: &'static str, path: impl AsRef<Path>, source: impl Into<std::io::Error>) -> Self {
+        Self { call, path: Some(path.as_ref().to_owned()), source: source.into() }
+    }
+
+    /// The errno, 0 when there is none.
+    pub fn errno(&self) -> i32 {
+        self.source.raw_os_error().unwrap_or(0)
+    }
+}
