@@ -1,5 +1,6 @@
 //! The screen: ratatui and crossterm live here and nowhere else. `update` is pure; the loop alone touches the world.
 
+pub mod text;
 pub mod theme;
 
 use crate::config::Config;
