@@ -1,3 +1,77 @@
-//! Chooses the role before any thread or runtime exists.
+//! Chooses the role before any thread or runtime exists; then the screen or one command of the command line.
 
-fn main() {}
+use std::ffi::OsString;
+use std::process::ExitCode;
+use teu::cli::{self, Parsed};
+use teu::config::{self, Config, Overrides};
+use teu::engine::{Engine, Error, ErrorKind, Options};
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(shell) = std::env::var_os("COMPLETE") {
+        return ExitCode::from(cli::complete(&shell, std::env::args_os().collect(), open_blocking));
+    }
+    let code = match cli::parse(&args) {
+        Parsed::Done(code) => Ok(code),
+        Parsed::Screen(globals) => start(&globals.overrides, true, async |engine, config| {
+            teu::tui::run(engine, config)
+                .await
+                .map_err(|e| Error::from_source(ErrorKind::Internal, "running the screen", &e))
+        }),
+        Parsed::Command(command) if !command.needs_engine() => Ok(cli::run_without_engine(&command)),
+        Parsed::Command(command) => start(&command.globals.overrides, command.is_long(), async |engine, config| {
+            Ok(cli::run(&command, engine, &config).await)
+        }),
+    };
+    ExitCode::from(code.unwrap_or_else(|e| {
+        cli::print_error(&e);
+        cli::FAILED_BEFORE_START
+    }))
+}
+
+/// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.
+fn start<F>(overrides: &Overrides, long: bool, then: F) -> Result<u8, Error>
+where
+    F: AsyncFnOnce(Engine, Config) -> Result<u8, Error>,
+{
+    let config = prepare(overrides)?;
+    // One worker is quickest to start; work that takes long (pulls, the screen) gets its own threads.
+    let runtime = match long {
+        true => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+        false => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    };
+    let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
+    let code = runtime.block_on(async {
+        let engine = Engine::open(options(&config, long)).await?;
+        then(engine, config).await
+    });
+    // A thread blocked reading stdin must not keep the program alive.
+    runtime.shutdown_background();
+    code
+}
+
+fn prepare(overrides: &Overrides) -> Result<Config, Error> {
+    let config =
+        config::load(overrides).map_err(|e| Error::from_source(ErrorKind::Invalid, "finding teu's directories", &e))?;
+    config::prepare_run_dir(&config.run_dir)
+        .map_err(|e| Error::from_source(ErrorKind::Denied, "preparing the run directory", &e))?;
+    Ok(config)
+}
+
+fn options(config: &Config, background: bool) -> Options {
+    Options {
+        data_dir: config.data_dir.clone(),
+        run_dir: config.run_dir.clone(),
+        insecure_registries: config.insecure_registries.clone(),
+        auth_files: config.auth_files.clone(),
+        program: "/proc/self/exe".into(),
+        background,
+    }
+}
+
+/// For shell completion: the inventory's names, whatever it takes, or nothing.
+fn open_blocking(overrides: &Overrides) -> Option<std::sync::Arc<teu::engine::Inventory>> {
+    let config = prepare(overrides).ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(async { Engine::open(options(&config, false)).await.ok().map(|e| e.inventory()) })
+}

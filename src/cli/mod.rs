@@ -1,1 +1,13 @@
 //! The command line: docker's names, flags, output and exit codes over the same engine.
+
+mod commands;
+mod complete;
+mod flags;
+mod globals;
+mod report;
+mod verbs;
+
+pub use commands::{run, run_without_engine};
+pub use complete::complete;
+pub use globals::{ColorChoice, Command, Globals, Parsed, parse};
+pub use report::{FAILED_BEFORE_START, print_error};

@@ -28,6 +28,8 @@ pub struct Options {
     pub run_dir: PathBuf,
     /// `host[:port]` of registries that may be spoken to in plain HTTP or with a certificate that does not verify.
     pub insecure_registries: Vec<String>,
+    /// Files with registry credentials (docker's and podman's), the first that knows a registry wins.
+    pub auth_files: Vec<PathBuf>,
     /// The teu program, for the monitors it starts; normally `/proc/self/exe`.
     pub program: PathBuf,
     /// Sample live containers each second and follow other teu processes' changes (the TUI, long commands).

@@ -1,0 +1,176 @@
+//! The first look at the arguments: options before the verb, the verb, and the rest left to that verb's own parser.
+//!
+//! Only the verb that was typed gets a clap command: building all of them would cost every `teu run` a part of its time.
+
+use super::report;
+use super::verbs::{self, Row, Verb};
+use crate::config::Overrides;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Options that hold for every verb.
+#[derive(Clone, Debug, Default)]
+pub struct Globals {
+    pub overrides: Overrides,
+    pub color: ColorChoice,
+}
+
+/// What the arguments ask for.
+pub enum Parsed {
+    /// No verb: the TUI.
+    Screen(Globals),
+    Command(Command),
+    /// Everything was said already (help, version, a usage error).
+    Done(u8),
+}
+
+/// One verb with its parsed flags.
+pub struct Command {
+    pub globals: Globals,
+    pub(super) verb: Verb,
+    pub(super) matches: clap::ArgMatches,
+}
+
+impl Command {
+    pub fn needs_engine(&self) -> bool {
+        !matches!(self.verb, Verb::Version | Verb::Completion)
+    }
+
+    /// Works long or follows other processes' changes: worth a threaded runtime and the engine's background jobs.
+    pub fn is_long(&self) -> bool {
+        matches!(self.verb, Verb::Pull | Verb::FromHost)
+    }
+}
+
+/// Parses `args` (without the program's name). Prints help and usage errors itself.
+pub fn parse(args: &[OsString]) -> Parsed {
+    let mut globals = Globals::default();
+    let mut rest = args;
+    loop {
+        match take_global(&mut globals, rest) {
+            Ok(Taken::Some(n)) => rest = &rest[n..],
+            Ok(Taken::None) => break,
+            Ok(Taken::Done(code)) => return Parsed::Done(code),
+            Err(message) => return usage_error(&message),
+        }
+    }
+    let Some(first) = rest.first() else { return Parsed::Screen(globals) };
+    let Some(first) = first.to_str() else { return usage_error("a command's name must be UTF-8") };
+    if first == "help" {
+        return help(&rest[1..]);
+    }
+    let group = verbs::is_group(first).then_some(first);
+    let skip = usize::from(group.is_some());
+    match (group, rest.get(skip).and_then(|a| a.to_str())) {
+        (Some(group), None | Some("--help" | "-h" | "help")) => {
+            report::out(&verbs::group_help(group));
+            Parsed::Done(0)
+        }
+        (group, Some(name)) => match verbs::find(group.unwrap_or(""), name) {
+            Some(row) => parse_verb(row, globals, &rest[skip + 1..]),
+            None => usage_error(&verbs::unknown(group, name)),
+        },
+        (None, None) => usage_error("a command's name must be UTF-8"),
+    }
+}
+
+enum Taken {
+    None,
+    Some(usize),
+    Done(u8),
+}
+
+fn take_global(globals: &mut Globals, args: &[OsString]) -> Result<Taken, String> {
+    let Some(text) = args.first().and_then(|a| a.to_str()).filter(|a| a.starts_with('-') && a.len() > 1) else {
+        return Ok(Taken::None);
+    };
+    let (name, attached) = text.split_once('=').map_or((text, None), |(n, v)| (n, Some(OsStr::new(v))));
+    let value =
+        || attached.or_else(|| args.get(1).map(|a| a.as_os_str())).ok_or(format!("flag needs an argument: {name}"));
+    let path = || value().map(|v| Some(PathBuf::from(v)));
+    match name {
+        "--root" => globals.overrides.root = path()?,
+        "--data-dir" => globals.overrides.data_dir = path()?,
+        "--run-dir" => globals.overrides.run_dir = path()?,
+        "--color" => globals.color = color(value()?)?,
+        "-h" | "--help" => {
+            report::out(&verbs::help());
+            return Ok(Taken::Done(0));
+        }
+        "-v" | "--version" => {
+            report::out(&format!("teu version {}\n", env!("CARGO_PKG_VERSION")));
+            return Ok(Taken::Done(0));
+        }
+        "-H" | "--host" | "-c" | "--context" => {
+            return Err(format!("{name} is not supported yet: teu works on this machine only"));
+        }
+        _ => return Err(format!("unknown flag: {name}")),
+    }
+    Ok(Taken::Some(if attached.is_some() { 1 } else { 2 }))
+}
+
+fn color(value: &OsStr) -> Result<ColorChoice, String> {
+    match value.to_str() {
+        Some("auto") => Ok(ColorChoice::Auto),
+        Some("always") => Ok(ColorChoice::Always),
+        Some("never") => Ok(ColorChoice::Never),
+        _ => Err(format!("--color must be auto, always or never, not {}", value.display())),
+    }
+}
+
+fn usage_error(message: &str) -> Parsed {
+    report::err(&format!("teu: {message}\nhint: teu --help lists the commands\n"));
+    Parsed::Done(report::USAGE)
+}
+
+/// `teu help [GROUP] VERB`
+fn help(words: &[OsString]) -> Parsed {
+    let mut args: Vec<OsString> = words.to_vec();
+    args.push("--help".into());
+    parse(&args)
+}
+
+fn parse_verb(row: &'static Row, mut globals: Globals, args: &[OsString]) -> Parsed {
+    let command = verbs::command(row);
+    let path = row.path();
+    let argv = std::iter::once(OsString::from(&path)).chain(args.iter().cloned());
+    match command.try_get_matches_from(argv) {
+        Ok(matches) => {
+            if let Some(root) = matches.get_one::<String>("root") {
+                globals.overrides.root = Some(root.into());
+            }
+            Parsed::Command(Command { globals, verb: row.verb, matches })
+        }
+        Err(e) => Parsed::Done(clap_error(&path, &e)),
+    }
+}
+
+/// Help goes to stdout with 0; mistakes in our style to stderr with docker's 125.
+fn clap_error(path: &str, error: &clap::Error) -> u8 {
+    use clap::error::ErrorKind as Kind;
+    if error.kind() == Kind::DisplayHelp {
+        report::out(&error.render().to_string());
+        return 0;
+    }
+    let rendered = error.render().to_string();
+    let text = rendered.strip_prefix("error: ").unwrap_or(&rendered);
+    let message = text.split("\n\n").next().unwrap_or(text).trim_end();
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let message = match error.kind() {
+        Kind::UnknownArgument => match error.get(clap::error::ContextKind::InvalidArg) {
+            Some(clap::error::ContextValue::String(flag)) => format!("unknown flag: {flag}"),
+            _ => message,
+        },
+        _ => message,
+    };
+    report::err(&format!("teu: {message}\nhint: see '{path} --help'\n"));
+    report::USAGE
+}

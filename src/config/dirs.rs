@@ -1,0 +1,109 @@
+//! Where state lives: `--root`, the system's directories for root, the XDG ones for everybody else.
+
+use super::{Error, Overrides, absolute, env_path, env_text};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+pub(super) struct Places {
+    pub data: PathBuf,
+    pub run: PathBuf,
+    pub config: PathBuf,
+    pub state: PathBuf,
+    pub home: Option<PathBuf>,
+}
+
+/// The uid outside of teu's own user namespace: a role that was started inside it is told by `TEU_USERNS=uid:gid:…`.
+fn real_uid() -> u32 {
+    let told = env_text("TEU_USERNS").and_then(|v| v.split(':').next().and_then(|uid| uid.parse().ok()));
+    told.unwrap_or_else(effective_uid)
+}
+
+/// The owner of `/proc/self`; 0 when there is no /proc (teu says so where it matters).
+fn effective_uid() -> u32 {
+    std::fs::metadata("/proc/self").map_or(0, |m| m.uid())
+}
+
+pub(super) fn places(overrides: &Overrides) -> Result<Places, Error> {
+    let root = overrides.root.clone().or_else(|| env_text("TEU_ROOT").map(PathBuf::from)).map(|p| absolute(&p));
+    let uid = real_uid();
+    let base = directories::BaseDirs::new();
+    let home = base.as_ref().map(|b| b.home_dir().to_owned());
+    let user = |dir: fn(&directories::BaseDirs) -> PathBuf| -> Result<PathBuf, Error> {
+        base.as_ref().map(|b| dir(b).join("teu")).ok_or(Error::NoHome(uid))
+    };
+    let config = match uid {
+        0 => PathBuf::from("/etc/teu"),
+        _ => user(|b| b.config_dir().to_owned()).unwrap_or_else(|_| PathBuf::from("/etc/teu")),
+    };
+    let (data, run, state) = match (root, uid) {
+        (Some(root), _) => (root.clone(), root.join("run"), root),
+        (None, 0) => ("/var/lib/teu".into(), "/run/teu".into(), "/var/lib/teu".into()),
+        (None, _) => (
+            user(|b| b.data_dir().to_owned())?,
+            env_path("XDG_RUNTIME_DIR").map_or_else(|| PathBuf::from(format!("/tmp/teu-{uid}")), |d| d.join("teu")),
+            user(|b| b.state_dir().unwrap_or_else(|| b.data_dir()).to_owned())?,
+        ),
+    };
+    let data = overrides.data_dir.as_deref().map_or(data, absolute);
+    let run = overrides.run_dir.as_deref().map_or(run, absolute);
+    Ok(Places { data, run, config, state, home })
+}
+
+/// Docker's file, then podman's: the order in which credentials are looked for.
+pub(super) fn auth_files(home: Option<&Path>) -> Vec<PathBuf> {
+    let docker = env_text("DOCKER_CONFIG").map(PathBuf::from).or_else(|| home.map(|h| h.join(".docker")));
+    let mut files = Vec::new();
+    files.extend(env_text("REGISTRY_AUTH_FILE").map(PathBuf::from));
+    files.extend(docker.map(|d| d.join("config.json")));
+    files.extend(env_path("XDG_RUNTIME_DIR").map(|d| d.join("containers/auth.json")));
+    files.extend(env_path("XDG_CONFIG_HOME").or_else(|| home.map(|h| h.join(".config"))).map(|d| {
+        let mut path = d;
+        path.push("containers/auth.json");
+        path
+    }));
+    files
+}
+
+/// Makes the run directory (0700) or checks that the one that is there is ours: sockets in a directory that another
+/// user can write to would give that user our containers.
+pub fn prepare_run_dir(path: &Path) -> Result<(), Error> {
+    let refuse = |why: String| Error::Directory { path: path.to_owned(), why };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| refuse(e.to_string()))?;
+    let meta = std::fs::symlink_metadata(path).map_err(|e| refuse(e.to_string()))?;
+    if !meta.is_dir() {
+        return Err(refuse("it is not a directory".into()));
+    }
+    let uid = effective_uid();
+    if meta.uid() != uid {
+        return Err(refuse(format!("it belongs to uid {}, not to us (uid {uid})", meta.uid())));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(refuse(format!("others may write to it (mode {:o}); chmod 700 it", meta.mode() & 0o7777)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_root_holds_everything() {
+        let overrides = Overrides { root: Some("/x/y".into()), ..Default::default() };
+        let places = places(&overrides).unwrap();
+        assert_eq!((places.data, places.run), ("/x/y".into(), "/x/y/run".into()));
+    }
+
+    #[test]
+    fn a_run_directory_others_can_write_to_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("a/run");
+        prepare_run_dir(&run).unwrap();
+        assert_eq!(std::fs::metadata(&run).unwrap().mode() & 0o777, 0o700);
+        std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(prepare_run_dir(&run).unwrap_err().to_string().contains("others may write"));
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        assert!(prepare_run_dir(&dir.path().join("file")).is_err());
+    }
+}
