@@ -29,6 +29,10 @@ pub struct Launch {
     /// The filter as `struct sock_filter` bytes; empty: unconfined.
     pub seccomp: Vec<u8>,
     pub limits: Limits,
+    /// The whole of teu runs inside a user namespace: overlay takes `userxattr`, devices are bound instead of made.
+    pub user_namespace: bool,
+    /// Built-in init: pid 1 reaps and forwards signals, the command is its child.
+    pub init: bool,
     pub tty: bool,
     pub open_stdin: bool,
     /// Columns and rows before the first byte.
@@ -41,6 +45,8 @@ pub struct Launch {
     pub stop_timeout_secs: u32,
     /// What to run (an exec of this same binary) after the last exit of a `--rm` container; empty: nothing.
     pub on_end: Vec<String>,
+    /// What was asked for and cannot be had here (a clamped rlimit, ...), for the user to see.
+    pub warnings: Vec<String>,
 }
 
 /// How the root file system is put together, by the container's init in its own mount namespace.

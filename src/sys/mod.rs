@@ -1,5 +1,11 @@
 //! The kernel, safely: the only place of `unsafe`, `nix`, `libc` and `rustix`. Knows no teu type, no policy.
 
+pub mod clone;
+pub mod in_root;
+pub mod mount;
+pub mod process;
+pub mod userns;
+
 use std::path::{Path, PathBuf};
 
 /// A failed call: which, on what, and the kernel's answer.
@@ -12,6 +18,7 @@ pub struct Error {
     pub source: std::io::Error,
 }
 
+// (see below)
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -27,4 +34,9 @@ impl Error {
     pub fn errno(&self) -> i32 {
         self.source.raw_os_error().unwrap_or(0)
     }
+}
+
+/// The usual convention: -1 is failure and errno says which.
+pub(crate) fn check(call: &'static str, result: i32) -> Result<()> {
+    if result == -1 { Err(Error::new(call, std::io::Error::last_os_error())) } else { Ok(()) }
 }

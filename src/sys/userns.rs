@@ -1,0 +1,323 @@
+//! An ordinary user's teu enters one user (and mount) namespace at its very start and goes on as root inside it.
+//!
+//! Real root stays where it is. Everything here runs before any thread exists: `unshare(CLONE_NEWUSER)` and
+//! `setns` refuse a threaded process (user_namespaces(7)).
+
+use super::{Error, Result, clone, process};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Who runs teu, seen from outside the namespace it entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Real ids outside.
+    pub uid: u32,
+    pub gid: u32,
+    /// An ordinary user's teu, inside a namespace of its own.
+    pub rootless: bool,
+    /// Not in the initial user namespace: by `rootless`, or because the machine itself is a container.
+    pub in_user_namespace: bool,
+    /// Ids other than one's own are mapped; without them an image can only have files of one owner.
+    pub sub_ids: bool,
+    /// Why there are no sub-ids, for the user.
+    pub note: Option<String>,
+}
+
+/// Why no namespace could be entered, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot enter a user namespace")]
+pub struct EnterError {
+    #[source]
+    pub source: Error,
+    pub hint: Option<String>,
+}
+
+static IDENTITY: OnceLock<Identity> = OnceLock::new();
+
+/// The environment variable that tells a re-executed role who runs it.
+pub const VARIABLE: &str = "TEU_USERNS";
+
+impl Identity {
+    /// `uid:gid:full|single`, the value of [`VARIABLE`].
+    pub fn to_env(&self) -> String {
+        format!("{}:{}:{}", self.uid, self.gid, if self.sub_ids { "full" } else { "single" })
+    }
+
+    fn from_env(value: &str) -> Option<Self> {
+        let mut parts = value.split(':');
+        let uid = parts.next()?.parse().ok()?;
+        let gid = parts.next()?.parse().ok()?;
+        let sub_ids = match parts.next()? {
+            "full" => true,
+            "single" => false,
+            _ => return None,
+        };
+        Some(Self { uid, gid, rootless: uid != 0, in_user_namespace: true, sub_ids, note: None })
+    }
+}
+
+/// The identity found by [`enter`]; without it (tests, tools) that of a process that entered nothing.
+pub fn identity() -> &'static Identity {
+    IDENTITY.get_or_init(present)
+}
+
+/// Enters the user namespace when an ordinary user runs this, else only looks. Call before any thread exists, and once.
+///
+/// `inherited` is the value of [`VARIABLE`] from the environment; it counts only for root inside a namespace.
+/// A live monitor that published itself in `run_dir` (see [`publish`]) is joined, so that mounts and ids are one.
+pub fn enter(run_dir: &Path, inherited: Option<&str>) -> Result<&'static Identity, EnterError> {
+    let mut found = present();
+    if found.uid != 0 {
+        found = enter_as_user(run_dir, found.uid, found.gid)?;
+    } else if found.in_user_namespace
+        && let Some(told) = inherited.and_then(Identity::from_env)
+    {
+        found = told;
+    }
+    Ok(IDENTITY.get_or_init(|| found))
+}
+
+/// Makes this process the one whose namespaces later teu processes of the user join. For monitors of ordinary users.
+pub fn publish(run_dir: &Path) -> Result<()> {
+    let pid = std::process::id();
+    let start = process::start_time(pid as i32)?;
+    let temporary = run_dir.join(format!(".userns.{pid}"));
+    std::fs::write(&temporary, format!("{pid} {start}\n")).map_err(|e| Error::at("write", &temporary, e))?;
+    let place = run_dir.join("userns.pid");
+    std::fs::rename(&temporary, &place).map_err(|e| Error::at("rename", &place, e))
+}
+
+fn present() -> Identity {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let fields: Vec<&str> = map.split_whitespace().collect();
+    let initial = fields.is_empty() || fields == ["0", "0", "4294967295"];
+    let ids = rustix::process::geteuid().as_raw();
+    let count: u64 = fields.chunks(3).filter_map(|c| c.get(2)?.parse::<u64>().ok()).sum();
+    Identity {
+        uid: ids,
+        gid: rustix::process::getegid().as_raw(),
+        rootless: false,
+        in_user_namespace: !initial,
+        sub_ids: initial || count > 1,
+        note: None,
+    }
+}
+
+fn enter_as_user(run_dir: &Path, uid: u32, gid: u32) -> Result<Identity, EnterError> {
+    let cwd = std::env::current_dir().ok();
+    let full = |sub_ids, note| Identity { uid, gid, rootless: true, in_user_namespace: true, sub_ids, note };
+    if join_published(run_dir) {
+        restore_cwd(cwd);
+        return Ok(full(present().sub_ids, None));
+    }
+    let note = make(uid, gid).map_err(|source| EnterError { hint: hint(source.errno()), source })?;
+    restore_cwd(cwd);
+    Ok(full(note.is_none(), note))
+}
+
+/// Joining a mount namespace moves the working directory to its root.
+fn restore_cwd(cwd: Option<PathBuf>) {
+    if let Some(path) = cwd {
+        // A directory that is gone or closed to us leaves the process at the root: nothing relative is ours then.
+        let _ = std::env::set_current_dir(path);
+    }
+}
+
+/// True when a live monitor's namespaces were entered. Any doubt is a "no": a fresh namespace is always right,
+/// its only price is that mounts made by the other one are not seen.
+fn join_published(run_dir: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(run_dir.join("userns.pid")) else { return false };
+    let mut fields = text.split_whitespace();
+    let (Some(Ok(pid)), Some(Ok(start))) = (fields.next().map(str::parse::<i32>), fields.next().map(str::parse::<u64>))
+    else {
+        return false;
+    };
+    // The pidfd first, then the check: a reused pid has another start time.
+    let Ok(pidfd) = process::pidfd_open(pid) else { return false };
+    if !process::start_time(pid).is_ok_and(|now| now == start) {
+        return false;
+    }
+    clone::setns_pidfd(&pidfd, clone::NEWUSER | clone::NEWNS).is_ok() && rustix::process::geteuid().is_root()
+}
+
+/// Unshares in place; a child left outside writes the maps. Returns why there are no sub-ids, if so.
+fn make(uid: u32, gid: u32) -> Result<Option<String>> {
+    let me = std::process::id();
+    let (go_read, mut go) = std::io::pipe().map_err(|e| Error::new("pipe", e))?;
+    let (mut answer, answer_write) = std::io::pipe().map_err(|e| Error::new("pipe", e))?;
+    let Some(helper) = clone::fork()? else {
+        drop((go, answer));
+        mapper(me, uid, gid, go_read, answer_write);
+    };
+    drop((go_read, answer_write));
+    let unshared = clone::unshare(clone::NEWUSER | clone::NEWNS);
+    if unshared.is_ok() {
+        // A helper that died answers with an empty text, which falls back to the single id below.
+        let _ = go.write_all(b"g");
+    }
+    drop(go);
+    let mut reply = String::new();
+    let read = answer.read_to_string(&mut reply);
+    process::wait_pid(helper)?;
+    unshared?;
+    read.map_err(|e| Error::new("read", e))?;
+    if reply == "full" {
+        take_root_ids(true)?;
+        return Ok(None);
+    }
+    write_self("setgroups", "deny")?;
+    write_self("uid_map", &format!("0 {uid} 1"))?;
+    write_self("gid_map", &format!("0 {gid} 1"))?;
+    take_root_ids(false)?;
+    Ok(Some(if reply.is_empty() { "the helper that maps sub-ids died".to_owned() } else { reply }))
+}
+
+/// Saved and file-system ids may differ from the effective ones; and AppArmor may have taken the new powers away
+/// again, which shows only at the first use.
+fn take_root_ids(groups: bool) -> Result<()> {
+    if groups {
+        process::set_groups(&[0])?;
+    }
+    process::set_ids(0, 0)?;
+    super::mount::set_propagation_all("/", super::mount::Propagation::Slave)
+}
+
+fn write_self(file: &str, text: &str) -> Result<()> {
+    let path = Path::new("/proc/self").join(file);
+    std::fs::write(&path, text).map_err(|e| Error::at("write", &path, e))
+}
+
+/// The helper's whole life, outside the new namespace. Answers `full` or the reason why not.
+fn mapper(pid: u32, uid: u32, gid: u32, mut go: std::io::PipeReader, mut answer: std::io::PipeWriter) -> ! {
+    let mut byte = [0];
+    if go.read_exact(&mut byte).is_ok() {
+        let text = match map_ranges(pid, uid, gid) {
+            Ok(()) => "full".to_owned(),
+            Err(reason) => reason,
+        };
+        // Nobody is left to tell when this fails: the reader is gone.
+        let _ = answer.write_all(text.as_bytes());
+    }
+    process::exit_now(0)
+}
+
+fn map_ranges(pid: u32, uid: u32, gid: u32) -> Result<(), String> {
+    let name = user_name(uid);
+    let uids = ranges(Path::new("/etc/subuid"), name.as_deref(), uid)?;
+    let gids = ranges(Path::new("/etc/subgid"), name.as_deref(), uid)?;
+    // Both or none: a map is written once, and the single-id fallback needs both unwritten.
+    for tool in ["newuidmap", "newgidmap"] {
+        find_tool(tool).ok_or_else(|| format!("{tool} is not installed (Debian and Ubuntu: package uidmap)"))?;
+    }
+    run_map("newuidmap", pid, uid, &uids)?;
+    run_map("newgidmap", pid, gid, &gids)
+}
+
+fn find_tool(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/usr/local/bin", "/run/wrappers/bin"]
+        .iter()
+        .map(|d| Path::new(d).join(name))
+        .find(|p| p.exists())
+}
+
+fn run_map(tool: &str, pid: u32, own: u32, ranges: &[(u32, u32)]) -> Result<(), String> {
+    let path = find_tool(tool).ok_or_else(|| format!("{tool} is not installed"))?;
+    let mut command = Command::new(path);
+    command.arg(pid.to_string()).args(["0", &own.to_string(), "1"]);
+    let mut inside: u32 = 1;
+    for (start, count) in ranges {
+        command.args([inside.to_string(), start.to_string(), count.to_string()]);
+        inside = inside.checked_add(*count).ok_or_else(|| format!("{tool}: ranges are larger than 32 bits"))?;
+    }
+    let output = command.output().map_err(|e| format!("{tool}: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{tool} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+fn user_name(uid: u32) -> Option<String> {
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
+    })
+}
+
+fn ranges(file: &Path, name: Option<&str>, uid: u32) -> Result<Vec<(u32, u32)>, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let found = parse_ranges(&text, name, uid);
+    if found.is_empty() {
+        let who = name.map_or_else(|| uid.to_string(), str::to_owned);
+        return Err(format!(
+            "{} has no range for {who} (add one: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {who})",
+            file.display()
+        ));
+    }
+    Ok(found)
+}
+
+/// Lines `name-or-uid:start:count` (subuid(5)); the same range under both names counts once.
+fn parse_ranges(text: &str, name: Option<&str>, uid: u32) -> Vec<(u32, u32)> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.trim().split(':').collect();
+        let [who, start, count] = fields[..] else { continue };
+        let mine = Some(who) == name || who.parse::<u32>() == Ok(uid);
+        let (Ok(start), Ok(count)) = (start.parse::<u32>(), count.parse::<u32>()) else { continue };
+        if mine && count > 0 && start.checked_add(count).is_some() && !found.contains(&(start, count)) {
+            found.push((start, count));
+        }
+    }
+    found
+}
+
+/// What on this machine forbids user namespaces, from the switches distributions have.
+fn hint(errno: i32) -> Option<String> {
+    let read = |path: &str| std::fs::read_to_string(path).ok().map(|t| t.trim().to_owned());
+    if read("/proc/sys/user/max_user_namespaces").as_deref() == Some("0") {
+        return Some("user namespaces are switched off: sysctl user.max_user_namespaces=15000".into());
+    }
+    if read("/proc/sys/kernel/unprivileged_userns_clone").as_deref() == Some("0") {
+        return Some("only root may make user namespaces: sysctl kernel.unprivileged_userns_clone=1".into());
+    }
+    if read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
+        return Some(
+            "AppArmor takes the rights away again: sysctl kernel.apparmor_restrict_unprivileged_userns=0, \
+             or give teu a profile that allows userns"
+                .into(),
+        );
+    }
+    match errno {
+        libc::ENOSPC => Some("the limit of nested or counted user namespaces is reached".into()),
+        libc::EPERM => Some("inside a container, that one must allow user namespaces; or run teu as root".into()),
+        libc::EINVAL => Some("this kernel was built without user namespaces, or a chroot is in the way".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_found_by_name_and_by_number() {
+        let text = "a:100000:65536\nb:165536:65536\n1000:300000:10\na:100000:65536\nbad\na:x:1\na:5:0\n";
+        assert_eq!(parse_ranges(text, Some("a"), 1000), [(100_000, 65536), (300_000, 10)]);
+        assert_eq!(parse_ranges(text, None, 1000), [(300_000, 10)]);
+        assert_eq!(parse_ranges(text, Some("c"), 1), []);
+        assert_eq!(parse_ranges("a:4294967290:100\n", Some("a"), 1), []);
+    }
+
+    #[test]
+    fn identity_survives_the_environment() {
+        let me = Identity { uid: 1000, gid: 100, rootless: true, in_user_namespace: true, sub_ids: true, note: None };
+        assert_eq!(me.to_env(), "1000:100:full");
+        assert_eq!(Identity::from_env(&me.to_env()), Some(me));
+        assert_eq!(Identity::from_env("1000:100"), None);
+        assert_eq!(Identity::from_env("1000:100:maybe"), None);
+    }
+}
