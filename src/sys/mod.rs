@@ -1,5 +1,6 @@
 //! The kernel, safely: the only place of `unsafe`, `nix`, `libc` and `rustix`. Knows no teu type, no policy.
 
+pub mod access;
 pub mod clone;
 pub mod in_root;
 pub mod mount;

@@ -1,0 +1,73 @@
+//! Groups made for real on this machine, when it lets this user make them.
+
+use super::*;
+use crate::model::time::Timestamp;
+
+fn identity() -> &'static Identity {
+    crate::sys::userns::identity()
+}
+
+/// A group of its own name, or `None` with the reason printed where none can be had.
+fn group(name: &str, limits: &Limits) -> Option<Group> {
+    let support = support(identity());
+    if !support.usable() {
+        eprintln!("SKIP cgroup::{name}: {:?}", support.reasons);
+        return None;
+    }
+    let id = format!("unit-{}-{name}", std::process::id());
+    Some(Group::create(&id, limits, identity()).expect("a group with these limits").0)
+}
+
+#[test]
+fn a_group_lives_and_goes() {
+    let limits = Limits { memory: Some(64 << 20), nano_cpus: Some(500_000_000), pids: Some(50), ..Limits::default() };
+    let Some(group) = group("lives", &limits) else { return };
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().expect("sleep");
+    group.join(child.id() as i32).expect("joining");
+    assert!(group.populated());
+    assert_eq!(group.pids(), [child.id() as i32]);
+
+    let mut sampler = Sampler::open(group.path(), child.id() as i32).expect("sampler");
+    let sample = sampler.sample(Timestamp(1), true).expect("sample");
+    assert_eq!(sample.memory_limit, Some(64 << 20));
+    assert_eq!(sample.cpu_limit_millis, Some(500));
+    assert_eq!((sample.pids, sample.pids_limit), (1, Some(50)));
+    assert_eq!(sample.oom_kills, Some(0));
+
+    group.freeze().expect("freezing");
+    group.thaw().expect("thawing");
+    group.freeze().expect("freezing again");
+    group.kill_all().expect("killing what is frozen");
+    group.thaw().expect("thawing");
+    child.wait().expect("the killed child");
+    group.remove().expect("removing");
+    group.remove().expect("removing twice");
+    assert!(!group.populated());
+    assert!(matches!(sampler.sample(Timestamp(2), false), Err(Error::Gone(_))));
+    assert!(Sampler::open(group.path(), 1).is_err());
+}
+
+#[test]
+fn limits_change_in_both_directions() {
+    let memory = |mib: u64| Limits { memory: Some(mib << 20), ..Limits::default() };
+    let Some(group) = group("changes", &memory(64)) else { return };
+    let limit =
+        || Sampler::open(group.path(), 1).expect("open").sample(Timestamp(1), false).expect("read").memory_limit;
+    for mib in [512, 32, 128] {
+        group.update(&memory(mib)).expect("new limit");
+        assert_eq!(limit(), Some(mib << 20));
+    }
+    assert!(group.update(&memory(1)).is_err());
+    group.update(&Limits { pids: Some(7), ..Limits::default() }).expect("only pids");
+    assert_eq!(limit(), Some(128 << 20));
+    group.remove().expect("removing");
+}
+
+#[test]
+fn a_wrong_limit_leaves_no_group() {
+    let limits = Limits { memory: Some(1 << 20), ..Limits::default() };
+    let id = format!("unit-{}-wrong", std::process::id());
+    let error = Group::create(&id, &limits, identity()).expect_err("1 MiB is refused");
+    assert!(matches!(error, Error::Invalid(_)), "{error}");
+    assert!(Sampler::open(&format!("/teu/{id}"), 1).is_err());
+}

@@ -1,0 +1,296 @@
+//! Groups on v1 and hybrid machines: one directory per controller, `/teu/<id>` beside the machine's own groups.
+
+use super::files::{self, error, keyed, read, write};
+use super::hierarchy::{V1Mounts, below};
+use super::limits::{self, Plan};
+use super::{Error, Result};
+use crate::sys::process;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const PARENT: &str = "/teu";
+/// How long freezing may take before it is given up (a process in an uninterruptible wait).
+const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
+/// The v1 way to say "unlimited".
+const UNLIMITED: &str = "-1";
+
+#[derive(Debug)]
+pub struct Group {
+    path: String,
+    /// Directory by controller; controllers mounted together share a directory.
+    dirs: BTreeMap<&'static str, PathBuf>,
+}
+
+impl Group {
+    pub fn create(mounts: &V1Mounts, id: &str, plan: &Plan) -> Result<(Group, Vec<String>)> {
+        let group = Self::open(mounts, &format!("{PARENT}/{id}"));
+        let result = group.make(mounts).and_then(|()| group.apply(plan));
+        match result {
+            Ok(warnings) => Ok((group, warnings)),
+            Err(e) => {
+                // The first failure is the news; what was made is taken back as far as it goes.
+                let _ = group.remove();
+                Err(e)
+            }
+        }
+    }
+
+    pub fn open(mounts: &V1Mounts, path: &str) -> Group {
+        let dirs = mounts.iter().map(|(name, mount)| (*name, below(mount, path))).collect();
+        Group { path: path.to_owned(), dirs }
+    }
+
+    fn make(&self, mounts: &V1Mounts) -> Result<()> {
+        for dir in self.distinct() {
+            let parent = dir.parent().unwrap_or(dir);
+            files::make(parent, dir)?;
+        }
+        if let (Some(dir), Some(mount)) = (self.dirs.get("cpuset"), mounts.get("cpuset")) {
+            // A new cpuset is empty, and nothing can join it before it has processors and memory nodes.
+            let parent = dir.parent().unwrap_or(dir);
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                inherit(&mount.join(file), &parent.join(file))?;
+                inherit(&parent.join(file), &dir.join(file))?;
+            }
+        }
+        if let Some(dir) = self.dirs.get("memory") {
+            // Only needed on kernels before 5.11; there, and where the parent has it already, writing may be refused.
+            let _ = files::raw_write(&dir.join("memory.use_hierarchy"), "1");
+        }
+        Ok(())
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn distinct(&self) -> Vec<&PathBuf> {
+        let mut dirs: Vec<&PathBuf> = self.dirs.values().collect();
+        dirs.sort();
+        dirs.dedup();
+        dirs
+    }
+
+    /// Any one directory: all processes are in all of them.
+    fn any(&self) -> Option<&PathBuf> {
+        ["freezer", "pids", "memory"].iter().find_map(|name| self.dirs.get(name)).or_else(|| self.dirs.values().next())
+    }
+
+    pub fn join_current(&self) -> Result<()> {
+        self.distinct().into_iter().try_for_each(|dir| write(&dir.join("tasks"), "0"))
+    }
+
+    pub fn join(&self, pid: i32) -> Result<()> {
+        let pid = pid.to_string();
+        self.distinct().into_iter().try_for_each(|dir| write(&dir.join("cgroup.procs"), &pid))
+    }
+
+    pub fn pids(&self) -> Vec<i32> {
+        let mut pids = Vec::new();
+        if let Some(dir) = self.any() {
+            collect_pids(dir, &mut pids);
+        }
+        pids
+    }
+
+    pub fn populated(&self) -> bool {
+        !self.pids().is_empty()
+    }
+
+    /// Freeze, signal, thaw: nothing can fork away in between. Without a freezer, rounds until no one is new.
+    pub fn kill_all(&self) -> Result<()> {
+        let Some(state) = self.freezer_state() else { return self.kill_rounds() };
+        if !state.exists() {
+            return Ok(());
+        }
+        // A group that will not freeze (a process stuck in the kernel) is still killed, round by round.
+        let frozen = self.set_freezer("FROZEN").is_ok();
+        let result = self.kill_rounds_or_once(frozen);
+        let thawed = self.thaw();
+        result.and(thawed)
+    }
+
+    fn kill_rounds_or_once(&self, frozen: bool) -> Result<()> {
+        if frozen { self.kill_once().map(|_| ()) } else { self.kill_rounds() }
+    }
+
+    /// How many were signalled. A pid listed while its group is frozen cannot be reused.
+    fn kill_once(&self) -> Result<usize> {
+        let pids = self.pids();
+        for pid in &pids {
+            match process::kill(*pid, files::SIGKILL) {
+                Err(e) if e.errno() != files::ESRCH => {
+                    return Err(error("killing a process of", Path::new(&self.path), e.source));
+                }
+                _ => {}
+            }
+        }
+        Ok(pids.len())
+    }
+
+    fn kill_rounds(&self) -> Result<()> {
+        for _ in 0..100 {
+            if self.kill_once()? == 0 {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn freezer_state(&self) -> Option<PathBuf> {
+        Some(self.dirs.get("freezer")?.join("freezer.state"))
+    }
+
+    pub fn freeze(&self) -> Result<()> {
+        let result = self.set_freezer("FROZEN");
+        if result.is_err() {
+            // Never leave a container half frozen.
+            let _ = self.thaw();
+        }
+        result
+    }
+
+    pub fn thaw(&self) -> Result<()> {
+        self.set_freezer("THAWED")
+    }
+
+    /// Writes the state until the kernel reports it; a fork in the middle needs another write.
+    fn set_freezer(&self, wanted: &str) -> Result<()> {
+        let Some(state) = self.freezer_state() else {
+            return Err(Error::Invalid("this machine has no freezer controller: nothing can be paused".into()));
+        };
+        let deadline = Instant::now() + FREEZE_PATIENCE;
+        loop {
+            write(&state, wanted)?;
+            if read(&state)?.trim() == wanted {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(error("waiting for the freezer of", &state, ErrorKind::TimedOut.into()));
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    pub fn oom_kills(&self) -> u64 {
+        let Some(dir) = self.dirs.get("memory") else { return 0 };
+        let text = fs::read_to_string(dir.join("memory.oom_control")).unwrap_or_default();
+        keyed(&text, "oom_kill").unwrap_or(0)
+    }
+
+    pub fn remove(&self) -> Result<()> {
+        let mut first = Ok(());
+        for dir in self.distinct() {
+            let removed = files::remove_tree(dir);
+            first = first.and(removed);
+            if self.path.starts_with("/teu/") {
+                dir.parent().map(files::remove_if_empty);
+            }
+        }
+        first
+    }
+
+    /// Applies what the plan names; returns a line per limit whose controller is missing.
+    pub fn apply(&self, plan: &Plan) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        let mut set = |name: &str, controller: &str, file: &str, value: &str| -> Result<()> {
+            let path = self.dirs.get(controller).map(|dir| dir.join(file)).filter(|path| path.exists());
+            match path {
+                Some(path) => write(&path, value),
+                None => {
+                    warnings.push(format!("{name} not applied: this machine has no {file} ({controller} controller)"));
+                    Ok(())
+                }
+            }
+        };
+        if let Some((quota, period)) = plan.cpu {
+            // Quota off first: a period must never be shorter than what a quota in force allows.
+            set(limits::CPU, "cpu", "cpu.cfs_quota_us", UNLIMITED)?;
+            set(limits::CPU, "cpu", "cpu.cfs_period_us", &period.to_string())?;
+            if let Some(quota) = quota {
+                set(limits::CPU, "cpu", "cpu.cfs_quota_us", &quota.to_string())?;
+            }
+        }
+        if let Some(shares) = plan.shares {
+            set(limits::SHARES, "cpu", "cpu.shares", &shares.to_string())?;
+        }
+        if let Some(mems) = &plan.mems {
+            set(limits::CPUSET, "cpuset", "cpuset.mems", mems)?;
+        }
+        if let Some(cpus) = &plan.cpus {
+            set(limits::CPUSET, "cpuset", "cpuset.cpus", cpus)?;
+        }
+        if let Some(pids) = plan.pids {
+            set(limits::PIDS, "pids", "pids.max", &pids.to_string())?;
+        }
+        if let Some(bytes) = plan.reservation {
+            set(limits::RESERVATION, "memory", "memory.soft_limit_in_bytes", &bytes.to_string())?;
+        }
+        if let Some(weight) = plan.io_weight {
+            let bfq = self.dirs.get("blkio").is_some_and(|dir| dir.join("blkio.bfq.weight").exists());
+            set(limits::IO, "blkio", if bfq { "blkio.bfq.weight" } else { "blkio.weight" }, &weight.to_string())?;
+        }
+        self.apply_memory(plan, &mut warnings)?;
+        warnings.dedup();
+        Ok(warnings)
+    }
+
+    /// `memsw` (memory and swap together) may never be below `limit`, so the order depends on the direction.
+    fn apply_memory(&self, plan: &Plan, warnings: &mut Vec<String>) -> Result<()> {
+        if plan.memory.is_none() && plan.swap.is_none() {
+            return Ok(());
+        }
+        let Some(dir) = self.dirs.get("memory") else {
+            warnings.push(format!("{} not applied: this machine has no memory controller", limits::MEMORY));
+            return Ok(());
+        };
+        let (limit, memsw) = (dir.join("memory.limit_in_bytes"), dir.join("memory.memsw.limit_in_bytes"));
+        let memory = plan.memory.map(|bytes| (limit, bytes.to_string()));
+        let swap = plan.swap.filter(|swap| {
+            let there = memsw.exists();
+            if !there && swap.explicit {
+                warnings.push(format!("{} not applied: the kernel does not account swap", limits::SWAP));
+            }
+            there
+        });
+        let swap = swap.map(|swap| (memsw, swap.total.map_or(UNLIMITED.into(), |bytes| bytes.to_string())));
+        let set = |value: &Option<(PathBuf, String)>| value.as_ref().map_or(Ok(()), |(path, value)| write(path, value));
+        if set(&memory).is_ok() {
+            return set(&swap);
+        }
+        set(&swap).and_then(|()| set(&memory)).map_err(|e| explain_memory(e, plan.memory))
+    }
+}
+
+/// EBUSY means: more is in use than the new limit allows.
+fn explain_memory(e: Error, bytes: Option<u64>) -> Error {
+    match (&e, bytes) {
+        (Error::Io { source, .. }, Some(bytes)) if source.raw_os_error() == Some(files::EBUSY) => {
+            Error::Invalid(format!("memory limit of {bytes} bytes is less than the container uses now"))
+        }
+        _ => e,
+    }
+}
+
+/// Copies the parent's processors or memory nodes to a child that has none yet.
+fn inherit(from: &Path, to: &Path) -> Result<()> {
+    if from != to && read(to)?.trim().is_empty() {
+        let value = read(from)?;
+        write(to, value.trim())?;
+    }
+    Ok(())
+}
+
+fn collect_pids(dir: &Path, into: &mut Vec<i32>) {
+    into.extend(files::pids(&dir.join("cgroup.procs")));
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_pids(&entry.path(), into);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Groups on the unified hierarchy: born-in by `clone3`, one kill file, one freeze file.
+
+use super::files::{self, error, keyed, read, write};
+use super::hierarchy::{below, own_v2_path};
+use super::limits::{self, Plan, io_weight, weight_of_shares};
+use super::{Error, Result};
+use crate::sys::userns::Identity;
+use crate::sys::{access, process};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const CONTROLLERS: [&str; 5] = ["cpu", "memory", "pids", "io", "cpuset"];
+/// The name of teu's parent group, and of the leaf that a delegated group's own processes are moved to.
+const PARENT: &str = "teu";
+const LEAF: &str = "teu-host";
+const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub struct Group {
+    path: String,
+    dir: PathBuf,
+    fd: Option<File>,
+}
+
+/// The path (`/teu`, `/user.slice/.../teu`) below which this user may make groups; else why not and what mends it.
+pub fn place(mount: &Path, identity: &Identity) -> Result<String, String> {
+    if !identity.rootless {
+        return Ok(format!("/{PARENT}"));
+    }
+    let own = own_v2_path().ok_or("this process's control group is outside of what is mounted")?;
+    let mut path = own.as_str();
+    let mut occupied = None;
+    loop {
+        let dir = below(mount, path);
+        if delegated(&dir) {
+            if ready(&dir) {
+                return Ok(join(path, PARENT));
+            }
+            occupied.get_or_insert(path);
+        }
+        let Some((up, _)) = path.rsplit_once('/').filter(|_| path != "/") else { break };
+        path = if up.is_empty() { "/" } else { up };
+    }
+    // Every delegated group has processes of its own: they move to a leaf when controllers are switched on.
+    occupied.map(|path| join(path, PARENT)).ok_or_else(|| super::support::not_delegated(&own))
+}
+
+fn join(path: &str, name: &str) -> String {
+    format!("{}/{name}", path.trim_end_matches('/'))
+}
+
+/// May this user make groups in it and switch controllers on?
+fn delegated(dir: &Path) -> bool {
+    let writable = |file: &str| fs::OpenOptions::new().write(true).open(dir.join(file)).is_ok();
+    writable("cgroup.procs") && writable("cgroup.subtree_control") && access::is_writable_dir(dir)
+}
+
+/// Its children have controllers already, or could have them at once: no process of its own is in the way.
+fn ready(dir: &Path) -> bool {
+    let on = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
+    on.split_whitespace().any(|name| name == "memory" || name == "pids")
+        || files::pids(&dir.join("cgroup.procs")).is_empty()
+}
+
+impl Group {
+    pub fn create(mount: &Path, parent: &str, id: &str, plan: &Plan) -> Result<(Group, Vec<String>)> {
+        let path = join(parent, id);
+        let (base, dir) = (below(mount, parent), below(mount, &path));
+        let above = base.parent().unwrap_or(mount).to_owned();
+        make(&above, &base, &dir)?;
+        let result = File::open(&dir).map_err(|e| error("opening", &dir, e)).and_then(|fd| {
+            let group = Group { path, dir: dir.clone(), fd: Some(fd) };
+            let warnings = group.apply(plan)?;
+            Ok((group, warnings))
+        });
+        if result.is_err() {
+            let _ = files::remove_tree(&dir);
+            files::remove_if_empty(&base);
+        }
+        result
+    }
+
+    pub fn open(mount: &Path, path: &str) -> Group {
+        let dir = below(mount, path);
+        let fd = File::open(&dir).ok();
+        Group { path: path.to_owned(), dir, fd }
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    pub fn join(&self, pid: &str) -> Result<()> {
+        write(&self.dir.join("cgroup.procs"), pid)
+    }
+
+    pub fn pids(&self) -> Vec<i32> {
+        let mut pids = Vec::new();
+        collect_pids(&self.dir, &mut pids);
+        pids
+    }
+
+    pub fn populated(&self) -> bool {
+        let events = fs::read_to_string(self.dir.join("cgroup.events")).unwrap_or_default();
+        keyed(&events, "populated") == Some(1)
+    }
+
+    pub fn kill_all(&self) -> Result<()> {
+        match files::raw_write(&self.dir.join("cgroup.kill"), "1") {
+            Ok(()) => Ok(()),
+            Err(e) if gone(&e) && !self.dir.exists() => Ok(()),
+            // Kernels before 5.14.
+            Err(e) if e.kind() == ErrorKind::NotFound => self.kill_frozen(),
+            Err(e) => Err(error("writing", &self.dir.join("cgroup.kill"), e)),
+        }
+    }
+
+    fn kill_frozen(&self) -> Result<()> {
+        let _ = self.set_frozen(true);
+        for pid in self.pids() {
+            // Gone already is as good.
+            let _ = process::kill(pid, files::SIGKILL);
+        }
+        self.set_frozen(false)
+    }
+
+    pub fn freeze(&self) -> Result<()> {
+        let result = self.set_frozen(true);
+        if result.is_err() {
+            let _ = self.set_frozen(false);
+        }
+        result
+    }
+
+    pub fn thaw(&self) -> Result<()> {
+        self.set_frozen(false)
+    }
+
+    fn set_frozen(&self, frozen: bool) -> Result<()> {
+        write(&self.dir.join("cgroup.freeze"), if frozen { "1" } else { "0" })?;
+        let events = self.dir.join("cgroup.events");
+        let deadline = Instant::now() + FREEZE_PATIENCE;
+        while keyed(&read(&events)?, "frozen") != Some(u64::from(frozen)) {
+            if Instant::now() >= deadline {
+                return Err(error("waiting for the freezer of", &self.dir, ErrorKind::TimedOut.into()));
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(())
+    }
+
+    pub fn oom_kills(&self) -> u64 {
+        let events = fs::read_to_string(self.dir.join("memory.events")).unwrap_or_default();
+        keyed(&events, "oom_kill").unwrap_or(0)
+    }
+
+    pub fn remove(&self) -> Result<()> {
+        files::remove_tree(&self.dir)?;
+        if let Some(parent) = self.dir.parent().filter(|parent| parent.ends_with(PARENT)) {
+            files::remove_if_empty(parent);
+        }
+        Ok(())
+    }
+
+    /// Applies what the plan names; returns a line per limit whose controller is missing.
+    pub fn apply(&self, plan: &Plan) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        let mut set = |name: &str, file: &str, value: String| -> Result<()> {
+            let path = self.dir.join(file);
+            match files::raw_write(&path, &value) {
+                Err(e) if e.kind() == ErrorKind::NotFound && self.dir.exists() => {
+                    let controller = file.split('.').next().unwrap_or(file);
+                    warnings.push(format!("{name} not applied: the {controller} controller is not available here"));
+                    Ok(())
+                }
+                other => other.map_err(|e| error("writing", &path, e)),
+            }
+        };
+        if let Some((quota, period)) = plan.cpu {
+            let quota = quota.map_or("max".into(), |quota| quota.to_string());
+            set(limits::CPU, "cpu.max", format!("{quota} {period}"))?;
+        }
+        if let Some(shares) = plan.shares {
+            set(limits::SHARES, "cpu.weight", weight_of_shares(shares).to_string())?;
+        }
+        if let Some(mems) = &plan.mems {
+            set(limits::CPUSET, "cpuset.mems", mems.clone())?;
+        }
+        if let Some(cpus) = &plan.cpus {
+            set(limits::CPUSET, "cpuset.cpus", cpus.clone())?;
+        }
+        if let Some(pids) = plan.pids {
+            set(limits::PIDS, "pids.max", pids.to_string())?;
+        }
+        if let Some(bytes) = plan.reservation {
+            set(limits::RESERVATION, "memory.low", bytes.to_string())?;
+        }
+        if let Some(weight) = plan.io_weight {
+            let file = if self.dir.join("io.bfq.weight").exists() { "io.bfq.weight" } else { "io.weight" };
+            set(limits::IO, file, io_weight(weight).to_string())?;
+        }
+        if let Some(bytes) = plan.memory {
+            set(limits::MEMORY, "memory.max", bytes.to_string())?;
+        }
+        if let Some(swap) = plan.swap.filter(|swap| swap.explicit || self.dir.join("memory.swap.max").exists()) {
+            // Docker's number is memory and swap together; the kernel's is swap alone.
+            let alone = swap.total.map(|total| total.saturating_sub(plan.memory.unwrap_or(0)));
+            set(limits::SWAP, "memory.swap.max", alone.map_or("max".into(), |bytes| bytes.to_string()))?;
+        }
+        warnings.dedup();
+        Ok(warnings)
+    }
+}
+
+/// Makes the group with controllers switched on all the way, even if another teu removes the empty parent meanwhile.
+fn make(above: &Path, base: &Path, dir: &Path) -> Result<()> {
+    enable(above)?;
+    for _ in 0..16 {
+        files::make(above, base)?;
+        match enable(base) {
+            Err(_) if !base.exists() => continue,
+            other => other?,
+        }
+        match fs::create_dir(dir) {
+            Ok(()) => {}
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) if gone(&e) => continue,
+            Err(e) => return Err(error("making", dir, e)),
+        }
+        // Made anew by another teu in between, not yet with its controllers: ours now.
+        return enable(base);
+    }
+    Err(Error::Busy(base.to_owned()))
+}
+
+fn gone(e: &io::Error) -> bool {
+    e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(files::ENODEV)
+}
+
+/// Switches on, for the children of `dir`, every controller teu uses and `dir` has. One that is refused is left out
+/// (its limits then warn), except that processes in the way are moved to a leaf first.
+fn enable(dir: &Path) -> Result<()> {
+    let control = dir.join("cgroup.subtree_control");
+    let (has, on) = (read(&dir.join("cgroup.controllers"))?, read(&control)?);
+    let listed = |text: &str, name: &str| text.split_whitespace().any(|word| word == name);
+    for name in CONTROLLERS.into_iter().filter(|name| listed(&has, name) && !listed(&on, name)) {
+        let value = format!("+{name}");
+        match files::raw_write(&control, &value) {
+            Err(e) if e.raw_os_error() == Some(files::EBUSY) => {
+                move_to_leaf(dir)?;
+                // Refused again: this controller is not to be had here.
+                let _ = files::raw_write(&control, &value);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// "No internal processes": a group with controllers for its children may hold no process itself.
+fn move_to_leaf(dir: &Path) -> Result<()> {
+    let leaf = dir.join(LEAF);
+    files::make(dir, &leaf)?;
+    let procs = leaf.join("cgroup.procs");
+    for _ in 0..16 {
+        let pids = files::pids(&dir.join("cgroup.procs"));
+        if pids.is_empty() {
+            return Ok(());
+        }
+        for pid in pids {
+            match files::raw_write(&procs, &pid.to_string()) {
+                Err(e) if e.raw_os_error() != Some(files::ESRCH) => return Err(error("writing", &procs, e)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn collect_pids(dir: &Path, into: &mut Vec<i32>) {
+    into.extend(files::pids(&dir.join("cgroup.procs")));
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_pids(&entry.path(), into);
+        }
+    }
+}
