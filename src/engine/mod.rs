@@ -1,23 +1,38 @@
 //! The only door for front ends: typed requests become jobs, the inventory is what there is, events say what changed.
 //! Knows nothing of any user interface; never blocks a caller.
 
+mod background;
+mod bus;
+mod context;
+mod convert;
+mod core;
 pub mod error;
+mod history;
+mod host;
 pub mod inventory;
 pub mod job;
+mod jobs;
+mod ops;
+mod read_model;
+mod recover;
 pub mod request;
+mod resolve;
+mod sampler;
+mod scheduler;
+mod shim;
 
 pub use error::{Error, ErrorKind, Result};
 pub use inventory::{ContainerEntry, ContainerStats, Event, HostInfo, ImageEntry, Inventory, StatsBoard};
 pub use job::{JobHandle, JobIo, Output};
 pub use request::Request;
 
+use self::core::Core;
 use crate::model::id::ContainerId;
 use crate::model::stats::Sample;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::broadcast;
 
 /// Where and how to open.
 #[derive(Clone, Debug, Default)]
@@ -39,45 +54,47 @@ pub struct Options {
 /// A cheap handle; clones share one engine.
 #[derive(Clone)]
 pub struct Engine {
-    events: broadcast::Sender<Event>,
+    core: Arc<Core>,
 }
 
 impl Engine {
-    pub async fn open(_options: Options) -> Result<Engine> {
-        Ok(Engine { events: broadcast::channel(1024).0 })
+    /// Opens the state below the two directories, making it when it is new. With `background` it reads everything,
+    /// tidies, and begins to follow changes; without it touches as little as it can, for a command's start counts.
+    pub async fn open(options: Options) -> Result<Engine> {
+        let core = Core::open(options).map_err(|e| e.during("opening the state of teu"))?;
+        if core.options.background {
+            background::begin(&core).await?;
+        }
+        Ok(Engine { core })
     }
 
     /// Never blocks, never fails: failure is an outcome.
     pub fn submit(&self, request: Request) -> JobHandle {
-        let error = Error::new(ErrorKind::Unsupported, format!("{} is not built yet", request.name()));
-        JobHandle {
-            id: job::JobId(0),
-            progress: watch::channel(job::Progress::default()).1,
-            outcome: watch::channel(Some(Err(error))).1,
-            cancel: CancellationToken::new(),
-            io: None,
-        }
+        self.core.submit(request)
     }
 
+    /// What there is. Without `Options::background` every call reads it anew.
     pub fn inventory(&self) -> Arc<Inventory> {
-        Arc::default()
+        self.core.inventory()
     }
 
     /// Hints; on lag, re-read the inventory.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        self.core.events.subscribe()
     }
 
     /// The latest second's figures (with `Options::background`).
     pub fn stats(&self) -> Arc<StatsBoard> {
-        Arc::default()
+        self.core.samples.board()
     }
 
     /// Up to an hour of samples, oldest first, about one a second.
-    pub fn history(&self, _container: &ContainerId) -> Vec<Arc<Sample>> {
-        Vec::new()
+    pub fn history(&self, container: &ContainerId) -> Vec<Arc<Sample>> {
+        self.core.samples.history(container)
     }
 
     /// Cancels or finishes this process's jobs; containers live on, their monitors own them.
-    pub async fn shutdown(self, _grace: Duration) {}
+    pub async fn shutdown(self, grace: Duration) {
+        self.core.shutdown(grace).await;
+    }
 }

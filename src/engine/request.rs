@@ -366,6 +366,33 @@ impl Request {
     }
 }
 
+/// The names of [`Request::name`] that stored history may hold, for jobs read back from it.
+pub(super) fn static_name(name: &str) -> &'static str {
+    const NAMES: [&str; 20] = [
+        "pull",
+        "from-host",
+        "tag",
+        "rmi",
+        "create",
+        "start",
+        "run",
+        "stop",
+        "restart",
+        "kill",
+        "pause",
+        "unpause",
+        "rm",
+        "rename",
+        "update",
+        "attach",
+        "exec",
+        "volume-rm",
+        "prune",
+        "reap",
+    ];
+    NAMES.into_iter().find(|n| *n == name).unwrap_or("other")
+}
+
 /// Read once, by whoever parses `--security-opt seccomp=FILE`.
 pub fn read_seccomp(path: &PathBuf, text: String) -> Result<SeccompProfile, super::Error> {
     match serde_json::from_str::<serde_json::Value>(&text) {

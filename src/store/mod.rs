@@ -1,6 +1,70 @@
 //! Durable truth on disk, shared by several teu processes: paths, content by digest, records in SQLite, the event log.
 
+pub mod db;
+pub mod dirs;
+pub mod host;
+pub mod lock;
+pub mod process;
+pub mod records;
+
+pub use db::Db;
+pub use process::Owner;
+
 use std::path::{Path, PathBuf};
+
+/// What a caller may want to tell apart, always with the path or value.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{call} {}: {source}", .path.display())]
+    Io { call: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("database {}: {source}", .path.display())]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("database: {0}")]
+    Row(#[source] rusqlite::Error),
+    #[error("database {} has format {found}, this teu knows formats up to {known}", .path.display())]
+    Future { path: PathBuf, found: i64, known: usize },
+    #[error("the name '{name}' is taken by container {by}")]
+    NameTaken { name: String, by: String },
+    #[error("{what} in the database is not readable: {why}")]
+    Corrupt { what: String, why: String },
+    /// The object went away, or is held by another operation, since it was looked up.
+    #[error("{what} {why}")]
+    Gone { what: String, why: &'static str },
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn io(call: &'static str, path: &Path, source: std::io::Error) -> Error {
+        Error::Io { call, path: path.to_owned(), source }
+    }
+
+    fn sqlite(path: &Path, source: rusqlite::Error) -> Error {
+        Error::Sqlite { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn row(source: rusqlite::Error) -> Error {
+        Error::Row(source)
+    }
+}
+
+/// Makes a directory and its missing parents; what it makes is for the owner alone.
+pub fn create_private_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| Error::io("creating directory", path, e))
+}
+
+/// Network and FUSE file systems, where SQLite's shared memory does not work between processes.
+fn is_network_file_system(path: &Path) -> bool {
+    // NFS, SMB, CIFS, SMB2, 9p, FUSE, AFS, Ceph, Lustre.
+    const MAGICS: [i64; 9] =
+        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x6573_5546, 0x5346_414f, 0x00c3_6400, 0x0bd0_0bd0];
+    crate::sys::file_system_magic(path).is_ok_and(|magic| MAGICS.contains(&(magic & 0xffff_ffff)))
+}
 
 /// Every path teu owns below its two directories. Two roots never touch each other.
 #[derive(Clone, Debug)]

@@ -1,0 +1,81 @@
+//! What all jobs of one engine share: the paths, the database, the job table, the read model, the bus.
+
+use super::history::History;
+use super::inventory::{Event, HostInfo};
+use super::jobs::JobTable;
+use super::read_model::ReadModel;
+use super::sampler::Samples;
+use super::{Options, Result};
+use crate::model::time::Timestamp;
+use crate::store::{Db, StateRoot};
+use std::sync::{Arc, Mutex, Weak};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// One per engine, behind an `Arc`; front ends never see it.
+pub(crate) struct Core {
+    /// Itself, for work it hands to other threads.
+    pub this: Weak<Core>,
+    pub root: StateRoot,
+    pub options: Options,
+    pub db: Db,
+    pub runtime: Handle,
+    pub events: broadcast::Sender<Event>,
+    pub jobs: JobTable,
+    pub history: History,
+    pub model: ReadModel,
+    pub samples: Samples,
+    pub lanes: Lanes,
+    /// Pulls under way in this process, by what they pull.
+    pub pulls: Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    pub tasks: TaskTracker,
+    /// Cancelled when the engine shuts down; every job's token is its child.
+    pub stop: CancellationToken,
+}
+
+/// How many jobs of a kind run at once.
+pub(crate) struct Lanes {
+    pub net: Semaphore,
+    pub disk: Semaphore,
+    pub task: Semaphore,
+}
+
+impl Core {
+    pub fn open(options: Options) -> Result<Arc<Core>> {
+        let root = StateRoot::new(&options.data_dir, &options.run_dir);
+        let db = Db::open(&root)?;
+        Ok(Arc::new_cyclic(|this| Core {
+            this: this.clone(),
+            db,
+            runtime: Handle::current(),
+            events: broadcast::channel(1024).0,
+            jobs: JobTable::new(),
+            history: History::default(),
+            model: ReadModel::default(),
+            samples: Samples::default(),
+            lanes: Lanes { net: Semaphore::new(3), disk: Semaphore::new(2), task: Semaphore::new(64) },
+            pulls: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            root,
+            options,
+        }))
+    }
+
+    /// Tells this process's front end; a full channel only means that it re-reads everything.
+    pub fn notify(&self, event: Event) {
+        let _nobody_listens = self.events.send(event);
+    }
+
+    pub fn host(&self) -> Arc<HostInfo> {
+        self.model.host(|| super::host::read(&self.root))
+    }
+}
+
+/// Now, by the system's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

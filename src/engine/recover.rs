@@ -1,0 +1,37 @@
+//! Tidies what a killed teu left half done. Every step may be run again, by any process, at any time.
+
+use super::core::Core;
+use super::{Result, ops};
+use crate::model::id::ContainerId;
+use crate::store::dirs;
+use crate::store::records::{self, ContainerRow};
+
+/// A container whose creation or removal was cut short by its owner's death: nobody has seen it, or nobody wants it.
+pub(crate) fn finish(core: &Core, row: &ContainerRow) {
+    if let Err(e) = ops::remove::erase(core, &row.container) {
+        tracing::warn!(container = row.container.id.short(), error = %e, "tidying a half-made container");
+    }
+}
+
+/// Everything that belongs to nobody: half-made containers, directories without a row, unfinished volumes.
+pub(crate) fn sweep(core: &Core) -> Result<()> {
+    // Directories first, rows second: a row is written before its directory and deleted after it, so a directory that
+    // has no row now is nobody's.
+    let found = dirs::container_dirs(&core.root)?;
+    let rows = core.db.read(records::containers)?;
+    for row in rows.iter().filter(|row| row.busy.is_some_and(|b| !b.owner().is_alive())) {
+        finish(core, row);
+    }
+    for name in found {
+        let known = rows.iter().any(|row| row.container.id.as_str() == name);
+        if !known && ContainerId::try_from(name.clone()).is_ok() {
+            ops::remove::erase_dirs(core, &name)?;
+        }
+    }
+    let volumes = dirs::volume_dirs(&core.root)?;
+    let known = core.db.read(records::volumes)?;
+    for name in volumes.into_iter().filter(|name| !known.iter().any(|v| v.name == *name)) {
+        dirs::remove_volume(&core.root, &name)?;
+    }
+    Ok(())
+}

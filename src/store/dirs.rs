@@ -1,0 +1,69 @@
+//! The directories of containers and volumes: made private, removed whole, swept when they belong to nobody.
+
+use super::{Error, Result, StateRoot, create_private_dir};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// `containers/<id>` and its run directory.
+pub fn create_container(root: &StateRoot, id: &str) -> Result<()> {
+    create_private_dir(&root.container(id))?;
+    create_private_dir(&root.container_run(id))
+}
+
+/// Both directories with all they hold; nothing when they are gone already.
+pub fn remove_container(root: &StateRoot, id: &str) -> Result<()> {
+    let run = remove_tree(&root.container_run(id));
+    remove_tree(&root.container(id))?;
+    run
+}
+
+pub fn remove_volume(root: &StateRoot, name: &str) -> Result<()> {
+    remove_tree(&root.volume(name))
+}
+
+/// Removes a directory and everything in it, without following links; not being there is fine.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::io("removing", path, e)),
+    }
+}
+
+/// Names of the directories for containers that are there, in the data and the run directory.
+pub fn container_dirs(root: &StateRoot) -> Result<Vec<String>> {
+    let mut names = list(&root.data().join("containers"))?;
+    names.extend(list(&root.run().join("containers"))?);
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Names of volume directories.
+pub fn volume_dirs(root: &StateRoot) -> Result<Vec<String>> {
+    list(&root.data().join("volumes"))
+}
+
+fn list(path: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("listing", path, e)),
+    };
+    entries
+        .map(|e| e.map(|e| e.file_name().to_string_lossy().into_owned()).map_err(|e| Error::io("listing", path, e)))
+        .collect()
+}
+
+/// Bytes on disk below `path` (512-byte blocks in use), hard links counted once per name.
+pub fn disk_usage(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(m) if m.is_dir() => m.blocks() * 512 + disk_usage(&entry.path()),
+        Ok(m) => m.blocks() * 512,
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}
