@@ -1,7 +1,9 @@
 //! The command line: docker's names, flags, output and exit codes over the same engine.
 
+mod args;
 mod commands;
 mod complete;
+mod create;
 mod flags;
 mod globals;
 mod report;
