@@ -1,2 +1,5 @@
-#[test]
-fn a() {}
+//! One binary for all integration tests. Each module is one subject; `support` is what they share.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
+
+mod architecture;
+mod support;
