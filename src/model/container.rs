@@ -174,8 +174,15 @@ pub struct State {
     pub stopped_by_user: bool,
     /// The kernel boot this was written in; a different one means nothing runs.
     pub boot_id: String,
-    /// Open exec sessions.
+    /// Open exec sessions, and those that ended a short while ago.
     pub execs: Vec<ExecState>,
+    /// When the init process began, in clock ticks since boot (`/proc/PID/stat`, field 22): tells it from a later
+    /// process with the same pid.
+    #[serde(default)]
+    pub pid_start: u64,
+    /// What could not be done as asked at the last start, but was no reason to fail (a limit that cannot be set here).
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// An exec session as its monitor reports it.

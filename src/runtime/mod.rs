@@ -2,5 +2,9 @@
 
 pub mod cgroup;
 pub mod init;
+pub mod eventlog;
 pub mod launch;
+pub mod log;
 pub mod protocol;
+pub mod state;
+pub mod task;

@@ -1,14 +1,22 @@
 //! Frames between a monitor and its clients: `u32` little-endian length of what follows, `u8` kind, payload.
 //!
 //! A connection is opened with one `Hello` and then serves one purpose: a control call, or a session (attach, exec).
+//! The connection that starts a monitor carries a `Launch`; a `Hello` sent *before* it makes it the first session too.
 
 use crate::model::container::{ExecState, ExitStatus, Limits, State};
+use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a frame changes its meaning; a monitor refuses another one's clients with a clear error.
 pub const VERSION: u32 = 1;
 /// Largest payload either side accepts.
 pub const MAX_FRAME: usize = 1 << 20;
+/// Largest [`Kind::Launch`] payload.
+pub const MAX_LAUNCH: usize = 16 << 20;
+/// Length field and kind.
+pub const HEADER: usize = 5;
+/// Bytes of output in one frame at most.
+pub const MAX_CHUNK: usize = 64 << 10;
 
 /// Frame kinds. JSON kinds carry serde_json; byte kinds carry raw bytes.
 #[repr(u8)]
@@ -33,8 +41,22 @@ pub enum Kind {
     Gap = 11,
     /// JSON [`ExitStatus`]: the session's process has ended and all its output was sent.
     Exit = 12,
-    /// JSON [`super::launch::Launch`]: first frame a new monitor reads.
+    /// JSON [`super::launch::Launch`]: what a new monitor is to run.
     Launch = 13,
+    /// To a client, one byte: 1 = its input is taken, 0 = it only watches. From a client, empty: it takes over.
+    Writer = 14,
+}
+
+impl Kind {
+    /// The kind of that number, if there is one.
+    pub fn from_byte(byte: u8) -> Option<Kind> {
+        use Kind::{
+            Console, Exit, Gap, Hello, Launch, Reply, Resize, Screen, Signal, Stderr, Stdin, StdinEof, Stdout, Writer,
+        };
+        [Hello, Reply, Stdin, StdinEof, Resize, Signal, Stdout, Stderr, Console, Screen, Gap, Exit, Launch, Writer]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
+    }
 }
 
 /// What a client wants of this connection.
@@ -52,6 +74,9 @@ pub enum Ask {
         stdin: bool,
         replay: bool,
         size: Option<(u16, u16)>,
+        /// Pipes only: no byte may be lost, so the container waits for this client rather than the client getting a `Gap`.
+        #[serde(default)]
+        lossless: bool,
     },
     /// Start a process inside; the connection then is its attach session unless `detach`.
     Exec(Box<ExecSpec>),
@@ -131,4 +156,144 @@ pub enum FailureKind {
     /// Wrong state: not running, paused, already ended.
     Conflict,
     Internal,
+}
+
+/// One frame as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub kind: Kind,
+    pub payload: Bytes,
+}
+
+/// What makes a stream of frames unusable.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("a frame of {0} bytes is larger than allowed")]
+    TooLarge(usize),
+    #[error("an empty frame")]
+    Empty,
+    #[error("unknown frame kind {0}")]
+    UnknownKind(u8),
+    #[error("unreadable {kind:?} frame: {source}")]
+    Json { kind: Kind, source: serde_json::Error },
+    #[error("expected a {expected:?} frame, got {got:?}")]
+    Unexpected { expected: Kind, got: Kind },
+}
+
+impl Frame {
+    /// The payload of a JSON kind.
+    pub fn json<T: for<'a> Deserialize<'a>>(&self) -> Result<T, FrameError> {
+        serde_json::from_slice(&self.payload).map_err(|source| FrameError::Json { kind: self.kind, source })
+    }
+
+    /// Columns and rows of a [`Kind::Resize`].
+    pub fn size(&self) -> Option<(u16, u16)> {
+        let bytes: [u8; 4] = self.payload.as_ref().try_into().ok()?;
+        Some((u16::from_le_bytes([bytes[0], bytes[1]]), u16::from_le_bytes([bytes[2], bytes[3]])))
+    }
+
+    /// The number in a [`Kind::Signal`].
+    pub fn signal(&self) -> Option<i32> {
+        Some(i32::from_le_bytes(self.payload.as_ref().try_into().ok()?))
+    }
+
+    /// The number in a [`Kind::Gap`].
+    pub fn gap(&self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.payload.as_ref().try_into().ok()?))
+    }
+}
+
+/// The five bytes before a payload of `length` bytes (at most 4 GiB less two).
+pub fn header(kind: Kind, length: usize) -> [u8; HEADER] {
+    let length = u32::try_from(length + 1).unwrap_or(u32::MAX).to_le_bytes();
+    [length[0], length[1], length[2], length[3], kind as u8]
+}
+
+/// A whole frame of a byte kind.
+pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER + payload.len());
+    out.extend_from_slice(&header(kind, payload.len()));
+    out.extend_from_slice(payload);
+    out
+}
+
+/// A whole frame of a JSON kind.
+pub fn json_frame<T: Serialize>(kind: Kind, value: &T) -> Result<Vec<u8>, FrameError> {
+    let mut out = vec![0; HEADER];
+    serde_json::to_writer(&mut out, value).map_err(|source| FrameError::Json { kind, source })?;
+    let head = header(kind, out.len() - HEADER);
+    out[..HEADER].copy_from_slice(&head);
+    Ok(out)
+}
+
+/// Columns and rows as a whole frame.
+pub fn resize_frame((columns, rows): (u16, u16)) -> Vec<u8> {
+    let (c, r) = (columns.to_le_bytes(), rows.to_le_bytes());
+    frame(Kind::Resize, &[c[0], c[1], r[0], r[1]])
+}
+
+/// Puts received bytes together into frames.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// Received, not yet taken. Callers append to it (`read_buf`, `extend_from_slice`).
+    pub buffer: BytesMut,
+}
+
+impl Decoder {
+    /// The next whole frame, `None` until more bytes have come. After an error the stream is of no use any more.
+    pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        let Some(head) = self.buffer.get(..HEADER) else { return Ok(None) };
+        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let kind = Kind::from_byte(head[4]).ok_or(FrameError::UnknownKind(head[4]))?;
+        let Some(payload) = length.checked_sub(1) else { return Err(FrameError::Empty) };
+        if payload > if kind == Kind::Launch { MAX_LAUNCH } else { MAX_FRAME } {
+            return Err(FrameError::TooLarge(payload));
+        }
+        if self.buffer.len() < HEADER + payload {
+            self.buffer.reserve(HEADER + payload - self.buffer.len());
+            return Ok(None);
+        }
+        self.buffer.advance(HEADER);
+        Ok(Some(Frame { kind, payload: self.buffer.split_to(payload).freeze() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_any_cut() {
+        let hello = Hello { version: VERSION, ask: Ask::Kill { signal: 9 } };
+        let mut wire = json_frame(Kind::Hello, &hello).unwrap();
+        wire.extend(frame(Kind::Stdin, b"abc"));
+        wire.extend(resize_frame((120, 36)));
+        wire.extend(frame(Kind::StdinEof, b""));
+        for cut in 0..wire.len() {
+            let mut decoder = Decoder::default();
+            let mut kinds = Vec::new();
+            for part in [&wire[..cut], &wire[cut..]] {
+                decoder.buffer.extend_from_slice(part);
+                while let Some(frame) = decoder.next().unwrap() {
+                    if frame.kind == Kind::Resize {
+                        assert_eq!(frame.size(), Some((120, 36)));
+                    }
+                    kinds.push(frame.kind);
+                }
+            }
+            assert_eq!(kinds, [Kind::Hello, Kind::Stdin, Kind::Resize, Kind::StdinEof]);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_before_it_is_stored() {
+        let refuse = |bytes: &[u8]| {
+            let mut decoder = Decoder::default();
+            decoder.buffer.extend_from_slice(bytes);
+            decoder.next().unwrap_err().to_string()
+        };
+        assert_eq!(refuse(&[0xff, 0xff, 0xff, 0x7f, 3]), "a frame of 2147483646 bytes is larger than allowed");
+        assert_eq!(refuse(&[1, 0, 0, 0, 200]), "unknown frame kind 200");
+        assert_eq!(refuse(&[0, 0, 0, 0, 3]), "an empty frame");
+    }
 }

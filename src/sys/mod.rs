@@ -6,6 +6,9 @@ pub mod in_root;
 pub mod mount;
 pub mod process;
 pub mod userns;
+pub mod channel;
+pub mod poll;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 

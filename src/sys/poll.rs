@@ -1,0 +1,311 @@
+//! What a single-threaded loop waits on: epoll, signals as a descriptor, children, processes by pidfd; plus its daemon set-up.
+
+use super::{Error, Result};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::event::epoll;
+use rustix::process::{Pid, PidfdFlags, WaitOptions};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// What a descriptor is watched for. An error or hang-up is always reported, as readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    pub read: bool,
+    pub write: bool,
+}
+
+impl Interest {
+    pub const NONE: Interest = Interest { read: false, write: false };
+    pub const READ: Interest = Interest { read: true, write: false };
+
+    fn flags(self) -> epoll::EventFlags {
+        let mut flags = epoll::EventFlags::empty();
+        flags.set(epoll::EventFlags::IN, self.read);
+        flags.set(epoll::EventFlags::OUT, self.write);
+        flags
+    }
+}
+
+/// One report: the token given with the descriptor, and what it is ready for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    pub token: u64,
+    pub read: bool,
+    pub write: bool,
+    /// The other side is gone (EPOLLHUP or EPOLLERR); data may still be there to read.
+    pub hangup: bool,
+}
+
+/// Level-triggered epoll.
+#[derive(Debug)]
+pub struct Epoll {
+    fd: OwnedFd,
+}
+
+impl Epoll {
+    pub fn new() -> Result<Self> {
+        let fd = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| Error::new("epoll_create1", e))?;
+        Ok(Self { fd })
+    }
+
+    pub fn add(&self, source: impl AsFd, token: u64, interest: Interest) -> Result<()> {
+        epoll::add(&self.fd, source, epoll::EventData::new_u64(token), interest.flags())
+            .map_err(|e| Error::new("epoll_ctl", e))
+    }
+
+    pub fn modify(&self, source: impl AsFd, token: u64, interest: Interest) -> Result<()> {
+        epoll::modify(&self.fd, source, epoll::EventData::new_u64(token), interest.flags())
+            .map_err(|e| Error::new("epoll_ctl", e))
+    }
+
+    pub fn remove(&self, source: impl AsFd) -> Result<()> {
+        epoll::delete(&self.fd, source).map_err(|e| Error::new("epoll_ctl", e))
+    }
+
+    /// Fills `ready` (its old content is dropped); `None` waits for ever. An interruption counts as nothing ready.
+    pub fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> Result<()> {
+        ready.clear();
+        let limit = timeout.map(|t| rustix::event::Timespec {
+            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(t.subsec_nanos()),
+        });
+        let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 32];
+        let count = match epoll::wait(&self.fd, &mut events, limit.as_ref()) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(e) => return Err(Error::new("epoll_wait", e)),
+        };
+        ready.extend(events.iter().take(count).map(|event| {
+            let flags = event.flags;
+            let hangup = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+            Ready {
+                token: event.data.u64(),
+                read: flags.contains(epoll::EventFlags::IN) || hangup,
+                write: flags.contains(epoll::EventFlags::OUT),
+                hangup,
+            }
+        }));
+        Ok(())
+    }
+}
+
+/// Signals taken from a descriptor instead of handlers. They stay blocked in this process (and in what it forks).
+#[derive(Debug)]
+pub struct Signals {
+    fd: SignalFd,
+}
+
+impl Signals {
+    /// CHLD, TERM, INT, HUP, QUIT and PIPE; numbers come from [`Signals::next`].
+    pub fn take() -> Result<Self> {
+        let mut set = SigSet::empty();
+        for signal in
+            [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE]
+        {
+            set.add(signal);
+        }
+        set.thread_block().map_err(|e| Error::new("sigprocmask", e))?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+            .map_err(|e| Error::new("signalfd", e))?;
+        Ok(Self { fd })
+    }
+
+    /// The next pending signal's number, or `None`.
+    pub fn next(&self) -> Option<i32> {
+        let info = self.fd.read_signal().ok()??;
+        i32::try_from(info.ssi_signo).ok()
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// How a child ended: exit code, or the signal that killed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Code(u8),
+    Signal(i32),
+}
+
+/// Reaps one ended child, whichever; `None` when none has ended (or there is none).
+pub fn reap() -> Option<(i32, Ended)> {
+    loop {
+        let (pid, status) = match rustix::process::waitpid(None, WaitOptions::NOHANG) {
+            Ok(Some(found)) => found,
+            Err(rustix::io::Errno::INTR) => continue,
+            Ok(None) | Err(_) => return None,
+        };
+        let pid = pid.as_raw_nonzero().get();
+        if let Some(code) = status.exit_status() {
+            return Some((pid, Ended::Code(u8::try_from(code & 0xff).unwrap_or(u8::MAX))));
+        }
+        if let Some(signal) = status.terminating_signal() {
+            return Some((pid, Ended::Signal(signal)));
+        }
+    }
+}
+
+/// A process that cannot be mistaken for a later one with the same number. ESRCH: there is none.
+pub fn pidfd(pid: i32) -> Result<OwnedFd> {
+    let pid = Pid::from_raw(pid).ok_or_else(|| Error::new("pidfd_open", rustix::io::Errno::SRCH))?;
+    rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|e| Error::new("pidfd_open", e))
+}
+
+/// True when the process behind the pidfd has not ended.
+pub fn is_alive(pidfd: impl AsFd) -> bool {
+    let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0))
+}
+
+/// Waits until the process behind the pidfd has ended, or the time is over: true when it has.
+pub fn wait_end(pidfd: impl AsFd, limit: Duration) -> bool {
+    let deadline = std::time::Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        };
+        let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut fds, Some(&timeout)) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Any signal number, real-time ones too (so by the system call itself).
+pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: the call takes two integers, a null siginfo and no flags; the kernel checks both numbers.
+    let done =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0) };
+    if done == 0 { Ok(()) } else { Err(Error::new("pidfd_send_signal", std::io::Error::last_os_error())) }
+}
+
+/// Which side of a fork goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forked {
+    Parent,
+    Child,
+}
+
+/// Forks this process. For a single-threaded process only: anything may be done in the child then.
+pub fn fork() -> Result<Forked> {
+    // SAFETY: the caller is single-threaded, so no lock can be held by a thread that the child lacks.
+    let result = unsafe { nix::unistd::fork() };
+    match result {
+        Ok(nix::unistd::ForkResult::Parent { .. }) => Ok(Forked::Parent),
+        Ok(nix::unistd::ForkResult::Child) => Ok(Forked::Child),
+        Err(e) => Err(Error::new("fork", e)),
+    }
+}
+
+/// Leaves at once: no destructors, no exit handlers, for the middle process of a double fork.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// A session of its own, `/` as working directory, orphans of its descendants as children of its own.
+pub fn become_daemon() -> Result<()> {
+    rustix::process::setsid().map_err(|e| Error::new("setsid", e))?;
+    rustix::process::chdir("/").map_err(|e| Error::at("chdir", "/", e))?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| Error::new("prctl", e))
+}
+
+/// Takes over the descriptor `from` (moved to 3 or above), puts /dev/null on 0, 1 and 2, closes every other one.
+pub fn keep_only(from: RawFd) -> Result<OwnedFd> {
+    // SAFETY: the descriptor is duplicated, never closed through this handle; a bad number only makes the call fail.
+    let source = unsafe { std::os::fd::BorrowedFd::borrow_raw(from) };
+    let kept = rustix::io::fcntl_dupfd_cloexec(source, 3).map_err(|e| Error::new("fcntl", e))?;
+    let kept = if kept.as_raw_fd() == 3 {
+        kept
+    } else {
+        // SAFETY: nothing in this process owns descriptor 3 yet; whatever was inherited there is closed by the call.
+        let done = unsafe { libc::dup3(kept.as_raw_fd(), 3, libc::O_CLOEXEC) };
+        if done < 0 {
+            return Err(Error::new("dup3", std::io::Error::last_os_error()));
+        }
+        std::mem::forget(kept);
+        // SAFETY: descriptor 3 was just made by dup3 and has no other owner.
+        unsafe { std::os::fd::FromRawFd::from_raw_fd(3) }
+    };
+    let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())
+        .map_err(|e| Error::at("open", "/dev/null", e))?;
+    rustix::stdio::dup2_stdin(&null).map_err(|e| Error::new("dup2", e))?;
+    rustix::stdio::dup2_stdout(&null).map_err(|e| Error::new("dup2", e))?;
+    rustix::stdio::dup2_stderr(&null).map_err(|e| Error::new("dup2", e))?;
+    drop(null);
+    // SAFETY: only descriptors above the kept one are closed, and none of them has an owner in this process yet.
+    let done = unsafe { libc::close_range(4, libc::c_uint::MAX, 0) };
+    if done == 0 { Ok(kept) } else { Err(Error::new("close_range", std::io::Error::last_os_error())) }
+}
+
+/// Gives freed heap pages back to the system (after a large message was parsed).
+pub fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes a number and touches only the allocator's own free memory.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Non-blocking reads and writes on `fd`.
+pub fn set_nonblocking(fd: impl AsFd) -> Result<()> {
+    rustix::io::ioctl_fionbio(fd, true).map_err(|e| Error::new("ioctl", e))
+}
+
+/// Reads once; `None`: nothing there now. EIO (a terminal whose other side is closed) is the end, as 0.
+pub fn read_some(fd: impl AsFd, buffer: &mut [u8]) -> Result<Option<usize>> {
+    match rustix::io::read(fd, buffer) {
+        Ok(count) => Ok(Some(count)),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
+        Err(rustix::io::Errno::IO) => Ok(Some(0)),
+        Err(e) => Err(Error::new("read", e)),
+    }
+}
+
+/// Writes once; 0: no room now.
+pub fn write_some(fd: impl AsFd, bytes: &[u8]) -> Result<usize> {
+    match rustix::io::write(fd, bytes) {
+        Ok(count) => Ok(count),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
+        Err(e) => Err(Error::new("write", e)),
+    }
+}
+
+/// flock: takes the lock (exclusive, or shared) without waiting; false when somebody else holds it.
+pub fn try_lock(file: impl AsFd, exclusive: bool) -> Result<bool> {
+    use rustix::fs::FlockOperation::{NonBlockingLockExclusive, NonBlockingLockShared};
+    match rustix::fs::flock(file, if exclusive { NonBlockingLockExclusive } else { NonBlockingLockShared }) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(e) => Err(Error::new("flock", e)),
+    }
+}
+
+/// flock, waiting for it. Released when the file is closed.
+pub fn lock(file: impl AsFd, exclusive: bool) -> Result<()> {
+    use rustix::fs::FlockOperation::{LockExclusive, LockShared};
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&file, if exclusive { LockExclusive } else { LockShared }))
+        .map_err(|e| Error::new("flock", e))
+}
+
+/// A terminal's window size, which its foreground processes learn of by SIGWINCH.
+pub fn set_window(terminal: impl AsFd, columns: u16, rows: u16) -> Result<()> {
+    let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(terminal, size).map_err(|e| Error::new("ioctl", e))
+}
+
+/// The terminal's end-of-file character (usually ^D).
+pub fn end_of_file_byte(terminal: impl AsFd) -> u8 {
+    rustix::termios::tcgetattr(terminal).map(|t| t.special_codes[rustix::termios::SpecialCodeIndex::VEOF]).unwrap_or(4)
+}
