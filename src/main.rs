@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use teu::cli::{self, Parsed};
 use teu::config::{self, Config, Overrides};
 use teu::engine::{Engine, Error, ErrorKind, Options};
+use teu::sys::userns;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -55,6 +56,11 @@ fn prepare(overrides: &Overrides) -> Result<Config, Error> {
         config::load(overrides).map_err(|e| Error::from_source(ErrorKind::Invalid, "finding teu's directories", &e))?;
     config::prepare_run_dir(&config.run_dir)
         .map_err(|e| Error::from_source(ErrorKind::Denied, "preparing the run directory", &e))?;
+    let inherited = std::env::var(userns::VARIABLE).ok();
+    userns::enter(&config.run_dir, inherited.as_deref()).map_err(|e| {
+        let error = Error::from_source(ErrorKind::Denied, "becoming root of an own user namespace", &e);
+        e.hint.iter().fold(error, |error, hint| error.hint(hint))
+    })?;
     Ok(config)
 }
 

@@ -4,9 +4,11 @@ mod args;
 mod commands;
 mod complete;
 mod create;
+mod detach;
 mod flags;
 mod globals;
 mod report;
+mod session;
 mod verbs;
 
 pub use commands::{run, run_without_engine};

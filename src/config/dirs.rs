@@ -13,9 +13,19 @@ pub(super) struct Places {
 }
 
 /// The uid outside of teu's own user namespace: a role that was started inside it is told by `TEU_USERNS=uid:gid:…`.
+/// Real root is not fooled by such a variable.
 fn real_uid() -> u32 {
+    let effective = effective_uid();
     let told = env_text("TEU_USERNS").and_then(|v| v.split(':').next().and_then(|uid| uid.parse().ok()));
-    told.unwrap_or_else(effective_uid)
+    match told {
+        Some(uid) if effective == 0 && !initial_user_namespace() => uid,
+        _ => effective,
+    }
+}
+
+fn initial_user_namespace() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// The owner of `/proc/self`; 0 when there is no /proc (teu says so where it matters).

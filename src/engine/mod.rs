@@ -3,6 +3,7 @@
 
 mod background;
 mod bus;
+pub mod console;
 mod context;
 mod convert;
 mod core;

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod clone;
+pub mod console;
 pub mod in_root;
 pub mod mount;
 pub mod process;
