@@ -1,7 +1,10 @@
 //! The screen: ratatui and crossterm live here and nowhere else. `update` is pure; the loop alone touches the world.
 
+pub mod emulator;
+pub mod encode;
 pub mod text;
 pub mod theme;
+pub mod views;
 
 use crate::config::Config;
 use crate::engine::Engine;
