@@ -1,10 +1,13 @@
 //! Bundle to living process. No database, no HTTP; no tokio and no threads in the roles `init` and `monitor`.
 
+pub mod caps;
 pub mod cgroup;
-pub mod init;
 pub mod eventlog;
+pub mod init;
 pub mod launch;
 pub mod log;
 pub mod protocol;
+pub mod rootfs;
 pub mod state;
 pub mod task;
+pub mod user;

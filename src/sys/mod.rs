@@ -1,14 +1,19 @@
 //! The kernel, safely: the only place of `unsafe`, `nix`, `libc` and `rustix`. Knows no teu type, no policy.
 
 pub mod access;
+pub mod channel;
 pub mod clone;
+pub mod confine;
 pub mod console;
+pub mod copy_up;
 pub mod in_root;
 pub mod mount;
-pub mod process;
-pub mod userns;
-pub mod channel;
+pub mod mount_op;
 pub mod poll;
+pub mod process;
+pub mod pty;
+pub mod rlimit;
+pub mod userns;
 pub mod watch;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,316 @@
+//! A root file system as a list of steps, and the one place that carries them out.
+//!
+//! Every source is opened before anything is changed; every target is opened inside the new root and mounted on by
+//! descriptor, so what an image or a volume contains cannot lead a mount elsewhere.
+
+use super::in_root::{self, Make};
+use super::mount::{self, Change, Overlay, Propagation};
+use super::{Error, Result};
+use rustix::fs::{FileType, Mode, OFlags};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// What the root is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Root {
+    Overlay(Overlay),
+    Directory(PathBuf),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MountOp {
+    Mount(Mount),
+    /// A value written into the container's own procfs: `net.ipv4.ip_forward`. Before read-only paths cover it.
+    Sysctl {
+        key: String,
+        value: String,
+    },
+    /// Nothing of it can be read: an empty read-only directory, or the null device. Missing paths are none.
+    Mask(String),
+    /// Read-only, with everything mounted below. Missing paths are none.
+    ReadOnly(String),
+    /// The root mount itself becomes read-only; mounts on it keep their own attributes.
+    RootReadOnly,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Absolute path inside.
+    pub target: String,
+    pub source: Source,
+    pub change: Change,
+    /// Fill an empty source directory with what the image has at the target.
+    pub copy_up: bool,
+    /// A kernel that lacks this file system is no reason to fail.
+    pub optional: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A new file system; `content` is made in it before anyone can see it.
+    New { kind: String, options: Vec<(String, Option<String>)>, content: Vec<Node> },
+    /// A file or directory of the host, or with `recursive` the whole tree of mounts there.
+    Bind { path: PathBuf, recursive: bool },
+}
+
+/// An entry of a fresh file system (a `/dev` in the making).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    Directory {
+        name: String,
+        mode: u32,
+    },
+    Link {
+        name: String,
+        to: String,
+    },
+    Device {
+        name: String,
+        block: bool,
+        major: u32,
+        minor: u32,
+        mode: u32,
+        uid: u32,
+        gid: u32,
+    },
+    /// Where device nodes cannot be made (a user namespace): the host's own, bound on a file.
+    Host {
+        name: String,
+        path: PathBuf,
+    },
+}
+
+/// The finished root, not yet pivoted to.
+#[derive(Debug)]
+pub struct Mounted {
+    pub root: OwnedFd,
+    /// The container's own procfs: a handle nobody else can have mounted over.
+    pub proc: Option<OwnedFd>,
+    pub devpts: Option<OwnedFd>,
+    null: OwnedFd,
+    empty: Option<OwnedFd>,
+}
+
+/// Builds the root at `place`, a directory that the container never sees. The caller is in a mount namespace of its
+/// own whose mounts may still be shared with the host's.
+pub fn apply(root: &Root, ops: &[MountOp], place: &Path) -> Result<Mounted> {
+    // Shared sources keep their peers only when they are copied before the whole tree goes private.
+    let sources = ops.iter().map(open_source).collect::<Result<Vec<_>>>()?;
+    let null = open_null()?;
+    let directory = match root {
+        Root::Directory(path) => Some(mount::clone_tree(rustix::fs::CWD, path, true)?),
+        Root::Overlay(_) => None,
+    };
+    mount::set_propagation_all("/", Propagation::Private)?;
+    let root = match (root, directory) {
+        (Root::Overlay(overlay), _) => mount::overlay_at(overlay, place)?,
+        (Root::Directory(_), Some(tree)) => {
+            let private = Change { propagation: Some(Propagation::Private), recursive: true, ..Change::default() };
+            mount::change(tree.as_fd(), private)?;
+            mount::attach_at(tree.as_fd(), place)?;
+            tree
+        }
+        (Root::Directory(path), None) => return Err(Error::at("open_tree", path, std::io::Error::other("not opened"))),
+    };
+    let mut made = Mounted { root, proc: None, devpts: None, null, empty: None };
+    for (op, source) in ops.iter().zip(sources) {
+        match op {
+            MountOp::Mount(m) => place_mount(&mut made, m, source).map_err(|e| within(&m.target, e))?,
+            MountOp::Sysctl { key, value } => write_sysctl(&made, key, value).map_err(|e| within(key, e))?,
+            MountOp::Mask(path) => mask(&mut made, path).map_err(|e| within(path, e))?,
+            MountOp::ReadOnly(path) => read_only(&made, path).map_err(|e| within(path, e))?,
+            MountOp::RootReadOnly => {
+                mount::change(made.root.as_fd(), Change { set: mount::RDONLY, ..Change::default() })?;
+            }
+        }
+    }
+    Ok(made)
+}
+
+fn within(target: &str, error: Error) -> Error {
+    let path = match &error.path {
+        Some(path) if path != Path::new(target) => format!("{} for {target}", path.display()),
+        _ => target.to_owned(),
+    };
+    Error::at(error.call, path, error.source)
+}
+
+/// What was opened beforehand for one step.
+#[derive(Debug, Default)]
+struct Opened {
+    tree: Option<OwnedFd>,
+    hosts: Vec<OwnedFd>,
+}
+
+fn open_source(op: &MountOp) -> Result<Opened> {
+    let MountOp::Mount(m) = op else { return Ok(Opened::default()) };
+    match &m.source {
+        Source::Bind { path, recursive } => {
+            let tree = mount::clone_tree(rustix::fs::CWD, path, *recursive);
+            match tree {
+                Err(_) if m.optional => Ok(Opened::default()),
+                other => Ok(Opened { tree: Some(other?), hosts: Vec::new() }),
+            }
+        }
+        Source::New { content, .. } => {
+            let mut hosts = Vec::new();
+            for node in content {
+                if let Node::Host { path, .. } = node {
+                    hosts.push(mount::clone_tree(rustix::fs::CWD, path, false)?);
+                }
+            }
+            Ok(Opened { tree: None, hosts })
+        }
+    }
+}
+
+fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
+    let (tree, make) = match &m.source {
+        Source::Bind { .. } => {
+            let Some(tree) = opened.tree else { return Ok(()) };
+            let make = if in_root::kind(&tree)? == FileType::Directory { Make::Directory } else { Make::File };
+            // A bind keeps the attributes of its source unless told otherwise, but never its peers.
+            let propagation = m.change.propagation.or(Some(Propagation::Private));
+            mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
+            mount::change(tree.as_fd(), Change { propagation: None, ..m.change })?;
+            (tree, make)
+        }
+        Source::New { kind, options, content } => {
+            let late = if content.is_empty() { 0 } else { m.change.set & mount::RDONLY };
+            let tree = match mount::new_file_system(kind, options, m.change.set & !late) {
+                Err(_) if m.optional => return Ok(()),
+                other => other?,
+            };
+            fill(tree.as_fd(), content)?;
+            mount::change(tree.as_fd(), Change { set: late, ..Change::default() })?;
+            (tree, Make::Directory)
+        }
+    };
+    let target = in_root::ensure(made.root.as_fd(), &m.target, make)?;
+    if m.copy_up {
+        super::copy_up::fill(target.as_fd(), tree.as_fd())?;
+    }
+    mount::attach(tree.as_fd(), target.as_fd())?;
+    if let Source::New { kind, content, .. } = &m.source {
+        bind_hosts(tree.as_fd(), content, &opened.hosts)?;
+        match kind.as_str() {
+            "proc" if m.target == "/proc" => made.proc = Some(tree),
+            "devpts" if m.target == "/dev/pts" => made.devpts = Some(tree),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn fill(tree: BorrowedFd<'_>, content: &[Node]) -> Result<()> {
+    for node in content {
+        let (name, made) = match node {
+            Node::Directory { name, mode } => {
+                (name, rustix::fs::mkdirat(tree, name.as_str(), Mode::from_raw_mode(*mode)))
+            }
+            Node::Link { name, to } => (name, rustix::fs::symlinkat(to.as_str(), tree, name.as_str())),
+            Node::Device { name, .. } => (name, make_device(tree, node)),
+            Node::Host { name, .. } => (name, empty_file(tree, name)),
+        };
+        made.map_err(|e| Error::at("make", name, e))?;
+    }
+    Ok(())
+}
+
+fn empty_file(tree: BorrowedFd<'_>, name: &str) -> rustix::io::Result<()> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(tree, name, flags, Mode::from_raw_mode(0o600)).map(drop)
+}
+
+fn make_device(tree: BorrowedFd<'_>, node: &Node) -> rustix::io::Result<()> {
+    let Node::Device { name, block, major, minor, mode, uid, gid } = node else { return Ok(()) };
+    let kind = if *block { FileType::BlockDevice } else { FileType::CharacterDevice };
+    let name = name.as_str();
+    rustix::fs::mknodat(tree, name, kind, Mode::from_raw_mode(*mode), rustix::fs::makedev(*major, *minor))?;
+    if (*uid, *gid) != (0, 0) {
+        let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
+        rustix::fs::chownat(tree, name, Some(uid), Some(gid), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    Ok(())
+}
+
+/// Only after the file system is attached: older kernels refuse to mount on a detached one.
+fn bind_hosts(tree: BorrowedFd<'_>, content: &[Node], hosts: &[OwnedFd]) -> Result<()> {
+    let names = content.iter().filter_map(|n| if let Node::Host { name, .. } = n { Some(name) } else { None });
+    for (name, host) in names.zip(hosts) {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let target = rustix::fs::openat(tree, name.as_str(), flags, Mode::empty());
+        let target = target.map_err(|e| Error::at("open", name, e))?;
+        let quiet =
+            Change { set: mount::NOSUID | mount::NOEXEC, propagation: Some(Propagation::Private), ..Change::default() };
+        mount::change(host.as_fd(), quiet)?;
+        mount::attach(host.as_fd(), target.as_fd())?;
+    }
+    Ok(())
+}
+
+/// The null device, verified to be it: as a mask's source anything else would let the container choose what we mount.
+/// It stays part of the mount tree: kernels before 6.15 do not copy from detached mounts.
+fn open_null() -> Result<OwnedFd> {
+    let path = "/dev/null";
+    let fd = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| Error::at("open", path, e))?;
+    let stat = rustix::fs::fstat(&fd).map_err(|e| Error::at("fstat", path, e))?;
+    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    if !device || stat.st_rdev != rustix::fs::makedev(1, 3) {
+        return Err(Error::at("open", path, std::io::Error::other("not the null device")));
+    }
+    Ok(fd)
+}
+
+/// Through the mount made a moment ago, no links, no mounts on the way (CVE-2019-19921, CVE-2025-52881).
+fn write_sysctl(made: &Mounted, key: &str, value: &str) -> Result<()> {
+    use rustix::fs::ResolveFlags;
+    let missing = || Error::at("sysctl", key, std::io::Error::other("the container has no /proc of its own"));
+    let proc = made.proc.as_ref().ok_or_else(missing)?;
+    // Both spellings are in use; a slash keeps dots within a component (interface names).
+    let path = if key.contains('/') { format!("sys/{key}") } else { format!("sys/{}", key.replace('.', "/")) };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat2(proc, path.as_str(), flags, Mode::empty(), resolve);
+    let fd = fd.map_err(|e| Error::at("open", &path, e))?;
+    rustix::io::write(&fd, value.as_bytes()).map(drop).map_err(|e| Error::at("write", &path, e))
+}
+
+fn open_existing(root: BorrowedFd<'_>, path: &str) -> Result<Option<OwnedFd>> {
+    match in_root::open(root, path, OFlags::PATH) {
+        Err(e) if matches!(e.errno(), libc::ENOENT | libc::ENOTDIR | libc::EACCES) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn mask(made: &mut Mounted, path: &str) -> Result<()> {
+    let Some(target) = open_existing(made.root.as_fd(), path)? else { return Ok(()) };
+    if in_root::kind(&target)? != FileType::Directory {
+        let copy = mount::clone_tree(made.null.as_fd(), Path::new(""), false)?;
+        return mount::attach(copy.as_fd(), target.as_fd());
+    }
+    match &made.empty {
+        Some(empty) => mount::attach(mount::clone_tree(empty.as_fd(), Path::new(""), false)?.as_fd(), target.as_fd()),
+        None => {
+            let empty = empty_directory()?;
+            mount::attach(empty.as_fd(), target.as_fd())?;
+            made.empty = Some(empty);
+            Ok(())
+        }
+    }
+}
+
+/// One file system shared by all masked directories, read-only and without room for an inode of its own.
+fn empty_directory() -> Result<OwnedFd> {
+    let options = [("nr_inodes", "1"), ("size", "4k"), ("mode", "0555")];
+    let options: Vec<_> = options.map(|(k, v)| (k.to_owned(), Some(v.to_owned()))).into();
+    mount::new_file_system("tmpfs", &options, mount::RDONLY | mount::NOSUID | mount::NODEV | mount::NOEXEC)
+}
+
+fn read_only(made: &Mounted, path: &str) -> Result<()> {
+    let Some(target) = open_existing(made.root.as_fd(), path)? else { return Ok(()) };
+    let copy = mount::clone_tree(target.as_fd(), Path::new(""), true)?;
+    mount::change(copy.as_fd(), Change { set: mount::RDONLY, recursive: true, ..Change::default() })?;
+    mount::attach(copy.as_fd(), target.as_fd())
+}
