@@ -1,1 +1,15 @@
-//! What the tests share.
+//! What the tests share: state roots, the real program, a real registry with a real image, a terminal, waiting.
+#![allow(dead_code, unused_imports)] // Every helper is for whoever writes the next test.
+
+pub mod image;
+pub mod leaks;
+pub mod needs;
+pub mod program;
+pub mod registry_server;
+pub mod screen;
+pub mod state;
+pub mod wait;
+
+pub use program::Answer;
+pub use state::StateRoot;
+pub use wait::wait_until;

@@ -1,0 +1,122 @@
+//! What a state root has left behind on the machine: processes, mounts, control groups.
+
+use super::wait::wait_until;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Asserts that nothing of this root's containers is left; processes just killed get a moment to go.
+#[track_caller]
+pub fn assert_none(root: &Path) {
+    let mut last = Vec::new();
+    let clean = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_until("nothing left behind", || {
+            last = leftovers(root);
+            last.is_empty().then_some(())
+        });
+    }));
+    assert!(clean.is_ok(), "left behind:\n{}", last.join("\n"));
+}
+
+/// One line each.
+pub fn leftovers(root: &Path) -> Vec<String> {
+    let mut found: Vec<String> =
+        processes(root).iter().map(|pid| format!("process {pid}: {}", cmdline(*pid))).collect();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let name = root.to_string_lossy().into_owned();
+    found.extend(mounts.lines().filter(|line| line.contains(&name)).map(|line| format!("mount {line}")));
+    found.extend(groups(root).iter().map(|dir| format!("control group {}", dir.display())));
+    found
+}
+
+/// Processes that have the root in their command line, environment or open files: monitors and clients, and what runs
+/// in a mount namespace whose root came from it.
+pub fn processes(root: &Path) -> Vec<i32> {
+    let name = root.to_string_lossy().into_owned();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| *pid != std::process::id() as i32).filter(|pid| belongs(*pid, &name)).collect()
+}
+
+fn belongs(pid: i32, name: &str) -> bool {
+    let has = |file: &str| {
+        let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&text).contains(name)
+    };
+    if has("cmdline") || has("mountinfo") && !same_mounts(pid) {
+        return true;
+    }
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|target| target.to_string_lossy().starts_with(name))
+}
+
+fn same_mounts(pid: i32) -> bool {
+    let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/mnt")).ok();
+    namespace(&pid.to_string()) == namespace("self")
+}
+
+fn cmdline(pid: i32) -> String {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&text).replace('\0', " ")
+}
+
+/// Ids of the containers that have, or had, a record here. Kept names survive `rm` only as long as their directory.
+fn ids(root: &Path) -> Vec<String> {
+    let list = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+    let all = list(root.join("containers")).chain(list(root.join("run/containers")));
+    let mut ids: Vec<String> = all.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    ids.extend(event_ids(root));
+    ids.sort();
+    ids.dedup();
+    ids.retain(|id| id.len() == 64);
+    ids
+}
+
+/// Removed containers are still named in the event log.
+fn event_ids(root: &Path) -> Vec<String> {
+    let text = fs::read_to_string(root.join("events.log")).unwrap_or_default();
+    let hex = |c: char| !c.is_ascii_hexdigit();
+    text.split(hex).filter(|word| word.len() == 64).map(str::to_owned).collect()
+}
+
+/// Directories of this root's containers in any hierarchy.
+pub fn groups(root: &Path) -> Vec<PathBuf> {
+    let ids = ids(root);
+    let mut found = Vec::new();
+    find_groups(Path::new("/sys/fs/cgroup"), 0, &ids, &mut found);
+    found
+}
+
+fn find_groups(dir: &Path, depth: usize, ids: &[String], found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let path = entry.path();
+        if ids.iter().any(|id| path.ends_with(id)) {
+            found.push(path);
+        } else if depth < 6 {
+            find_groups(&path, depth + 1, ids, found);
+        }
+    }
+}
+
+/// Kills and removes what is left, for a test that failed half-way.
+pub fn kill_leftovers(root: &Path) {
+    for _ in 0..20 {
+        let pids = processes(root);
+        let in_groups = groups(root).into_iter().flat_map(|dir| {
+            let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+            text.lines().filter_map(|line| line.parse::<i32>().ok()).collect::<Vec<_>>()
+        });
+        let all: Vec<String> = pids.into_iter().chain(in_groups).map(|pid| pid.to_string()).collect();
+        if all.is_empty() {
+            break;
+        }
+        let _ = Command::new("kill").arg("-9").args(&all).stderr(Stdio::null()).status();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for dir in groups(root) {
+        let _ = fs::remove_dir(dir);
+    }
+}
