@@ -1,5 +1,6 @@
 //! Durable truth on disk, shared by several teu processes: paths, content by digest, records in SQLite, the event log.
 
+pub mod content;
 pub mod db;
 pub mod dirs;
 pub mod host;

@@ -6,13 +6,16 @@ pub mod clone;
 pub mod confine;
 pub mod console;
 pub mod copy_up;
+pub mod files;
 pub mod in_root;
 pub mod mount;
 pub mod mount_op;
+pub mod overlay;
 pub mod poll;
 pub mod process;
 pub mod pty;
 pub mod rlimit;
+pub mod tree;
 pub mod userns;
 pub mod watch;
 

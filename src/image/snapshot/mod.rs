@@ -1,0 +1,67 @@
+//! Layers to a container's root file system: stacked by overlay, or copied where overlay is refused.
+
+mod copy;
+mod overlay;
+
+pub use copy::Copy;
+pub use overlay::Overlay;
+
+use super::Result;
+use super::layers::LayerStore;
+use crate::model::image::Layer;
+use crate::store::StateRoot;
+use std::fs;
+use std::path::PathBuf;
+
+/// How a root file system is put together by the container's init.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootfsParts {
+    /// `lower` is topmost first.
+    Overlay { lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf },
+    /// A directory that is the root itself.
+    Directory { path: PathBuf },
+}
+
+/// A graph driver: one writable root file system per container.
+pub trait Snapshotter: Send + Sync {
+    /// docker's word for it: `overlay2`, `vfs`.
+    fn name(&self) -> &'static str;
+    /// Makes or finds the container's writable part over `layers` (bottom first). Safe to call again.
+    fn prepare(&self, container_id: &str, layers: &[Layer]) -> Result<RootfsParts>;
+    /// Removes the container's writable part; nothing there is success. No process may use it any more.
+    fn remove(&self, container_id: &str) -> Result<()>;
+    /// Bytes of files in the writable part.
+    fn size(&self, container_id: &str) -> Result<u64>;
+}
+
+/// Overlay where a probe mount works in the data directory's file system, else Copy. The finding is kept in
+/// `<data>/driver`, so that only the first start pays for it.
+pub fn choose(root: &StateRoot) -> Result<Box<dyn Snapshotter>> {
+    let layers = LayerStore::open(root)?;
+    let noted = root.data().join("driver");
+    let namespace = if layers.options().user_namespace { "user" } else { "root" };
+    let known = fs::read_to_string(&noted).unwrap_or_default();
+    // A root that was used from another kind of namespace, or under another kernel, is probed again.
+    let key = format!("{namespace} {}", kernel());
+    let overlay = match known.strip_prefix(&format!("{key} ")) {
+        Some(driver) => driver.trim() == "overlay",
+        None => {
+            let refused = overlay::probe(&layers).err();
+            let word = if refused.is_none() { "overlay" } else { "copy" };
+            // Only a cache: failing to write it costs the next start a probe.
+            let _ = fs::write(&noted, format!("{key} {word}\n"));
+            refused.is_none()
+        }
+    };
+    Ok(if overlay { Box::new(Overlay::new(root, layers)) } else { Box::new(Copy::new(root, layers)) })
+}
+
+/// Why overlay cannot be used here; `None` when it can. Mounts for real, for `doctor`.
+pub fn overlay_refused(root: &StateRoot) -> Result<Option<String>> {
+    let layers = LayerStore::open(root)?;
+    Ok(overlay::probe(&layers).err().map(|e| e.to_string()))
+}
+
+fn kernel() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
+}
