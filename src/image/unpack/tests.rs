@@ -274,7 +274,7 @@ fn file_capabilities_survive() {
 
 #[test]
 fn sparse_files_keep_their_holes() {
-    let data = [b"3\n0\n4\n4096\n4\n1048576\n0\n".to_vec(), vec![0; 512 - 25], b"AAAABBBB".to_vec()].concat();
+    let data = [b"3\n0\n4\n4096\n4\n1048576\n0\n".to_vec(), vec![0; 512 - 23], b"AAAABBBB".to_vec()].concat();
     assert_eq!(data.len(), 520, "the map fills one block");
     let (dir, report) = Tar::new()
         .pax(&[
