@@ -1,15 +1,270 @@
 //! The screen: ratatui and crossterm live here and nowhere else. `update` is pure; the loop alone touches the world.
 
+pub mod action;
+pub mod app;
+pub mod command;
 pub mod emulator;
 pub mod encode;
+pub mod figures;
+pub mod filter;
+pub mod glyphs;
+pub mod input;
+pub mod keymap;
+pub mod keys;
+pub mod list;
+pub mod panes;
+pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod views;
+mod world;
 
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, Event};
+use crate::model::time::Timestamp;
+use app::{App, Cmd, Msg};
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
+use futures_util::{FutureExt, StreamExt};
+use ratatui::Terminal;
+use std::io;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use terminal::{Guard, Quiet};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast;
+use views::Scratch;
+use world::World;
+
+/// At most this many messages are taken in before the screen is drawn.
+const DRAIN: usize = 256;
+const FRAME: Duration = Duration::from_millis(16);
 
 /// Runs the TUI until the user quits; returns the process's exit code.
-pub async fn run(_engine: Engine, _config: Config) -> std::io::Result<u8> {
+pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
+    let app = App::new(&config, &std::collections::BTreeMap::new());
+    let _guard = Guard::enter(app.mouse)?;
+    let screen = Terminal::new(Quiet::new())?;
+    let mut signals = Vec::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::from_raw(6)] {
+        signals.push(signal(kind)?);
+    }
+    let mut ui = Ui {
+        events: engine.events(),
+        world: World::new(engine.clone()),
+        engine,
+        app,
+        screen,
+        scratch: Scratch::default(),
+        keys: EventStream::new(),
+        signals,
+        drawn: Instant::now() - FRAME,
+        urgent: true,
+        hung_up: false,
+    };
+    ui.start()?;
+    while !ui.app.quit {
+        ui.turn().await?;
+    }
+    if !ui.hung_up {
+        terminal::leave();
+    }
+    ui.engine.clone().shutdown(Duration::from_secs(5)).await;
     Ok(0)
+}
+
+/// The loop's possessions.
+struct Ui {
+    app: App,
+    engine: Engine,
+    events: broadcast::Receiver<Event>,
+    world: World,
+    screen: Terminal<Quiet>,
+    scratch: Scratch,
+    keys: EventStream,
+    signals: Vec<Signal>,
+    drawn: Instant,
+    /// Input has come: its effect is shown at once.
+    urgent: bool,
+    /// The terminal is gone; nothing can be drawn.
+    hung_up: bool,
+}
+
+/// What one wait can bring.
+enum Turn {
+    Signal,
+    Key(Option<io::Result<TerminalEvent>>),
+    Engine(Result<Event, broadcast::error::RecvError>),
+    World(Msg),
+    FrameDue,
+    Wake,
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+impl Ui {
+    fn start(&mut self) -> io::Result<()> {
+        let size = self.screen.size()?;
+        self.take(Msg::Resize(size.width, size.height))?;
+        self.take(Msg::Inventory(self.engine.inventory()))?;
+        self.take(Msg::Stats(self.engine.stats()))?;
+        self.draw()
+    }
+
+    /// Waits for one thing, takes in all that is ready, draws when a frame is due.
+    async fn turn(&mut self) -> io::Result<()> {
+        let frame_due = tokio::time::Instant::from_std(self.drawn + FRAME);
+        let wake = self.app.wake_at().map(|t| Duration::from_nanos(t.0.saturating_sub(now().0).max(0) as u64));
+        let turn = tokio::select! { biased;
+            _ = any_signal(&mut self.signals) => Turn::Signal,
+            key = self.keys.next() => Turn::Key(key),
+            event = self.events.recv() => Turn::Engine(event),
+            msg = self.world.next() => Turn::World(msg),
+            () = tokio::time::sleep_until(frame_due), if self.app.dirty => Turn::FrameDue,
+            () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Turn::Wake,
+        };
+        self.handle(turn)?;
+        self.drain()?;
+        if self.app.dirty && (self.urgent || self.drawn.elapsed() >= FRAME) {
+            self.draw()?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, turn: Turn) -> io::Result<()> {
+        match turn {
+            Turn::Signal => self.take(Msg::Terminate),
+            Turn::Key(Some(Ok(event))) => self.input(event),
+            // The terminal is gone, or its input ended: nothing more can be asked of us.
+            Turn::Key(Some(Err(_)) | None) => {
+                self.app.quit = true;
+                Ok(())
+            }
+            Turn::Engine(event) => self.engine_event(event),
+            Turn::World(msg) => self.take(msg),
+            Turn::FrameDue => Ok(()),
+            Turn::Wake => self.take(Msg::Wake),
+        }
+    }
+
+    /// Takes what is ready without waiting, input first, bounded so that frames keep coming.
+    fn drain(&mut self) -> io::Result<()> {
+        for _ in 0..DRAIN {
+            let ready = if let Some(key) = self.keys.next().now_or_never() {
+                Turn::Key(key)
+            } else if let Ok(event) = self.events.try_recv() {
+                Turn::Engine(Ok(event))
+            } else if let Some(msg) = self.world.next().now_or_never() {
+                Turn::World(msg)
+            } else {
+                return Ok(());
+            };
+            self.handle(ready)?;
+            if self.app.quit || self.urgent && self.drawn.elapsed() >= FRAME {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, event: TerminalEvent) -> io::Result<()> {
+        self.urgent = true;
+        match event {
+            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => self.take(Msg::Key(key)),
+            TerminalEvent::Key(_) => Ok(()),
+            TerminalEvent::Mouse(mouse) => {
+                let hit = self.scratch.hit(mouse.column, mouse.row);
+                self.take(Msg::Mouse(mouse, hit))
+            }
+            TerminalEvent::Paste(text) => self.take(Msg::Paste(text)),
+            TerminalEvent::Resize(..) => {
+                // A storm of sizes may be stale by the time it is read: the terminal's own word counts.
+                self.screen.autoresize()?;
+                let size = self.screen.size()?;
+                self.take(Msg::Resize(size.width, size.height))
+            }
+            TerminalEvent::FocusGained => self.take(Msg::Focus(true)),
+            TerminalEvent::FocusLost => self.take(Msg::Focus(false)),
+        }
+    }
+
+    /// Hints of one moment are taken together: the inventory is read once for all of them.
+    fn engine_event(&mut self, first: Result<Event, broadcast::error::RecvError>) -> io::Result<()> {
+        let (mut inventory, mut stats) = (false, false);
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match event {
+                Ok(Event::Stats) => stats = true,
+                Ok(Event::Log(record)) => self.take(Msg::Event(record))?,
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => inventory = true,
+                Err(broadcast::error::RecvError::Closed) => {
+                    self.app.quit = true;
+                    return Ok(());
+                }
+            }
+            next = self.events.try_recv().ok().map(Ok);
+        }
+        if inventory {
+            self.take(Msg::Inventory(self.engine.inventory()))?;
+        }
+        if stats {
+            self.take(Msg::Stats(self.engine.stats()))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, msg: Msg) -> io::Result<()> {
+        for cmd in self.app.update(msg, now()) {
+            self.perform(cmd)?;
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, cmd: Cmd) -> io::Result<()> {
+        match cmd {
+            Cmd::Submit(ticket, request) => {
+                let started = self.world.submit(ticket, request);
+                self.take(started)?;
+            }
+            Cmd::Cancel(ticket) => self.world.cancel(ticket),
+            Cmd::Send(ticket, input) => self.world.send(ticket, input),
+            Cmd::Leave(ticket) => self.world.leave(ticket),
+            Cmd::History(id) => {
+                let samples = self.engine.history(&id);
+                self.take(Msg::History(id, samples))?;
+            }
+            Cmd::Copy(text) => terminal::copy(&text)?,
+            Cmd::Mouse(on) => terminal::capture_mouse(on)?,
+            Cmd::Save(_) => {}
+            Cmd::Suspend => {}
+            Cmd::Redraw => {
+                self.screen.backend_mut().forget();
+                self.screen.clear()?;
+            }
+            Cmd::Bell => terminal::bell()?,
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let (app, scratch) = (&self.app, &mut self.scratch);
+        self.screen.draw(|frame| views::draw(app, scratch, frame))?;
+        self.app.dirty = false;
+        self.urgent = false;
+        self.drawn = Instant::now();
+        Ok(())
+    }
+}
+
+/// Resolves when one of the signals that end us comes.
+async fn any_signal(signals: &mut [Signal]) {
+    std::future::poll_fn(|context| {
+        if signals.iter_mut().any(|s| s.poll_recv(context).is_ready()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
 }

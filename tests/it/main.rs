@@ -4,3 +4,4 @@
 mod architecture;
 mod harness;
 mod support;
+mod ui;

@@ -1,0 +1,194 @@
+//! The containers list: rows from the inventory and the last second's figures, filtered and sorted.
+
+use crate::engine::{ContainerEntry, Inventory, StatsBoard};
+use crate::model::container::Status;
+use crate::model::id::ContainerId;
+use crate::model::time::Timestamp;
+use crate::tui::filter::Filter;
+use crate::tui::list::List;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Seconds of CPU history kept for the sparkline.
+const HISTORY: usize = 32;
+/// The CPU order moves at most this often, so that rows do not jump under the eye.
+const REORDER_NANOS: i64 = 2_000_000_000;
+
+/// What a row shows.
+#[derive(Clone, Debug)]
+pub struct ContainerRow {
+    pub id: ContainerId,
+    pub name: String,
+    pub image: String,
+    pub status: Status,
+    /// `exit 137 OOM`, `created`; empty for live ones.
+    pub ending: String,
+    pub failed: bool,
+    /// Percent of one CPU.
+    pub cpu: Option<f64>,
+    /// Percent it may use: its limit or all of the host.
+    pub cpu_limit: f64,
+    pub memory: Option<u64>,
+    pub memory_limit: Option<u64>,
+    /// Started or, when it has ended, finished.
+    pub since: Option<Timestamp>,
+    pub created: Timestamp,
+    pub restarts: u32,
+    pub shells: usize,
+    /// Something wants a look: near its limits.
+    pub alert: bool,
+}
+
+/// Columns to sort by, with what the title calls them.
+pub const SORTS: [&str; 6] = ["created", "name", "status", "cpu", "memory", "uptime"];
+const FIELDS: [&str; 4] = ["name", "image", "status", "id"];
+
+#[derive(Debug)]
+pub struct Containers {
+    pub list: List<ContainerId>,
+    pub rows: Vec<ContainerRow>,
+    pub show_all: bool,
+    pub history: HashMap<ContainerId, VecDeque<f32>>,
+    /// When the order last followed the figures.
+    ordered: Timestamp,
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        Self {
+            list: List::default(),
+            rows: Vec::new(),
+            show_all: true,
+            history: HashMap::new(),
+            ordered: Timestamp::default(),
+        }
+    }
+}
+
+impl Containers {
+    /// Takes a second's figures into the sparklines.
+    pub fn take_stats(&mut self, stats: &StatsBoard) {
+        self.history.retain(|id, _| stats.latest.contains_key(id));
+        for (id, figures) in &stats.latest {
+            let values = self.history.entry(id.clone()).or_default();
+            if values.len() == HISTORY {
+                values.pop_front();
+            }
+            values.push_back(figures.rates.cpu_percent as f32);
+        }
+    }
+
+    /// Builds the rows anew. `tick`: only figures changed, so the order may wait.
+    pub fn rebuild(&mut self, inventory: &Inventory, stats: &StatsBoard, now: Timestamp, tick: bool) {
+        let filter = Filter::parse(self.list.filter.text(), &FIELDS);
+        let mut rows: Vec<ContainerRow> = inventory
+            .containers
+            .iter()
+            .filter(|entry| self.show_all || entry.state.status.is_live())
+            .map(|entry| row(entry, stats, inventory))
+            .collect();
+        let total = rows.len();
+        rows.retain(|row| {
+            filter.matches(&[
+                ("name", &row.name),
+                ("image", &row.image),
+                ("status", row.status.word()),
+                ("status", &row.ending),
+                ("id", row.id.as_str()),
+            ])
+        });
+        if tick && now.0.saturating_sub(self.ordered.0) < REORDER_NANOS {
+            let place: HashMap<&ContainerId, usize> = self.list.order.iter().enumerate().map(|(i, k)| (k, i)).collect();
+            rows.sort_by_key(|row| place.get(&row.id).copied().unwrap_or(usize::MAX));
+        } else {
+            self.ordered = now;
+            let (sort, reverse) = (self.list.sort, self.list.reverse);
+            rows.sort_by(|a, b| {
+                let order = compare(a, b, sort);
+                if reverse { order.reverse() } else { order }
+            });
+        }
+        let order = rows.iter().map(|r| r.id.clone()).collect();
+        let present: HashSet<&ContainerId> = inventory.containers.iter().map(|c| &c.container.id).collect();
+        self.list.set_order(order, total, |id| present.contains(id));
+        self.rows = rows;
+    }
+
+    pub fn selected(&self) -> Option<&ContainerRow> {
+        self.list.selected_index().and_then(|i| self.rows.get(i))
+    }
+
+    /// Names of what a verb acts on.
+    pub fn target_rows(&self) -> Vec<&ContainerRow> {
+        let targets = self.list.targets();
+        self.rows.iter().filter(|r| targets.contains(&r.id)).collect()
+    }
+}
+
+fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory) -> ContainerRow {
+    let (container, state) = (&entry.container, &entry.state);
+    let live = state.status.is_live();
+    let figures = stats.latest.get(&container.id).filter(|_| live);
+    let sample = figures.and_then(|f| f.sample.as_ref());
+    let limits = &container.config.limits;
+    let cpus = limits.nano_cpus.map(|n| n as f64 / 1e7).filter(|n| *n > 0.0);
+    let cpu_limit = cpus.unwrap_or(f64::from(inventory.host.cpus.max(1)) * 100.0);
+    let memory = sample.map(|s| s.memory_used());
+    let memory_limit = sample.and_then(|s| s.memory_limit).or(limits.memory);
+    let cpu = figures.map(|f| f.rates.cpu_percent);
+    let near = |share: Option<f64>| share.is_some_and(|s| s >= 0.9);
+    let memory_share = memory.zip(memory_limit).map(|(m, l)| m as f64 / l.max(1) as f64);
+    let throttled = figures.is_some_and(|f| f.rates.throttled_percent >= 25.0);
+    let ending = match (state.status, &state.exit) {
+        (Status::Created, _) if !state.error.is_empty() => String::from("cannot start"),
+        (Status::Created, _) => String::from("created"),
+        (Status::Restarting, _) => String::from("restarting"),
+        (Status::Exited, Some(exit)) => exit.to_string(),
+        (Status::Exited, None) => String::from("exited"),
+        _ => String::new(),
+    };
+    let failed = !live && (!state.error.is_empty() || state.exit.is_some_and(|e| e.code != 0 || e.unknown || e.oom));
+    ContainerRow {
+        id: container.id.clone(),
+        name: container.name.clone(),
+        image: container.image_ref.clone(),
+        status: state.status,
+        ending,
+        failed,
+        cpu,
+        cpu_limit,
+        memory,
+        memory_limit,
+        since: if live { state.started } else { state.finished },
+        created: container.created,
+        restarts: state.restarts,
+        shells: state.execs.iter().filter(|e| e.exit.is_none()).count(),
+        alert: near(memory_share) || throttled || cpus.is_some() && near(cpu.map(|c| c / cpu_limit)),
+    }
+}
+
+fn compare(a: &ContainerRow, b: &ContainerRow, sort: usize) -> Ordering {
+    let number = |x: Option<f64>| x.unwrap_or(-1.0);
+    let first = match SORTS[sort.min(SORTS.len() - 1)] {
+        "name" => a.name.cmp(&b.name),
+        "status" => status_rank(a).cmp(&status_rank(b)),
+        "cpu" => number(b.cpu).total_cmp(&number(a.cpu)),
+        "memory" => b.memory.cmp(&a.memory),
+        "uptime" => b.since.cmp(&a.since),
+        _ => b.created.cmp(&a.created),
+    };
+    first.then_with(|| a.name.cmp(&b.name))
+}
+
+fn status_rank(row: &ContainerRow) -> u8 {
+    match row.status {
+        Status::Running => 0,
+        Status::Orphaned => 1,
+        Status::Restarting => 2,
+        Status::Paused => 3,
+        Status::Created => 4,
+        Status::Exited if row.failed => 5,
+        Status::Exited => 6,
+    }
+}

@@ -1,0 +1,134 @@
+//! `update`: one message in, commands out. Only routes; each topic has its own file.
+
+use super::work::{Entry, Purpose, Task, Ticket, error_text};
+use super::{App, Cmd, Msg};
+use crate::engine::{Error, ErrorKind, Inventory, Output, StatsBoard};
+use crate::model::event::EventRecord;
+use crate::model::time::Timestamp;
+use crate::tui::figures;
+use std::sync::Arc;
+
+impl App {
+    /// Takes one message at this moment and returns what is to be done. Pure: no IO, no clock, no waiting.
+    pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Cmd> {
+        self.now = now;
+        self.dirty = true;
+        match msg {
+            Msg::Key(key) => self.key(key),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Mouse(event, hit) => self.mouse_event(event, hit),
+            Msg::Resize(width, height) => self.size = (width, height),
+            Msg::Focus(_) => {}
+            Msg::Inventory(inventory) => self.take_inventory(inventory),
+            Msg::Stats(stats) => self.take_stats(stats),
+            Msg::Event(record) => self.take_event(&record),
+            Msg::Started(ticket, job) => {
+                if let Some(task) = self.work.running.get_mut(&ticket) {
+                    task.job = Some(job);
+                }
+            }
+            Msg::Progress(ticket, progress) => self.work.progress(ticket, now, progress),
+            Msg::Done(ticket, result) => self.done(ticket, result),
+            Msg::Session(_, _) | Msg::History(_, _) => {}
+            Msg::Wake => self.toasts.retain(|t| t.until > now),
+            Msg::Terminate => self.quit = true,
+        }
+        std::mem::take(&mut self.cmds)
+    }
+
+    fn take_inventory(&mut self, inventory: Arc<Inventory>) {
+        self.inventory = inventory;
+        self.loaded = true;
+        self.rebuild_lists();
+    }
+
+    /// After a change of filter, order or inventory.
+    pub(super) fn rebuild_lists(&mut self) {
+        self.containers.rebuild(&self.inventory, &self.stats, self.now, false);
+        self.images.rebuild(&self.inventory);
+    }
+
+    fn take_stats(&mut self, stats: Arc<StatsBoard>) {
+        self.stats = stats;
+        self.containers.take_stats(&self.stats);
+        let total: f64 = self.stats.latest.values().map(|s| s.rates.cpu_percent).sum();
+        let cpus = f64::from(self.inventory.host.cpus.max(1));
+        self.host_cpu.push((total / cpus) as f32);
+        let extra = self.host_cpu.len().saturating_sub(16);
+        self.host_cpu.drain(..extra);
+        self.containers.rebuild(&self.inventory, &self.stats, self.now, true);
+    }
+
+    /// A death nobody asked for is told.
+    fn take_event(&mut self, record: &EventRecord) {
+        if record.kind == "container" && record.action == "oom" {
+            let name = record.attributes.get("name").unwrap_or(&record.id);
+            let name: String = name.chars().take(40).collect();
+            self.toast(format!("{name}: the kernel killed a process, out of memory"), true);
+        }
+    }
+
+    fn done(&mut self, ticket: Ticket, result: Result<Output, Error>) {
+        let Some(task) = self.work.finish(ticket) else { return };
+        match &task.purpose {
+            Purpose::Act | Purpose::Pull => self.report(&task, &result),
+            _ => {}
+        }
+    }
+
+    /// The status line and the action log.
+    pub(super) fn report(&mut self, task: &Task, result: &Result<Output, Error>) {
+        let nanos = self.now.0.saturating_sub(task.started.0);
+        let (outcome, text) = match result {
+            Ok(output) => {
+                let (good, detail) = describe(output);
+                let text = format!("{}  {}{}", task.title, figures::duration(nanos), spaced(&detail));
+                (if good { Ok(detail) } else { Err(detail) }, text)
+            }
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                (Err(String::from("cancelled")), format!("{} cancelled", task.title))
+            }
+            Err(error) => (Err(error_text(error)), error_text(error)),
+        };
+        match &outcome {
+            Ok(_) => self.say(text),
+            Err(_) => self.complain(text),
+        }
+        let (time, title, command) = (task.started, task.title.clone(), task.command.clone());
+        self.work.write(Entry { time, title, result: outcome, nanos, command });
+    }
+}
+
+fn spaced(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!("  {detail}") }
+}
+
+/// Whether all went well, and what came of it in a few words.
+fn describe(output: &Output) -> (bool, String) {
+    match output {
+        Output::Pulled { up_to_date: true, .. } => (true, String::from("is up to date")),
+        Output::Container { warnings, .. } => (true, warnings.join("; ")),
+        Output::Exited { code, oom } => {
+            (true, format!("exit {code}{}", if *oom { ", killed: out of memory" } else { "" }))
+        }
+        Output::Many(results) => {
+            let failed: Vec<String> =
+                results.iter().filter_map(|(name, r)| r.as_ref().err().map(|e| format!("{name}: {}", error_text(e)))).collect();
+            let done = results.len() - failed.len();
+            match (failed.is_empty(), results.len()) {
+                (true, 0 | 1) => (true, String::new()),
+                (true, _) => (true, format!("({done} done)")),
+                (false, _) if done == 0 => (false, failed.join("; ")),
+                (false, _) => (false, format!("{done} done, {} failed: {}", failed.len(), failed.join("; "))),
+            }
+        }
+        Output::RemovedImages { untagged, deleted } => {
+            (true, format!("({} names, {} images)", untagged.len(), deleted.len()))
+        }
+        Output::Pruned { containers, images, volumes, bytes } => {
+            let count = containers.len() + images.len() + volumes.len();
+            (true, format!("{count} removed, {} freed", crate::model::units::decimal_size(*bytes)))
+        }
+        _ => (true, String::new()),
+    }
+}

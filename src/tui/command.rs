@@ -1,0 +1,190 @@
+//! The command line that does the same as a request: shown beside confirmations, in forms and in the action log.
+
+use super::figures::quote;
+use crate::engine::Request;
+use crate::engine::request::{CreateArgs, ExecArgs, RunArgs};
+use crate::model::container::{Limits, RestartPolicy};
+use crate::model::mount::{Mount, MountSource};
+use crate::model::network::NetworkMode;
+
+/// `teu ...`, words quoted for a shell.
+pub fn line(request: &Request) -> String {
+    let words = words(request);
+    let mut line = String::from("teu");
+    for word in words {
+        line.push(' ');
+        line.push_str(&quote(&word));
+    }
+    line
+}
+
+fn list(verb: &[&str], targets: &[String]) -> Vec<String> {
+    verb.iter().map(|v| (*v).to_owned()).chain(targets.iter().cloned()).collect()
+}
+
+fn words(request: &Request) -> Vec<String> {
+    match request {
+        Request::Pull(a) => list(&["pull"], &[a.reference.familiar()]),
+        Request::FromHost(a) => list(&["image", "from-host"], &a.programs),
+        Request::Tag(a) => list(&["tag"], &[a.image.clone(), a.target.familiar()]),
+        Request::RemoveImages(a) => list(if a.force { &["rmi", "-f"] } else { &["rmi"] }, &a.images),
+        Request::Create(a) => create("create", a, &[]),
+        Request::Run(a) => run(a),
+        Request::Start(t) => list(&["start"], &t.containers),
+        Request::Pause(t) => list(&["pause"], &t.containers),
+        Request::Resume(t) => list(&["unpause"], &t.containers),
+        Request::Wait(t) => list(&["wait"], &t.containers),
+        Request::Stop(a) => list(&["stop"], &a.containers),
+        Request::Restart(a) => list(&["restart"], &a.containers),
+        Request::Kill(a) => list(&["kill", "-s", &a.signal], &a.containers),
+        Request::Remove(a) => match (a.force, a.volumes) {
+            (true, true) => list(&["rm", "-f", "-v"], &a.containers),
+            (true, false) => list(&["rm", "-f"], &a.containers),
+            (false, true) => list(&["rm", "-v"], &a.containers),
+            (false, false) => list(&["rm"], &a.containers),
+        },
+        Request::Rename { container, name } => list(&["rename"], &[container.clone(), name.clone()]),
+        Request::Update { containers, limits: l } => {
+            let mut words = vec![String::from("update")];
+            limits(l, &mut words);
+            words.extend(containers.iter().cloned());
+            words
+        }
+        Request::Attach(a) => list(&["attach"], std::slice::from_ref(&a.container)),
+        Request::Exec(a) => exec(a),
+        Request::Logs(a) => list(if a.follow { &["logs", "-f"] } else { &["logs"] }, std::slice::from_ref(&a.container)),
+        Request::Stats(a) => list(&["stats"], &a.containers),
+        Request::RemoveVolumes { volumes, .. } => list(&["volume", "rm"], volumes),
+        Request::Inspect(a) => list(&["inspect"], &a.names),
+        Request::Prune(a) => list(if a.all_images { &["image", "prune", "-a"] } else { &["image", "prune"] }, &[]),
+        Request::Events(_) | Request::Doctor | Request::Reap { .. } | Request::Sample | Request::Reconcile => {
+            list(&[request.name()], &[])
+        }
+    }
+}
+
+fn run(a: &RunArgs) -> Vec<String> {
+    let mut flags = Vec::new();
+    if a.detach {
+        flags.push(String::from("-d"));
+    }
+    create("run", &a.create, &flags)
+}
+
+fn create(verb: &str, a: &CreateArgs, flags: &[String]) -> Vec<String> {
+    let c = &a.config;
+    let mut words = vec![verb.to_owned()];
+    words.extend(flags.iter().cloned());
+    match (c.open_stdin, c.tty) {
+        (true, true) => words.push("-it".into()),
+        (true, false) => words.push("-i".into()),
+        (false, true) => words.push("-t".into()),
+        (false, false) => {}
+    }
+    if c.auto_remove {
+        words.push("--rm".into());
+    }
+    let mut pair = |flag: &str, value: &str| words.extend([flag.to_owned(), value.to_owned()]);
+    if let Some(name) = &a.name {
+        pair("--name", name);
+    }
+    for env in &c.env {
+        pair("-e", env);
+    }
+    for mount in &c.mounts {
+        pair("-v", &mount_text(mount));
+    }
+    for tmpfs in &c.tmpfs {
+        pair("--tmpfs", &tmpfs.target);
+    }
+    if c.network != NetworkMode::None {
+        pair("--network", c.network.word());
+    }
+    match &c.restart {
+        RestartPolicy::No => {}
+        RestartPolicy::Always => pair("--restart", "always"),
+        RestartPolicy::UnlessStopped => pair("--restart", "unless-stopped"),
+        RestartPolicy::OnFailure(n) => pair("--restart", &format!("on-failure:{n}")),
+    }
+    limits(&c.limits, &mut words);
+    words.push(a.image.clone());
+    words.extend(a.command.iter().cloned());
+    words
+}
+
+fn mount_text(mount: &Mount) -> String {
+    let source = match &mount.source {
+        MountSource::Bind { path, .. } => format!("{path}:"),
+        MountSource::Volume { name } => format!("{name}:"),
+        MountSource::Anonymous { .. } => String::new(),
+    };
+    format!("{source}{}{}", mount.target, if mount.read_only { ":ro" } else { "" })
+}
+
+fn limits(l: &Limits, words: &mut Vec<String>) {
+    let mut pair = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    if let Some(memory) = l.memory {
+        pair("-m", bytes(memory));
+    }
+    if let Some(nano) = l.nano_cpus {
+        pair("--cpus", format!("{}", nano as f64 / 1e9));
+    }
+    if let Some(pids) = l.pids {
+        pair("--pids-limit", pids.to_string());
+    }
+}
+
+/// The shortest exact form: `64m`, `1536k`, `1000`.
+pub fn bytes(value: u64) -> String {
+    for (unit, shift) in [("g", 30), ("m", 20), ("k", 10)] {
+        if value > 0 && value % (1 << shift) == 0 {
+            return format!("{}{unit}", value >> shift);
+        }
+    }
+    value.to_string()
+}
+
+fn exec(a: &ExecArgs) -> Vec<String> {
+    let mut words = vec![String::from("exec")];
+    match (a.stdin, a.tty) {
+        (true, true) => words.push("-it".into()),
+        (true, false) => words.push("-i".into()),
+        (false, true) => words.push("-t".into()),
+        (false, false) => {}
+    }
+    if let Some(user) = &a.user {
+        words.extend([String::from("-u"), user.clone()]);
+    }
+    words.push(a.container.clone());
+    if a.command.is_empty() {
+        words.push(String::from("sh"));
+    }
+    words.extend(a.command.iter().cloned());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::request::{KillArgs, RemoveArgs};
+    use crate::model::container::ContainerConfig;
+
+    #[test]
+    fn requests_read_as_commands() {
+        let kill = Request::Kill(KillArgs { containers: vec!["web".into()], signal: "TERM".into() });
+        assert_eq!(line(&kill), "teu kill -s TERM web");
+        let rm = Request::Remove(RemoveArgs { containers: vec!["a".into(), "b".into()], force: true, volumes: false });
+        assert_eq!(line(&rm), "teu rm -f a b");
+        let config = ContainerConfig {
+            tty: true,
+            open_stdin: true,
+            auto_remove: true,
+            env: vec!["A=b c".into()],
+            limits: Limits { memory: Some(64 << 20), nano_cpus: Some(500_000_000), ..Limits::default() },
+            ..ContainerConfig::default()
+        };
+        let create = CreateArgs { image: "x".into(), command: vec!["sh".into()], config, ..CreateArgs::default() };
+        let run = Request::Run(Box::new(RunArgs { create, ..RunArgs::default() }));
+        assert_eq!(line(&run), "teu run -it --rm -e 'A=b c' -m 64m --cpus 0.5 x sh");
+    }
+}
