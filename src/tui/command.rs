@@ -52,7 +52,9 @@ fn words(request: &Request) -> Vec<String> {
         }
         Request::Attach(a) => list(&["attach"], std::slice::from_ref(&a.container)),
         Request::Exec(a) => exec(a),
-        Request::Logs(a) => list(if a.follow { &["logs", "-f"] } else { &["logs"] }, std::slice::from_ref(&a.container)),
+        Request::Logs(a) => {
+            list(if a.follow { &["logs", "-f"] } else { &["logs"] }, std::slice::from_ref(&a.container))
+        }
         Request::Stats(a) => list(&["stats"], &a.containers),
         Request::RemoveVolumes { volumes, .. } => list(&["volume", "rm"], volumes),
         Request::Inspect(a) => list(&["inspect"], &a.names),

@@ -34,7 +34,9 @@ impl Filter {
                 None => (false, word),
             };
             let (field, word) = match word.split_once(':') {
-                Some((name, rest)) if !name.is_empty() && fields.iter().any(|f| f.starts_with(&name.to_lowercase())) => {
+                Some((name, rest))
+                    if !name.is_empty() && fields.iter().any(|f| f.starts_with(&name.to_lowercase())) =>
+                {
                     (Some(name.to_lowercase()), rest)
                 }
                 _ => (None, word),
@@ -43,15 +45,13 @@ impl Filter {
                 continue;
             }
             let needle = match word.strip_prefix("re:") {
-                Some(pattern) => {
-                    match RegexBuilder::new(pattern).case_insensitive(true).size_limit(1 << 20).build() {
-                        Ok(regex) => Needle::Pattern(regex),
-                        Err(_) => {
-                            filter.problem = Some(format!("'{pattern}' is not a regular expression"));
-                            continue;
-                        }
+                Some(pattern) => match RegexBuilder::new(pattern).case_insensitive(true).size_limit(1 << 20).build() {
+                    Ok(regex) => Needle::Pattern(regex),
+                    Err(_) => {
+                        filter.problem = Some(format!("'{pattern}' is not a regular expression"));
+                        continue;
                     }
-                }
+                },
                 None => Needle::Text(word.to_lowercase()),
             };
             filter.terms.push(Term { inverse, field, needle });

@@ -39,8 +39,10 @@ impl Keymap {
     /// Builds the map; the strings are mistakes and conflicts for people, the map is usable in any case.
     pub fn build(preset: &str, user: &BTreeMap<String, Vec<String>>) -> (Keymap, Vec<String>) {
         let mut problems = Vec::new();
-        let mut keys: BTreeMap<Action, Vec<Chord>> =
-            TABLE.iter().map(|row| (row.action, row.keys.iter().filter_map(|k| Chord::parse(k).ok()).collect())).collect();
+        let mut keys: BTreeMap<Action, Vec<Chord>> = TABLE
+            .iter()
+            .map(|row| (row.action, row.keys.iter().filter_map(|k| Chord::parse(k).ok()).collect()))
+            .collect();
         let preset_rows = match preset {
             "" | "default" => &[],
             "lazydocker" => LAZYDOCKER,

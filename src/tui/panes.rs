@@ -311,10 +311,7 @@ fn pair(from: u16, to: u16, at: u16, sum: u16) -> [u16; 2] {
 
 fn split_rows(area: Rect, upper: u16) -> [Rect; 2] {
     let upper = upper.min(area.height);
-    [
-        Rect { height: upper, ..area },
-        Rect { y: area.y + upper, height: area.height - upper, ..area },
-    ]
+    [Rect { height: upper, ..area }, Rect { y: area.y + upper, height: area.height - upper, ..area }]
 }
 
 fn split_columns(area: Rect, left: u16) -> [Rect; 2] {

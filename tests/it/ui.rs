@@ -38,9 +38,7 @@ fn press(app: &mut App, keys: &str) -> Vec<Cmd> {
 }
 
 fn type_text(app: &mut App, text: &str) -> Vec<Cmd> {
-    text.chars()
-        .flat_map(|c| app.update(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), NOW))
-        .collect()
+    text.chars().flat_map(|c| app.update(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), NOW)).collect()
 }
 
 macro_rules! snapshot {
@@ -130,7 +128,8 @@ fn any_msg() -> impl Strategy<Value = Msg> {
         1 => Just(KeyCode::Backspace),
         1 => (1u8..12).prop_map(KeyCode::F),
     ];
-    let mods = prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL), 1 => Just(KeyModifiers::ALT)];
+    let mods =
+        prop_oneof![8 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL), 1 => Just(KeyModifiers::ALT)];
     let kind = prop_oneof![
         Just(MouseEventKind::Down(MouseButton::Left)),
         Just(MouseEventKind::Up(MouseButton::Left)),

@@ -112,8 +112,10 @@ fn describe(output: &Output) -> (bool, String) {
             (true, format!("exit {code}{}", if *oom { ", killed: out of memory" } else { "" }))
         }
         Output::Many(results) => {
-            let failed: Vec<String> =
-                results.iter().filter_map(|(name, r)| r.as_ref().err().map(|e| format!("{name}: {}", error_text(e)))).collect();
+            let failed: Vec<String> = results
+                .iter()
+                .filter_map(|(name, r)| r.as_ref().err().map(|e| format!("{name}: {}", error_text(e))))
+                .collect();
             let done = results.len() - failed.len();
             match (failed.is_empty(), results.len()) {
                 (true, 0 | 1) => (true, String::new()),
