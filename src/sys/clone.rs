@@ -79,9 +79,9 @@ pub fn unshare(flags: u64) -> Result<()> {
     super::check("unshare", result)
 }
 
-/// Joins the namespaces named by `flags` of the process behind a pidfd.
-pub fn setns_pidfd(pidfd: &OwnedFd, flags: u64) -> Result<()> {
+/// Joins the namespaces named by `flags` of the process behind a pidfd, or the one behind a namespace descriptor.
+pub fn setns(fd: BorrowedFd<'_>, flags: u64) -> Result<()> {
     // SAFETY: no memory is passed.
-    let result = unsafe { libc::setns(pidfd.as_raw_fd(), flags as libc::c_int) };
+    let result = unsafe { libc::setns(fd.as_raw_fd(), flags as libc::c_int) };
     super::check("setns", result)
 }

@@ -24,6 +24,11 @@ pub fn open(root: BorrowedFd<'_>, path: impl AsRef<Path>, flags: OFlags) -> Resu
     raw_open(root, path, flags).map_err(|e| Error::at("openat2", path, e))
 }
 
+/// Opens a directory below `root` for lookups in it.
+pub fn open_directory(root: BorrowedFd<'_>, path: impl AsRef<Path>) -> Result<OwnedFd> {
+    open(root, path, OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
 fn raw_open(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     loop {

@@ -8,6 +8,7 @@ pub mod console;
 pub mod copy_up;
 pub mod files;
 pub mod in_root;
+pub mod loopback;
 pub mod mount;
 pub mod mount_op;
 pub mod overlay;
@@ -31,7 +32,6 @@ pub struct Error {
     pub source: std::io::Error,
 }
 
-// (see below)
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

@@ -1,7 +1,10 @@
 //! One process and its attributes: pidfds, waiting, signals, ids, descriptors, limits.
 
 use super::{Error, Result, check};
+use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 pub fn pidfd_open(pid: i32) -> Result<OwnedFd> {
     // SAFETY: no memory is passed.
@@ -146,6 +149,21 @@ pub fn dup_onto(fd: BorrowedFd<'_>, number: i32) -> Result<()> {
     check("dup2", result)
 }
 
+/// A copy of `fd` with a number of at least `least`, closed at exec.
+pub fn dup_above(fd: BorrowedFd<'_>, least: i32) -> Result<OwnedFd> {
+    rustix::io::fcntl_dupfd_cloexec(fd, least).map_err(|e| Error::new("fcntl F_DUPFD_CLOEXEC", e))
+}
+
+/// Gives a standard stream to a user, so that it may reopen it by name; the null device stays everybody's.
+pub fn give_stream(number: i32, uid: u32) {
+    // SAFETY: the number is open for the whole call (standard streams were set up before).
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    let shared = rustix::fs::fstat(fd).is_ok_and(|s| s.st_rdev == rustix::fs::makedev(1, 3));
+    if !shared {
+        let _ = rustix::fs::fchown(fd, Some(rustix::fs::Uid::from_raw(uid)), None);
+    }
+}
+
 /// Every descriptor from `first` on closes at exec (Linux 5.11).
 pub fn cloexec_from(first: u32) -> Result<()> {
     // SAFETY: no memory is passed.
@@ -237,6 +255,35 @@ pub fn own_process_group() -> Result<()> {
     check("setpgid", result)
 }
 
+/// A program with its arguments and environment in the form execve(2) takes, allocated ahead.
+#[derive(Debug)]
+pub struct Command {
+    file: CString,
+    args: Vec<CString>,
+    env: Vec<CString>,
+}
+
+impl Command {
+    pub fn new(file: &Path, args: &[String], env: &[String]) -> Result<Self> {
+        let text = |s: &String| CString::new(s.as_bytes()).map_err(|e| Error::at("execve", s, e));
+        Ok(Self {
+            file: CString::new(file.as_os_str().as_bytes()).map_err(|e| Error::at("execve", file, e))?,
+            args: args.iter().map(text).collect::<Result<_>>()?,
+            env: env.iter().map(text).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Becomes the program; returns only when that failed.
+    pub fn execute(&self) -> Error {
+        let end = std::iter::once(std::ptr::null());
+        let args: Vec<_> = self.args.iter().map(|s| s.as_ptr()).chain(end.clone()).collect();
+        let env: Vec<_> = self.env.iter().map(|s| s.as_ptr()).chain(end).collect();
+        // SAFETY: all three point to NUL-terminated strings or null-terminated lists of them that outlive the call.
+        unsafe { libc::execve(self.file.as_ptr(), args.as_ptr(), env.as_ptr()) };
+        Error::at("execve", self.file.to_string_lossy().as_ref(), std::io::Error::last_os_error())
+    }
+}
+
 /// The descriptor of the program file this process runs.
 pub fn own_program() -> Result<OwnedFd> {
     let path = "/proc/self/exe";
@@ -247,4 +294,25 @@ pub fn own_program() -> Result<OwnedFd> {
 /// Device and inode: what a file is, whatever its name.
 pub fn file_identity(fd: impl AsFd) -> Result<(u64, u64)> {
     rustix::fs::fstat(fd).map(|s| (s.st_dev, s.st_ino)).map_err(|e| Error::new("fstat", e))
+}
+
+/// This process's binary seen through a read-only mount of its own: executed by the returned name, nothing that runs
+/// in or leaks into a container can open it for writing (its `/proc/PID/exe` lies on that mount), whoever owns the
+/// file. Costs two system calls instead of a copy. The name is good as long as the descriptor is open.
+pub fn read_only_program() -> Result<(OwnedFd, PathBuf)> {
+    let copy = super::mount::clone_tree(rustix::fs::CWD, Path::new("/proc/self/exe"), false)?;
+    let seal = super::mount::Change {
+        set: super::mount::RDONLY,
+        propagation: Some(super::mount::Propagation::Private),
+        ..super::mount::Change::default()
+    };
+    super::mount::change(copy.as_fd(), seal)?;
+    let name = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
+    Ok((copy, name))
+}
+
+/// Whether this process was started through such a mount (or lies on a read-only file system anyway).
+pub fn program_is_read_only() -> bool {
+    let flags = own_program().and_then(|fd| rustix::fs::fstatvfs(fd).map_err(|e| Error::new("fstatvfs", e)));
+    flags.is_ok_and(|s| s.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }

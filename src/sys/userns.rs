@@ -139,7 +139,8 @@ fn join_published(run_dir: &Path) -> bool {
     if !process::start_time(pid).is_ok_and(|now| now == start) {
         return false;
     }
-    clone::setns_pidfd(&pidfd, clone::NEWUSER | clone::NEWNS).is_ok() && rustix::process::geteuid().is_root()
+    clone::setns(std::os::fd::AsFd::as_fd(&pidfd), clone::NEWUSER | clone::NEWNS).is_ok()
+        && rustix::process::geteuid().is_root()
 }
 
 /// Unshares in place; a child left outside writes the maps. Returns why there are no sub-ids, if so.

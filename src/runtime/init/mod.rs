@@ -1,8 +1,31 @@
 //! From a [`Launch`] to a living process: the monitor (single-threaded) clones the container's init here and the child
 //! goes on in Rust until it executes the command. No tokio, no threads, no database.
+//!
+//! The binary itself and the container (CVE-2019-5736): the child runs this same binary until it executes the command.
+//! Three things keep the container's hands off it. The monitor is started from a read-only mount of its own binary
+//! ([`process::read_only_program`]), so whatever descriptor of it leaks cannot be opened for writing again; the child
+//! is not dumpable while it can be seen inside the container, so nobody there may open its `exe`, memory or
+//! descriptors; and a command that *is* this binary (by `/proc/self/exe`, as itself, as a script's interpreter or as a
+//! program's loader) is refused where the first measure could not be had.
 
-use crate::runtime::protocol::{Failure, FailureKind};
-use std::os::fd::OwnedFd;
+mod container;
+mod lookup;
+mod program;
+mod reaper;
+mod report;
+mod session;
+mod streams;
+
+pub use streams::ChildIo;
+
+use crate::runtime::cgroup::Group;
+use crate::runtime::launch::Launch;
+use crate::runtime::protocol::{ExecSpec, Failure, FailureKind};
+use crate::sys::{clone, process, pty};
+use oci_spec::runtime::LinuxNamespaceType;
+use report::{During, Message, failure};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use streams::Streams;
 
 /// A started process: the container's init or an exec session.
 #[derive(Debug)]
@@ -13,15 +36,99 @@ pub struct Child {
     pub io: ChildIo,
 }
 
-/// The caller's ends of a process's streams.
-#[derive(Debug)]
-pub enum ChildIo {
-    Terminal { master: OwnedFd },
-    Pipes { stdin: Option<OwnedFd>, stdout: OwnedFd, stderr: OwnedFd },
+/// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing
+/// is left of a failed start. The caller must be single-threaded.
+pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
+    let plan = container::Plan::new(launch)?;
+    let streams = Streams::new(launch.tty, launch.open_stdin)?;
+    let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    match clone::clone3(plan.flags, group.clone_fd()).during("cloning the container's init")? {
+        clone::Side::Child => {
+            drop(ours);
+            let result = container::run(&plan, group, streams.child, &theirs);
+            give_up(&theirs, result)
+        }
+        clone::Side::Parent { pid, pidfd } => {
+            drop((theirs, streams.child));
+            finish(pid, pidfd, &ours, streams.parent)
+        }
+    }
 }
 
-/// A failure with its chain, for errors that start here.
-#[allow(dead_code)]
-pub(crate) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
-    Failure { kind, chain: vec![message.into()], hint: None }
+/// Starts a further process in the container whose init is behind `init`, confined like it (unless privileged).
+pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Group) -> Result<Child, Failure> {
+    let plan = session::Plan::new(launch, spec, init)?;
+    let streams = Streams::new(spec.tty, spec.stdin)?;
+    let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    match plan.clone(group)? {
+        clone::Side::Child => {
+            drop(ours);
+            let result = session::run(&plan, group, streams.child, &theirs);
+            give_up(&theirs, result)
+        }
+        clone::Side::Parent { pid, pidfd } => {
+            drop((theirs, streams.child));
+            plan.settle(pid);
+            finish(pid, pidfd, &ours, streams.parent)
+        }
+    }
+}
+
+/// The child's end when it could not become the command.
+fn give_up(socket: &OwnedFd, result: Result<std::convert::Infallible, Failure>) -> ! {
+    let Err(failure) = result;
+    let code = match failure.kind {
+        FailureKind::CommandNotFound => 127,
+        FailureKind::CommandNotExecutable => 126,
+        _ => 125,
+    };
+    report::send(socket, &Message::Failed(failure), None);
+    process::exit_now(code)
+}
+
+/// Waits until the command runs.
+fn finish(pid: i32, pidfd: OwnedFd, socket: &OwnedFd, io: streams::ParentIo) -> Result<Child, Failure> {
+    let mut master = None;
+    let mut ready = false;
+    let problem = loop {
+        match report::receive(socket) {
+            Ok(Some((Message::Terminal, fd))) => master = fd,
+            Ok(Some((Message::Ready, _))) => ready = true,
+            Ok(Some((Message::Failed(failure), _))) => break failure,
+            Ok(None) if ready => return Ok(Child { pid, pidfd, io: io.complete(master)? }),
+            // It died on the way: out of memory under a small limit, or killed by somebody.
+            Ok(None) => {
+                let how = match process::wait_pidfd(pidfd.as_fd(), true) {
+                    Ok(Some(process::Ended::Signal(s))) => format!("was killed by signal {s}"),
+                    Ok(Some(process::Ended::Code(c))) => format!("ended with {c}"),
+                    _ => "ended".to_owned(),
+                };
+                let mut failure = failure(FailureKind::Internal, format!("the process {how} before its command ran"));
+                failure.hint = Some("a memory limit below 1 MiB leaves no room to set the container up".into());
+                return Err(failure);
+            }
+            Err(failure) => break failure,
+        }
+    };
+    // Never leave half a container behind: it is ours until the command runs.
+    let _ = process::pidfd_signal(pidfd.as_fd(), 9);
+    let _ = process::wait_pidfd(pidfd.as_fd(), true);
+    Err(problem)
+}
+
+/// The namespaces a spec asks for, as clone flags; those with a path to join are not offered by teu.
+fn namespace_flags(launch: &Launch) -> u64 {
+    let namespaces = launch.spec.linux().as_ref().and_then(|l| l.namespaces().as_deref()).unwrap_or_default();
+    namespaces.iter().fold(0, |flags, namespace| {
+        flags
+            | match namespace.typ() {
+                LinuxNamespaceType::Mount => clone::NEWNS,
+                LinuxNamespaceType::Pid => clone::NEWPID,
+                LinuxNamespaceType::Uts => clone::NEWUTS,
+                LinuxNamespaceType::Ipc => clone::NEWIPC,
+                LinuxNamespaceType::Network => clone::NEWNET,
+                LinuxNamespaceType::Cgroup => clone::NEWCGROUP,
+                _ => 0,
+            }
+    })
 }

@@ -1,0 +1,177 @@
+//! The three files every container gets of its own: `hosts`, `hostname`, `resolv.conf`. Text first, then written.
+
+use crate::model::network::NetworkMode;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("invalid host entry '{0}': expected NAME:ADDRESS")]
+    Host(String),
+    #[error("invalid DNS server '{0}': expected an IP address")]
+    Server(String),
+    #[error("invalid search domain '{0}'")]
+    Domain(String),
+    #[error("write {}: {source}", .path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+}
+
+/// What the files are made from.
+#[derive(Debug)]
+pub struct Names<'a> {
+    pub hostname: &'a str,
+    pub network: &'a NetworkMode,
+    /// `name:address`
+    pub extra_hosts: &'a [String],
+    pub dns: &'a [String],
+    pub dns_search: &'a [String],
+}
+
+/// Writes the three files into `dir`, readable by every user of the container.
+pub fn write(dir: &Path, names: &Names<'_>) -> Result<(), Error> {
+    let host = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    put(dir, "hostname", &format!("{}\n", names.hostname))?;
+    put(dir, "hosts", &hosts(names, &host("/etc/hosts"))?)?;
+    put(dir, "resolv.conf", &resolv_conf(names, &host("/etc/resolv.conf"), &host("/run/systemd/resolve/resolv.conf"))?)
+}
+
+/// In place: a running container has the very file mounted.
+fn put(dir: &Path, name: &str, text: &str) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.join(name);
+    let written = std::fs::write(&path, text)
+        .and_then(|()| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)));
+    written.map_err(|source| Error::Write { path, source })
+}
+
+/// The container's hosts file. On the host's network it is the host's own, with the additions.
+pub fn hosts(names: &Names<'_>, host: &str) -> Result<String, Error> {
+    let mut text = match names.network {
+        NetworkMode::Host => {
+            let mut text = host.to_owned();
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text
+        }
+        _ => "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+              ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+            .to_owned(),
+    };
+    for entry in names.extra_hosts {
+        let (name, address) = entry.split_once(':').ok_or_else(|| Error::Host(entry.clone()))?;
+        let bare = address.trim_start_matches('[').trim_end_matches(']');
+        // There is no bridge yet whose gateway could be meant; the loopback is what reaches the host, or nobody.
+        let address = if bare == "host-gateway" { "127.0.0.1" } else { bare };
+        if !valid_name(name) || address.parse::<IpAddr>().is_err() {
+            return Err(Error::Host(entry.clone()));
+        }
+        let _ = writeln!(text, "{address}\t{name}");
+    }
+    if !matches!(names.network, NetworkMode::Host) {
+        // Programs look their own name up; Debian's convention for hosts without a lasting address.
+        let _ = writeln!(text, "127.0.1.1\t{}", names.hostname);
+    }
+    Ok(text)
+}
+
+fn valid_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 253 && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
+}
+
+/// The container's resolv.conf: the given servers and domains, else the host's. Where `/etc/resolv.conf` names only the
+/// host's own stub, the `upstream` file of systemd-resolved is used, except on the host's network.
+pub fn resolv_conf(names: &Names<'_>, host: &str, upstream: &str) -> Result<String, Error> {
+    let on_host = matches!(names.network, NetworkMode::Host);
+    let stub = !on_host && servers(host).all(|s| is_loopback(s)) && servers(upstream).next().is_some();
+    let source = if stub { upstream } else { host };
+    let mut text = String::new();
+    if names.dns_search.is_empty() {
+        for line in source.lines().filter(|l| matches!(l.split_whitespace().next(), Some("search" | "domain"))) {
+            let _ = writeln!(text, "{}", line.trim());
+        }
+    } else if names.dns_search != ["."] {
+        for domain in names.dns_search {
+            if !valid_name(domain) {
+                return Err(Error::Domain(domain.clone()));
+            }
+        }
+        let _ = writeln!(text, "search {}", names.dns_search.join(" "));
+    }
+    if names.dns.is_empty() {
+        for server in servers(source).filter(|s| on_host || !is_loopback(s)) {
+            let _ = writeln!(text, "nameserver {server}");
+        }
+    }
+    for server in names.dns {
+        let address: IpAddr = server.parse().map_err(|_| Error::Server(server.clone()))?;
+        let _ = writeln!(text, "nameserver {address}");
+    }
+    for line in source.lines().filter(|l| l.split_whitespace().next() == Some("options")) {
+        let _ = writeln!(text, "{}", line.trim());
+    }
+    Ok(text)
+}
+
+fn servers(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("nameserver")).then(|| words.next()).flatten()
+    })
+}
+
+/// An address that means "this machine", which inside a network namespace is nobody.
+fn is_loopback(server: &str) -> bool {
+    server.split('%').next().and_then(|s| s.parse::<IpAddr>().ok()).is_none_or(|a| a.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names<'a>(network: &'a NetworkMode, dns: &'a [String], search: &'a [String], hosts: &'a [String]) -> Names<'a> {
+        Names { hostname: "box", network, extra_hosts: hosts, dns, dns_search: search }
+    }
+
+    fn own(list: &[&str]) -> Vec<String> {
+        list.iter().map(|s| (*s).to_owned()).collect()
+    }
+
+    #[test]
+    fn stub_resolvers_are_replaced() {
+        let none = names(&NetworkMode::None, &[], &[], &[]);
+        let host = "nameserver 127.0.0.53\nsearch lan\noptions edns0\n";
+        let upstream = "nameserver 10.0.0.1\nsearch office\n";
+        assert_eq!(resolv_conf(&none, host, upstream).unwrap(), "search office\nnameserver 10.0.0.1\n");
+        assert_eq!(resolv_conf(&none, host, "").unwrap(), "search lan\noptions edns0\n");
+        let real = names(&NetworkMode::Host, &[], &[], &[]);
+        let text = resolv_conf(&real, host, upstream).unwrap();
+        assert_eq!(text, "search lan\nnameserver 127.0.0.53\noptions edns0\n");
+    }
+
+    #[test]
+    fn own_servers_win() {
+        let (dns, search) = (own(&["1.1.1.1", "::1"]), own(&["."]));
+        let given = names(&NetworkMode::None, &dns, &search, &[]);
+        let text = resolv_conf(&given, "nameserver 9.9.9.9\nsearch lan\n", "").unwrap();
+        assert_eq!(text, "nameserver 1.1.1.1\nnameserver ::1\n");
+        let bad = own(&["one"]);
+        assert!(resolv_conf(&names(&NetworkMode::None, &bad, &[], &[]), "", "").is_err());
+        let bad = own(&["a b"]);
+        assert!(resolv_conf(&names(&NetworkMode::None, &[], &bad, &[]), "", "").is_err());
+    }
+
+    #[test]
+    fn hosts_take_additions() {
+        let extra = own(&["db:10.0.0.7", "six:[fd00::1]", "seven:fd00::7"]);
+        let text = hosts(&names(&NetworkMode::None, &[], &[], &extra), "1.2.3.4 secret\n").unwrap();
+        assert!(text.starts_with("127.0.0.1\tlocalhost\n"), "{text}");
+        assert!(text.ends_with("10.0.0.7\tdb\nfd00::1\tsix\nfd00::7\tseven\n127.0.1.1\tbox\n"), "{text}");
+        let text = hosts(&names(&NetworkMode::Host, &[], &[], &extra), "1.2.3.4 peer").unwrap();
+        assert!(text.starts_with("1.2.3.4 peer\n10.0.0.7\tdb\n"), "{text}");
+        for bad in ["db", "db:", ":1.2.3.4", "d b:1.2.3.4", "db:1.2.3.4\n5.6.7.8 x"] {
+            assert!(hosts(&names(&NetworkMode::None, &[], &[], &own(&[bad])), "").is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The container's first process, from its clone to its command.
+
+use super::namespace_flags;
+use super::program::{self, Program};
+use super::report::{self, During, Message, failure};
+use super::streams::ChildEnds;
+use crate::runtime::cgroup::Group;
+use crate::runtime::launch::Launch;
+use crate::runtime::protocol::{Failure, FailureKind};
+use crate::runtime::rootfs;
+use crate::sys::mount_op::{self, MountOp, Mounted, Root};
+use crate::sys::{clone, in_root, loopback, mount, process, pty};
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// Everything that can be worked out before the clone.
+pub(super) struct Plan<'a> {
+    launch: &'a Launch,
+    /// The cgroup namespace is left out: it is made once the process is in its group.
+    pub flags: u64,
+    own_network: bool,
+    own_cgroup_view: bool,
+    root: Root,
+    ops: Vec<MountOp>,
+    program: Program<'a>,
+}
+
+impl<'a> Plan<'a> {
+    pub fn new(launch: &'a Launch) -> Result<Self, Failure> {
+        let flags = namespace_flags(launch);
+        let needed = clone::NEWNS | clone::NEWPID;
+        if flags & needed != needed {
+            return Err(failure(FailureKind::Invalid, "a container needs mount and pid namespaces of its own"));
+        }
+        Ok(Self {
+            launch,
+            flags: flags & !clone::NEWCGROUP,
+            own_network: flags & clone::NEWNET != 0,
+            own_cgroup_view: flags & clone::NEWCGROUP != 0,
+            root: rootfs::root(launch),
+            ops: rootfs::plan(launch).map_err(|e| failure(FailureKind::Invalid, e.to_string()))?,
+            program: Program::of_container(launch)?,
+        })
+    }
+}
+
+pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &OwnedFd) -> Result<Infallible, Failure> {
+    let launch = plan.launch;
+    // Only until the command runs: the container outlives its monitor.
+    process::parent_death_signal(9).during("tying the init to the monitor")?;
+    if group.clone_fd().is_none() {
+        group.join_current().map_err(|e| failure(FailureKind::Internal, e.to_string()))?;
+    }
+    if plan.own_cgroup_view {
+        clone::unshare(clone::NEWCGROUP).during("making the cgroup namespace")?;
+    }
+    process::setsid().during("starting a session")?;
+    process::umask(0);
+    if plan.own_network {
+        loopback::up().during("bringing up the loopback interface")?;
+    }
+    if let Some(name) = launch.spec.hostname() {
+        process::sethostname(name).during("setting the host name")?;
+    }
+    program::set_oom_score(launch)?;
+    let mounted = mount_op::apply(&plan.root, &plan.ops, &launch.dir).during("setting up the root file system")?;
+    if streams.is_terminal() {
+        console(launch, &mounted, socket)?;
+    } else {
+        streams.install()?;
+    }
+    mount::pivot(mounted.root.as_fd()).during("entering the root file system")?;
+    // From here on nothing but the standard streams and the report socket is needed.
+    drop(mounted);
+    process::umask(0o022);
+    program::run(&plan.program, socket)
+}
+
+/// Opens a terminal in the container's own devpts, shows it as /dev/console and makes it the controlling one.
+fn console(launch: &Launch, mounted: &Mounted, socket: &OwnedFd) -> Result<(), Failure> {
+    let Some(devpts) = &mounted.devpts else {
+        return Err(failure(FailureKind::Invalid, "a terminal needs a devpts at /dev/pts"));
+    };
+    let pair = pty::open_in(devpts.as_fd()).during("opening the container's terminal")?;
+    if let Some((columns, rows)) = launch.size {
+        pty::resize(pair.master.as_fd(), columns, rows).during("sizing the container's terminal")?;
+    }
+    let target =
+        in_root::ensure(mounted.root.as_fd(), "/dev/console", in_root::Make::File).during("making /dev/console")?;
+    let view = mount::clone_tree(pair.slave.as_fd(), Path::new(""), false).during("copying the terminal's mount")?;
+    mount::attach(view.as_fd(), target.as_fd()).during("mounting /dev/console")?;
+    take_terminal(&pair, socket)
+}
+
+/// Hands the master to the monitor and puts the slave on the standard streams.
+pub(super) fn take_terminal(pair: &pty::Pair, socket: &OwnedFd) -> Result<(), Failure> {
+    report::send(socket, &Message::Terminal, Some(pair.master.as_fd()));
+    for number in 0..3 {
+        process::dup_onto(pair.slave.as_fd(), number).during("setting the standard streams")?;
+    }
+    pty::control(pair.slave.as_fd()).during("taking the terminal")
+}

@@ -1,0 +1,96 @@
+//! What a child tells its monitor on the way to its command, and how errors become a chain people can read.
+
+use crate::runtime::protocol::{Failure, FailureKind};
+use crate::sys::{self, pty};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Largest report; a failure's chain is a few lines.
+const MAX: usize = 64 << 10;
+
+#[derive(Debug)]
+pub(super) enum Message {
+    /// The master of the new terminal, as a descriptor.
+    Terminal,
+    /// The next thing is execve: the end of the connection means that it worked.
+    Ready,
+    Failed(Failure),
+}
+
+/// Best effort: when the monitor is gone there is nobody to tell.
+pub(super) fn send(socket: &OwnedFd, message: &Message, fd: Option<BorrowedFd<'_>>) {
+    let bytes = match message {
+        Message::Terminal => b"T".to_vec(),
+        Message::Ready => b"R".to_vec(),
+        Message::Failed(failure) => {
+            let mut bytes = b"F".to_vec();
+            bytes.extend(serde_json::to_vec(failure).unwrap_or_default());
+            bytes
+        }
+    };
+    let _ = pty::send(socket.as_fd(), &bytes, fd);
+}
+
+/// `None`: the child closed its end.
+pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Message, Option<OwnedFd>)>, Failure> {
+    let mut bytes = vec![0; MAX];
+    let (length, fd) = pty::receive(socket.as_fd(), &mut bytes).during("reading the init's report")?;
+    let message = match bytes[..length].split_first() {
+        None => return Ok(None),
+        Some((b'T', _)) => Message::Terminal,
+        Some((b'R', _)) => Message::Ready,
+        Some((b'F', json)) => Message::Failed(
+            serde_json::from_slice(json)
+                .map_err(|e| failure(FailureKind::Internal, format!("the init's report: {e}")))?,
+        ),
+        Some((other, _)) => return Err(failure(FailureKind::Internal, format!("unknown report {other} of the init"))),
+    };
+    Ok(Some((message, fd)))
+}
+
+/// A failure with one line.
+pub(super) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
+    Failure { kind, chain: vec![message.into()], hint: None }
+}
+
+/// Says what was being done when something failed.
+pub(super) trait During<T> {
+    fn during(self, what: &str) -> Result<T, Failure>;
+}
+
+impl<T> During<T> for sys::Result<T> {
+    fn during(self, what: &str) -> Result<T, Failure> {
+        self.map_err(|e| Failure { kind: kind_of(&e), chain: vec![what.to_owned(), text(&e)], hint: None })
+    }
+}
+
+impl<T> During<T> for std::io::Result<T> {
+    fn during(self, what: &str) -> Result<T, Failure> {
+        self.map_err(|e| sys::Error::new("io", e)).during(what)
+    }
+}
+
+fn kind_of(error: &sys::Error) -> FailureKind {
+    use std::io::ErrorKind;
+    match error.source.kind() {
+        ErrorKind::PermissionDenied => FailureKind::Denied,
+        ErrorKind::NotFound => FailureKind::NotFound,
+        ErrorKind::Unsupported => FailureKind::Unsupported,
+        _ => FailureKind::Internal,
+    }
+}
+
+/// The kernel's words in lower case and without the number.
+pub(super) fn text(error: &sys::Error) -> String {
+    let words = words(&error.source);
+    match &error.path {
+        Some(path) => format!("{} {}: {words}", error.call, path.display()),
+        None => format!("{}: {words}", error.call),
+    }
+}
+
+pub(super) fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
