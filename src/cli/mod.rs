@@ -9,6 +9,7 @@ mod flags;
 mod globals;
 mod report;
 mod session;
+mod template;
 mod verbs;
 
 pub use commands::{run, run_without_engine};
