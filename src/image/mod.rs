@@ -1,6 +1,7 @@
 //! Registry to root file system: fetch, verify, unpack, stack. Knows no jobs and no containers' lives.
 
 pub mod decode;
+pub mod from_host;
 pub mod layers;
 pub mod limits;
 pub mod snapshot;
@@ -56,6 +57,8 @@ pub enum Error {
     Io { path: PathBuf, cause: std::io::Error },
     #[error(transparent)]
     Sys(sys::Error),
+    #[error(transparent)]
+    FromHost(#[from] from_host::Error),
     #[error(transparent)]
     Store(#[from] store::content::Error),
 }
