@@ -9,6 +9,10 @@ use teu::sys::userns;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if args.first().is_some_and(|role| role == "__monitor") {
+        let control = args.get(1).and_then(|fd| fd.to_str()).and_then(|fd| fd.parse().ok()).unwrap_or(0);
+        return ExitCode::from(teu::runtime::monitor::main(control, std::env::var("TEU_USERNS").ok().as_deref()));
+    }
     if let Some(shell) = std::env::var_os("COMPLETE") {
         return ExitCode::from(cli::complete(&shell, std::env::args_os().collect(), open_blocking));
     }

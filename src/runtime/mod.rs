@@ -6,6 +6,7 @@ pub mod eventlog;
 pub mod init;
 pub mod launch;
 pub mod log;
+pub mod monitor;
 pub mod protocol;
 pub mod rootfs;
 pub mod state;

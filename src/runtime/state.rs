@@ -2,6 +2,7 @@
 
 use crate::model::container::{ExitStatus, State, Status};
 use crate::model::time::Timestamp;
+use crate::runtime::cgroup::Group;
 use crate::sys;
 use std::fs::File;
 use std::io::Write;
@@ -149,7 +150,13 @@ pub fn kill_orphan(state: &State) -> Result<bool> {
     Ok(init.is_none_or(|pidfd| sys::poll::wait_end(pidfd, Duration::from_secs(10))))
 }
 
-fn kill_group(_state: &State) {}
+fn kill_group(state: &State) {
+    if !state.cgroup.is_empty() {
+        let group = Group::open(&state.cgroup);
+        let _ = group.thaw();
+        let _ = group.kill_all();
+    }
+}
 
 /// Clears away what a killed monitor has left (cgroup, socket, run directory's files) and writes the end into the state
 /// file. Does nothing when a monitor lives. Safe to repeat.
@@ -158,7 +165,10 @@ pub fn clean_up(dir: &Path, run_dir: &Path, now: Timestamp) -> Result<State> {
     if state.status.is_live() || monitor_lives(run_dir)? {
         return Ok(state);
     }
-    kill_group(&state);
+    if !state.cgroup.is_empty() {
+        kill_group(&state);
+        let _ = Group::open(&state.cgroup).remove();
+    }
     let _ = std::fs::remove_file(run_dir.join("sock"));
     let state = State { finished: state.finished.or(Some(now)), cgroup: String::new(), ..state };
     if state.status == Status::Exited {

@@ -66,7 +66,12 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
     ours.set_nonblocking(true)?;
     let mut connection = Connection::new(UnixStream::from_std(ours)?);
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    let identity = sys::userns::identity();
+    if identity.in_user_namespace {
+        command.env(sys::userns::VARIABLE, identity.to_env());
+    }
+    let mut child = command
         .args(["__monitor", "0"])
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
         .stdout(Stdio::null())

@@ -57,6 +57,11 @@ pub fn peer(socket: impl AsFd) -> Result<Peer> {
     Ok(Peer { pid: cred.pid.as_raw_nonzero().get(), uid: cred.uid.as_raw(), gid: cred.gid.as_raw() })
 }
 
+/// The effective user id of this process, as [`peer`] sees it.
+pub fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// Sends `bytes` (at least one) with a descriptor.
 pub fn send_fd(socket: impl AsFd, bytes: &[u8], fd: BorrowedFd<'_>) -> Result<usize> {
     let fds = [fd];

@@ -1,0 +1,118 @@
+//! Exec sessions: started by a client, owned by the monitor, kept for a while after their end.
+
+use super::requests::Join;
+use super::session::Session;
+use super::{Monitor, Phase, clock};
+use crate::model::container::{ExecState, ExitStatus, Status};
+use crate::model::id::ExecId;
+use crate::runtime::init;
+use crate::runtime::protocol::{ExecSpec, FailureKind, Reply};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// Ended sessions kept, with their exit code and their last screen.
+const KEPT: usize = 16;
+const KEPT_FOR: Duration = Duration::from_secs(600);
+
+impl Monitor {
+    pub(super) fn start_exec(&mut self, client: u32, spec: &ExecSpec) {
+        match (self.phase, self.state.status) {
+            (Phase::Running, Status::Paused) => return self.conflict(client, "is paused"),
+            (Phase::Running, _) => {}
+            _ => return self.conflict(client, "is not running"),
+        }
+        let id = match ExecId::try_from(spec.id.clone()) {
+            Ok(id) => id,
+            Err(e) => return self.refuse(client, FailureKind::Invalid, e.to_string()),
+        };
+        if self.exec_session(&spec.id).is_some() {
+            return self.refuse(client, FailureKind::Conflict, format!("exec session {} exists", id.short()));
+        }
+        let Some(main) = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none()) else {
+            return self.conflict(client, "is not running");
+        };
+        let child = match init::exec(main.pidfd.as_fd(), &self.launch, spec, &self.group) {
+            Ok(child) => child,
+            Err(failure) => return self.answer(client, &Reply::Failed(failure)),
+        };
+        self.prune_execs();
+        let number = self.next_session;
+        self.next_session += 1;
+        let state = ExecState {
+            id,
+            args: spec.args.clone(),
+            user: spec.user.clone().unwrap_or_default(),
+            tty: spec.tty,
+            pid: child.pid,
+            started: clock(),
+            exit: None,
+            clients: 0,
+        };
+        self.sessions.push(Session::new(number, Some(state), child, spec.size, &self.epoll));
+        if spec.detach {
+            self.answer(client, &Reply::Session { exec: Some(spec.id.clone()), tty: spec.tty });
+        } else {
+            let join = Join { stdin: spec.stdin, replay: false, size: spec.size, lossless: !spec.tty };
+            self.join(client, number, &join);
+        }
+        self.save();
+        let about = [("execID", spec.id.clone()), ("command", spec.args.join(" "))];
+        self.event("exec_create", &about);
+        self.event("exec_start", &about);
+    }
+
+    /// The number of the session with that id.
+    pub(super) fn exec_session(&self, id: &str) -> Option<u32> {
+        let session = self.sessions.iter().find(|s| s.exec.as_ref().is_some_and(|e| e.id.as_str() == id))?;
+        Some(session.id)
+    }
+
+    pub(super) fn exec_states(&self) -> Vec<ExecState> {
+        let with_clients = |s: &Session| {
+            let clients = self.clients.iter().filter(|c| c.views(s.id)).count();
+            s.exec.clone().map(|state| ExecState { clients: u32::try_from(clients).unwrap_or(u32::MAX), ..state })
+        };
+        self.sessions.iter().filter_map(with_clients).collect()
+    }
+
+    pub(super) fn exec_ended(&mut self, number: u32, exit: ExitStatus) {
+        self.finish_exec(number, exit);
+        self.save();
+    }
+
+    fn finish_exec(&mut self, number: u32, exit: ExitStatus) {
+        self.tell_exit(number, exit);
+        let Some(session) = self.sessions.iter_mut().find(|s| s.id == number) else { return };
+        session.close(&self.epoll);
+        session.exit = Some(exit);
+        session.ended_at = Some(Instant::now());
+        let Some(state) = &mut session.exec else { return };
+        (state.pid, state.exit) = (0, Some(exit));
+        let about = [("execID", state.id.as_str().to_owned()), ("exitCode", exit.code.to_string())];
+        self.event("exec_die", &about);
+    }
+
+    /// The container is down: so are its sessions, those that ended before included.
+    pub(super) fn end_execs(&mut self) {
+        let open: Vec<u32> = self.sessions.iter().filter(|s| s.id != 0 && !s.over).map(|s| s.id).collect();
+        for number in open {
+            // Killed with the container, and reaped, unless it lived outside the container's pid namespace.
+            let exit = self.session(number).and_then(|s| s.exit);
+            self.finish_exec(
+                number,
+                exit.unwrap_or(ExitStatus { code: 137, signal: Some(9), ..ExitStatus::default() }),
+            );
+        }
+        self.sessions.retain(|s| s.id == 0);
+    }
+
+    fn prune_execs(&mut self) {
+        let old = |s: &Session| s.ended_at.is_some_and(|at| at.elapsed() > KEPT_FOR);
+        self.sessions.retain(|s| !old(s));
+        while self.sessions.iter().filter(|s| s.over).count() > KEPT {
+            if let Some(at) = self.sessions.iter().position(|s| s.over) {
+                self.sessions.remove(at);
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! From the first frame to a running container, or to an error with nothing left behind.
+
+use super::client::Client;
+use super::session::Session;
+use super::{Monitor, Phase, clock, failure, tokens};
+use crate::model::container::{ExitStatus, State, Status};
+use crate::runtime::cgroup::Group;
+use crate::runtime::init;
+use crate::runtime::launch::Launch;
+use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind, Reply};
+use crate::runtime::{log, state};
+use crate::sys::poll::{Epoll, Interest, Signals};
+use crate::sys::{channel, poll, userns};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The first restart waits this long, each further one twice as long.
+pub(super) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+/// Enough for a burst of output; a terminal gives 4 KiB at a time.
+const BUFFER: usize = 64 << 10;
+
+/// Reads the launch, starts the container and answers. `None`: nothing runs (and the client knows why).
+pub(super) fn begin(mut control: UnixStream) -> Option<Monitor> {
+    let mut decoder = Decoder::default();
+    let (launch, hello) = match receive(&mut control, &mut decoder) {
+        Ok(received) => received,
+        Err(message) => {
+            refuse(&mut control, failure(FailureKind::Invalid, message));
+            return None;
+        }
+    };
+    poll::trim_heap();
+    let (dir, run_dir) = (launch.dir.clone(), launch.run_dir.clone());
+    match prepare(launch) {
+        Ok(mut monitor) => {
+            let pid = monitor.state.pid;
+            if control.set_nonblocking(true).is_ok() {
+                let mut client = Client::new(0, control, decoder.buffer);
+                client.reply(&Reply::Started { pid });
+                if monitor.epoll.add(&client.stream, tokens::client(0), Interest::READ).is_ok() {
+                    monitor.clients.push(client);
+                    if let Some(hello) = hello {
+                        monitor.greet(0, hello);
+                    }
+                    monitor.read_frames(0);
+                }
+            }
+            monitor.event("start", &[]);
+            Some(monitor)
+        }
+        Err(failure) => {
+            record_failure(&dir, &run_dir, &failure);
+            refuse(&mut control, failure);
+            None
+        }
+    }
+}
+
+fn refuse(control: &mut UnixStream, failure: Failure) {
+    if let Ok(frame) = protocol::json_frame(Kind::Reply, &Reply::Failed(failure)) {
+        let _ = control.write_all(&frame);
+    }
+}
+
+/// The launch, and the greeting when one came before it.
+fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<(Launch, Option<Hello>), String> {
+    let mut hello = None;
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        while let Some(frame) = decoder.next().map_err(|e| e.to_string())? {
+            match frame.kind {
+                Kind::Hello => hello = Some(frame.json().map_err(|e| e.to_string())?),
+                Kind::Launch => {
+                    let launch: Launch = frame.json().map_err(|e| e.to_string())?;
+                    if launch.version != protocol::VERSION {
+                        let (theirs, ours) = (launch.version, protocol::VERSION);
+                        return Err(format!("this teu speaks version {ours} of the monitor's protocol, not {theirs}"));
+                    }
+                    return Ok((launch, hello));
+                }
+                other => return Err(format!("unexpected {other:?} frame")),
+            }
+        }
+        match control.read(&mut buffer) {
+            Ok(0) => return Err("the connection ended before the launch".into()),
+            Ok(count) => decoder.buffer.extend_from_slice(&buffer[..count]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e.to_string()),
+        }
+    }
+}
+
+/// Everything up to the running process. On failure all of it is undone.
+fn prepare(launch: Launch) -> Result<Monitor, Failure> {
+    let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
+    std::fs::create_dir_all(&launch.run_dir)
+        .map_err(|e| internal(&format!("create {}", launch.run_dir.display()), &e))?;
+    let lock = state::take_lock(&launch.run_dir).map_err(|e| internal("take the container's lock", &e))?;
+    let Some(lock) = lock else {
+        return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
+    };
+    let mut undo = Undo { run_dir: &launch.run_dir, group: None, done: false };
+    let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
+    let signals = Signals::take().map_err(|e| internal("set up", &e))?;
+    let listener = channel::listen_in(&launch.run_dir).map_err(|e| internal("open the attach socket", &e))?;
+    let log = log::Writer::open(&launch.dir.join("log"), &launch.log).map_err(|e| internal("open the log", &e))?;
+    epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
+    epoll.add(&listener, tokens::LISTENER, Interest::READ).map_err(|e| internal("set up", &e))?;
+    let (group, warnings) =
+        Group::create(&launch.id, &launch.limits, userns::identity()).map_err(|e| group_failure(&e))?;
+    let oom_before = group.oom_kills();
+    let group = undo.group.insert(group);
+    let child = init::start(&launch, group)?;
+    undo.done = true;
+    let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
+    drop(undo);
+    let main = Session::new(0, None, child, launch.size, &epoll);
+    let state = running_state(&launch, &group, main.pid, warnings)?;
+    if userns::identity().rootless
+        && let Some(run) = launch.run_dir.parent().and_then(Path::parent)
+    {
+        let _ = userns::publish(run);
+    }
+    Ok(Monitor {
+        epoll,
+        signals,
+        listener,
+        lock: Some(lock),
+        launch,
+        state,
+        group,
+        log,
+        sessions: vec![main],
+        clients: Vec::new(),
+        next_client: 1,
+        next_session: 1,
+        phase: Phase::Running,
+        stopping: None,
+        stop_asked: false,
+        shutdown: false,
+        backoff: FIRST_BACKOFF,
+        started_at: Instant::now(),
+        oom_before,
+        buffer: vec![0; BUFFER],
+    })
+}
+
+fn running_state(launch: &Launch, group: &Group, pid: i32, warnings: Vec<String>) -> Result<State, Failure> {
+    let state = State {
+        status: Status::Running,
+        pid,
+        pid_start: state::start_time(pid).unwrap_or(0),
+        monitor_pid: i32::try_from(std::process::id()).unwrap_or(0),
+        started: Some(clock()),
+        restarts: launch.restarts,
+        cgroup: group.path().to_owned(),
+        boot_id: state::boot_id().unwrap_or_default(),
+        warnings: launch.warnings.iter().cloned().chain(warnings).collect(),
+        ..State::default()
+    };
+    match state::write(&launch.dir, &state) {
+        Ok(()) => Ok(state),
+        Err(e) => {
+            // Without it nobody would know of the container.
+            let _ = group.kill_all();
+            let _ = group.remove();
+            Err(failure(FailureKind::Internal, e.to_string()))
+        }
+    }
+}
+
+pub(super) fn group_failure(e: &crate::runtime::cgroup::Error) -> Failure {
+    let kind = match e {
+        crate::runtime::cgroup::Error::Invalid(_) => FailureKind::Invalid,
+        _ => FailureKind::Internal,
+    };
+    failure(kind, e.to_string())
+}
+
+/// Takes back what was made before the container ran, unless it came to run.
+struct Undo<'a> {
+    run_dir: &'a Path,
+    group: Option<Group>,
+    done: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        if let Some(group) = &self.group {
+            let _ = group.kill_all();
+            let _ = group.remove();
+        }
+        clear_run_dir(self.run_dir);
+    }
+}
+
+/// Removes socket, lock and run directory. Only for the holder of the lock.
+pub(super) fn clear_run_dir(run_dir: &Path) {
+    for name in ["sock", "sock.new", state::LOCK] {
+        let _ = std::fs::remove_file(run_dir.join(name));
+    }
+    let _ = std::fs::remove_dir(run_dir);
+}
+
+/// Docker keeps the error and the exit code of a start that failed; the status stays what it was.
+fn record_failure(dir: &Path, run_dir: &Path, failure: &Failure) {
+    let Ok(old) = state::read(dir, run_dir) else { return };
+    if old.status.is_live() || failure.kind == FailureKind::Conflict {
+        return;
+    }
+    let code = match failure.kind {
+        FailureKind::CommandNotFound => 127,
+        FailureKind::CommandNotExecutable => 126,
+        _ => 128,
+    };
+    let exit = Some(ExitStatus { code, ..ExitStatus::default() });
+    let _ = state::write(dir, &State { error: failure.chain.join(": "), exit, ..old });
+}
