@@ -3,6 +3,7 @@
 //! A container's group is `/teu/<id>` below each hierarchy's root (below the nearest delegated group for an ordinary
 //! user). Groups of the machine or of others are never touched.
 
+pub mod devices;
 mod files;
 mod hierarchy;
 mod limits;
@@ -104,6 +105,16 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.clone_fd(),
             _ => None,
+        }
+    }
+
+    /// Lets nothing be opened or made inside but what the rules allow (see [`devices::DEFAULT`]). For real root only: in
+    /// a user namespace the kernel refuses devices by itself. Returns a warning where the kernel cannot do it.
+    pub fn restrict_devices(&self, rules: &[devices::DeviceRule]) -> Result<Option<String>> {
+        match &self.0 {
+            Kind::V2(group) => Ok(group.restrict_devices(rules)),
+            Kind::V1(group) => group.restrict_devices(rules),
+            Kind::None => Ok(Some("devices are not restricted: the container has no control group".into())),
         }
     }
 

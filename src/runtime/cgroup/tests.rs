@@ -73,3 +73,26 @@ fn a_wrong_limit_leaves_no_group() {
     assert!(matches!(error, Error::Invalid(_)), "{error}");
     assert!(Sampler::open(&format!("/teu/{id}"), 1).is_err());
 }
+
+#[test]
+fn devices_beyond_the_rules_do_not_open() {
+    let Some(group) = group("devices", &Limits::default()) else { return };
+    if identity().rootless {
+        eprintln!("SKIP cgroup::devices: not root");
+        return group.remove().expect("removing");
+    }
+    if let Some(warning) = group.restrict_devices(&devices::DEFAULT).expect("restricting") {
+        eprintln!("SKIP cgroup::devices: {warning}");
+        return group.remove().expect("removing");
+    }
+    // Joins by itself before it opens: null must work, the kernel's log device (1:11) must not.
+    let script = "read go; head -c0 /dev/null && echo null; head -c0 /dev/kmsg && echo kmsg; true";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("sh");
+    group.join(child.id() as i32).expect("joining");
+    drop(child.stdin.take());
+    let output = child.wait_with_output().expect("output");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "null\n");
+    group.remove().expect("removing");
+}

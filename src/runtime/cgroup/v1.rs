@@ -1,5 +1,6 @@
 //! Groups on v1 and hybrid machines: one directory per controller, `/teu/<id>` beside the machine's own groups.
 
+use super::devices::DeviceRule;
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{V1Mounts, below};
 use super::limits::{self, Plan};
@@ -77,6 +78,16 @@ impl Group {
     /// Any one directory: all processes are in all of them.
     fn any(&self) -> Option<&PathBuf> {
         ["freezer", "pids", "memory"].iter().find_map(|name| self.dirs.get(name)).or_else(|| self.dirs.values().next())
+    }
+
+    pub fn restrict_devices(&self, rules: &[DeviceRule]) -> Result<Option<String>> {
+        let Some(dir) = self.dirs.get("devices") else {
+            return Ok(Some("devices are not restricted: this machine has no devices controller".into()));
+        };
+        write(&dir.join("devices.deny"), "a")?;
+        let allow = dir.join("devices.allow");
+        rules.iter().try_for_each(|rule| write(&allow, &rule.to_line()))?;
+        Ok(None)
     }
 
     pub fn join_current(&self) -> Result<()> {

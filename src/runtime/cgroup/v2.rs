@@ -1,11 +1,12 @@
 //! Groups on the unified hierarchy: born-in by `clone3`, one kill file, one freeze file.
 
+use super::devices::{self, DeviceRule};
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{below, own_v2_path};
 use super::limits::{self, Plan, io_weight, weight_of_shares};
 use super::{Error, Result};
 use crate::sys::userns::Identity;
-use crate::sys::{access, process};
+use crate::sys::{access, device_filter, process};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -95,6 +96,13 @@ impl Group {
 
     pub fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
         self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// A kernel without cgroup BPF gives a warning: the container's capabilities still refuse to make nodes.
+    pub fn restrict_devices(&self, rules: &[DeviceRule]) -> Option<String> {
+        let fd = self.fd.as_ref()?;
+        let attached = device_filter::attach(fd.as_fd(), &devices::program(rules));
+        attached.err().map(|e| format!("devices are not restricted: {e}"))
     }
 
     pub fn join(&self, pid: &str) -> Result<()> {
