@@ -1,6 +1,7 @@
 //! Which devices a container may open or make: without this, root inside could open the host's disks by a node of its own.
 
 use crate::sys::device_filter::Instruction;
+use oci_spec::runtime::{LinuxDeviceType, Spec};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -46,6 +47,41 @@ pub const DEFAULT: [DeviceRule; 11] = [
     DeviceRule::open(Kind::Character, 5, Some(2)),
     DeviceRule::open(Kind::Character, 136, None),
 ];
+
+/// The defaults and the devices that the specification puts into the container. `None`: all devices are allowed
+/// (privileged), which `linux.resources.devices` says with a rule that allows every kind.
+pub fn of_spec(spec: &Spec) -> Option<Vec<DeviceRule>> {
+    let linux = spec.linux().as_ref();
+    let resources = linux.and_then(|linux| linux.resources().as_ref());
+    let listed = resources.and_then(|resources| resources.devices().as_ref());
+    let every = listed.is_some_and(|rules| {
+        rules.iter().any(|rule| {
+            rule.allow()
+                && rule.major().is_none()
+                && rule.minor().is_none()
+                && !matches!(rule.typ(), Some(LinuxDeviceType::B | LinuxDeviceType::C))
+        })
+    });
+    if every {
+        return None;
+    }
+    let nodes = linux.and_then(|linux| linux.devices().as_deref()).unwrap_or_default();
+    let nodes = nodes.iter().filter_map(|node| {
+        let kind = match node.typ() {
+            LinuxDeviceType::B => Kind::Block,
+            LinuxDeviceType::C | LinuxDeviceType::U => Kind::Character,
+            _ => return None,
+        };
+        Some(DeviceRule::open(kind, u32::try_from(node.major()).ok()?, Some(u32::try_from(node.minor()).ok()?)))
+    });
+    let mut rules = DEFAULT.to_vec();
+    for rule in nodes {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    Some(rules)
+}
 
 // Values of `linux/bpf.h` and `linux/bpf_common.h`.
 const LOAD_WORD: u8 = 0x61;

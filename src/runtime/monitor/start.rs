@@ -4,7 +4,7 @@ use super::client::Client;
 use super::session::Session;
 use super::{Monitor, Phase, clock, failure, tokens};
 use crate::model::container::{ExitStatus, State, Status};
-use crate::runtime::cgroup::Group;
+use crate::runtime::cgroup::{Group, devices};
 use crate::runtime::init;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind, Reply};
@@ -108,10 +108,16 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     let log = log::Writer::open(&launch.dir.join("log"), &launch.log).map_err(|e| internal("open the log", &e))?;
     epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
     epoll.add(&listener, tokens::LISTENER, Interest::READ).map_err(|e| internal("set up", &e))?;
-    let (group, warnings) =
+    let (group, mut warnings) =
         Group::create(&launch.id, &launch.limits, userns::identity()).map_err(|e| group_failure(&e))?;
     let oom_before = group.oom_kills();
     let group = undo.group.insert(group);
+    // In a user namespace the kernel refuses all devices by itself.
+    if !userns::identity().in_user_namespace
+        && let Some(rules) = devices::of_spec(&launch.spec)
+    {
+        warnings.extend(group.restrict_devices(&rules).map_err(|e| group_failure(&e))?);
+    }
     let child = init::start(&launch, group)?;
     undo.done = true;
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
