@@ -8,6 +8,7 @@ pub mod log;
 pub mod mount;
 pub mod network;
 pub mod reference;
+pub mod signal;
 pub mod stats;
 pub mod time;
 pub mod units;

@@ -1,5 +1,6 @@
 //! Bundle to living process. No database, no HTTP; no tokio and no threads in the roles `init` and `monitor`.
 
+pub mod bundle;
 pub mod caps;
 pub mod cgroup;
 pub mod eventlog;
@@ -9,6 +10,7 @@ pub mod log;
 pub mod monitor;
 pub mod protocol;
 pub mod rootfs;
+pub mod seccomp;
 pub mod state;
 pub mod task;
 pub mod user;

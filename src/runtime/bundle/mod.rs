@@ -1,0 +1,161 @@
+//! From a container's record to the message that starts it: an OCI runtime spec, the files mounted into it, the filter.
+
+mod linux;
+mod mounts;
+mod process;
+#[cfg(test)]
+mod tests;
+
+use crate::model::container::{Container, SeccompProfile};
+use crate::model::network::NetworkMode;
+use crate::model::signal;
+use crate::net::files;
+use crate::runtime::launch::{Launch, Rootfs};
+use crate::runtime::{caps, protocol, seccomp};
+use crate::sys::userns::Identity;
+use oci_spec::image::ImageConfiguration;
+use oci_spec::runtime::{RootBuilder, Spec, SpecBuilder};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Longest host name the kernel takes.
+const MAX_HOSTNAME: usize = 64;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for makes no sense, here or anywhere.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("volume '{0}' has no directory")]
+    Volume(String),
+    #[error("invalid mount source {}: {source}", .path.display())]
+    Source { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Capability(#[from] caps::Unknown),
+    #[error(transparent)]
+    Seccomp(#[from] seccomp::Error),
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    #[error("building the runtime spec: {0}")]
+    Spec(#[from] oci_spec::OciSpecError),
+}
+
+impl Error {
+    fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+}
+
+/// Everything a start needs to know.
+#[derive(Debug)]
+pub struct BundleInput<'a> {
+    pub container: &'a Container,
+    pub image: &'a ImageConfiguration,
+    pub rootfs: Rootfs,
+    /// `<data>/containers/<id>`; exists.
+    pub dir: PathBuf,
+    /// `<run>/containers/<id>`
+    pub run_dir: PathBuf,
+    pub event_log: PathBuf,
+    /// Where each named or anonymous volume of the container is; the directories exist.
+    pub volumes: &'a BTreeMap<String, PathBuf>,
+    pub identity: &'a Identity,
+    pub size: Option<(u16, u16)>,
+    pub restarts: u32,
+    /// See [`Launch::on_end`].
+    pub on_end: Vec<String>,
+}
+
+/// Checks the record against this machine and builds the launch message. Writes `hosts`, `hostname` and `resolv.conf`
+/// into `dir`, and makes missing bind sources where the user asked for that.
+pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
+    let config = &input.container.config;
+    let mut warnings = Vec::new();
+    let hostname = hostname(input)?;
+    let capabilities = caps::choose(&config.security.cap_add, &config.security.cap_drop, config.security.privileged)?;
+    let names = files::Names {
+        hostname: &hostname,
+        network: &config.network,
+        extra_hosts: &config.extra_hosts,
+        dns: &config.dns,
+        dns_search: &config.dns_search,
+    };
+    files::write(&input.dir, &names)?;
+    let stop = if config.stop_signal.is_empty() {
+        input.image.config().as_ref().and_then(|c| c.stop_signal().clone()).unwrap_or_default()
+    } else {
+        config.stop_signal.clone()
+    };
+    let stop = if stop.is_empty() { "SIGTERM" } else { &stop };
+    let stop_signal = signal::parse(stop).ok_or_else(|| Error::invalid(format!("invalid stop signal '{stop}'")))?;
+    let mut rootfs = input.rootfs.clone();
+    let (Rootfs::Overlay { read_only, .. } | Rootfs::Directory { read_only, .. }) = &mut rootfs;
+    *read_only |= config.read_only;
+    Ok(Launch {
+        version: protocol::VERSION,
+        id: input.container.id.to_string(),
+        name: input.container.name.clone(),
+        image: input.container.image_ref.clone(),
+        dir: input.dir.clone(),
+        run_dir: input.run_dir.clone(),
+        event_log: input.event_log.clone(),
+        spec: spec(input, &hostname, capabilities, &mut warnings)?,
+        rootfs,
+        user: config.user.clone(),
+        group_add: config.group_add.clone(),
+        seccomp: filter(input, capabilities)?,
+        limits: config.limits.clone(),
+        user_namespace: input.identity.in_user_namespace,
+        init: config.init,
+        tty: config.tty,
+        open_stdin: config.open_stdin,
+        size: input.size,
+        log: config.log.clone(),
+        restart: config.restart.clone(),
+        restarts: input.restarts,
+        stop_signal,
+        stop_timeout_secs: config.stop_timeout.unwrap_or(10),
+        on_end: input.on_end.clone(),
+        warnings,
+    })
+}
+
+fn spec(input: &BundleInput<'_>, hostname: &str, capabilities: u64, warnings: &mut Vec<String>) -> Result<Spec, Error> {
+    let root = RootBuilder::default().path("rootfs").readonly(input.container.config.read_only).build()?;
+    let mut spec = SpecBuilder::default()
+        .version("1.3.0")
+        .root(root)
+        .mounts(mounts::all(input)?)
+        .process(process::process(input, hostname, capabilities, warnings)?)
+        .hostname(hostname)
+        .linux(linux::linux(input, warnings)?)
+        .build()?;
+    spec.set_hooks(None);
+    Ok(spec)
+}
+
+/// The user's, the host's own on the host's network, else the short id.
+fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
+    let config = &input.container.config;
+    let name = if !config.hostname.is_empty() {
+        config.hostname.clone()
+    } else if matches!(config.network, NetworkMode::Host) {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        host.trim().to_owned()
+    } else {
+        input.container.id.short().to_owned()
+    };
+    if name.len() > MAX_HOSTNAME || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        return Err(Error::invalid(format!("invalid host name '{name}': at most {MAX_HOSTNAME} visible characters")));
+    }
+    Ok(name)
+}
+
+fn filter(input: &BundleInput<'_>, capabilities: u64) -> Result<Vec<u8>, Error> {
+    let security = &input.container.config.security;
+    match &security.seccomp {
+        // As with docker, privilege means no default filter; one that was named is applied all the same.
+        SeccompProfile::Default if security.privileged => Ok(Vec::new()),
+        profile => Ok(seccomp::compile(profile, capabilities)?),
+    }
+}

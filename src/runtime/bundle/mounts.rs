@@ -1,0 +1,161 @@
+//! What is mounted: kernel file systems, our own three files, the user's binds, volumes and tmpfs.
+
+use super::{BundleInput, Error};
+use crate::model::mount::{Mount as Wanted, MountSource, Tmpfs};
+use crate::model::network::NetworkMode;
+use crate::runtime::rootfs::{COPY_UP, DIRECTORY, LINK, OPTIONAL};
+use oci_spec::runtime::{Mount, MountBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+const DEFAULT_SHM: u64 = 64 << 20;
+
+/// In the order they are made: a target is never covered by a later mount on its parent.
+pub(super) fn all(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
+    let config = &input.container.config;
+    let mut user = Vec::new();
+    for mount in &config.mounts {
+        user.push(bind(input, mount)?);
+    }
+    for tmpfs in &config.tmpfs {
+        user.push(memory(tmpfs)?);
+    }
+    user.sort_by_key(|m| m.destination().components().count());
+    for pair in user.windows(2) {
+        if pair[0].destination() == pair[1].destination() {
+            return Err(Error::invalid(format!("duplicate mount point '{}'", pair[0].destination().display())));
+        }
+    }
+    let mut mounts = kernel(input)?;
+    mounts.extend(own_files(&input.dir)?);
+    // What the user mounts there replaces ours.
+    mounts.retain(|ours| !user.iter().any(|m| m.destination() == ours.destination()));
+    mounts.extend(user);
+    Ok(mounts)
+}
+
+fn mount(target: &str, kind: &str, source: impl Into<PathBuf>, options: &[&str]) -> Result<Mount, Error> {
+    let options: Vec<String> = options.iter().map(|o| (*o).to_owned()).collect();
+    Ok(MountBuilder::default().destination(target).typ(kind).source(source).options(options).build()?)
+}
+
+fn kernel(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
+    let config = &input.container.config;
+    let shm = format!("size={}", config.shm_size.unwrap_or(DEFAULT_SHM));
+    let mut terminals = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
+    // The tty group of every distribution; with a single mapped id it cannot be had.
+    if input.identity.sub_ids {
+        terminals.push("gid=5");
+    }
+    let sealed = if config.security.privileged { "rw" } else { "ro" };
+    let system = ["nosuid", "noexec", "nodev", sealed];
+    let mut mounts = vec![
+        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"])?,
+        mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"])?,
+        mount("/dev/pts", "devpts", "devpts", &terminals)?,
+        mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm])?,
+        mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"])?,
+    ];
+    // Only the owner of a network namespace may mount a sysfs that shows it.
+    if input.identity.in_user_namespace && matches!(config.network, NetworkMode::Host) {
+        mounts.push(mount("/sys", "bind", "/sys", &["rbind", "nosuid", "noexec", "nodev", sealed, "rslave"])?);
+    } else {
+        mounts.push(mount("/sys", "sysfs", "sysfs", &system)?);
+    }
+    mounts.extend(cgroups(sealed)?);
+    Ok(mounts)
+}
+
+/// The container's own view of its groups.
+fn cgroups(sealed: &str) -> Result<Vec<Mount>, Error> {
+    let target = "/sys/fs/cgroup";
+    let quiet = ["nosuid", "noexec", "nodev", sealed];
+    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        return Ok(vec![mount(target, "cgroup2", "cgroup", &[quiet[0], quiet[1], quiet[2], sealed, OPTIONAL])?]);
+    }
+    let table = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mut base: Vec<String> = ["nosuid", "noexec", "nodev", "ro", "mode=755"].map(str::to_owned).into();
+    let mut below = Vec::new();
+    for controllers in table.lines().filter_map(|line| line.split(':').nth(1)) {
+        // Named hierarchies and v2 hold no limits; the rest is of no use to a program that looks for its own.
+        let known = |c: &str| matches!(c, "memory" | "cpu" | "cpuacct" | "cpuset" | "pids");
+        if controllers.is_empty() || !controllers.split(',').any(known) {
+            continue;
+        }
+        base.push(format!("{DIRECTORY}{controllers}"));
+        let mut options = quiet.to_vec();
+        options.extend(controllers.split(','));
+        options.push(OPTIONAL);
+        below.push(mount(&format!("{target}/{controllers}"), "cgroup", "cgroup", &options)?);
+        if controllers.contains(',') {
+            base.extend(controllers.split(',').map(|c| format!("{LINK}{c}:{controllers}")));
+        }
+    }
+    let base: Vec<&str> = base.iter().map(String::as_str).collect();
+    let mut mounts = vec![mount(target, "tmpfs", "tmpfs", &base)?];
+    mounts.extend(below);
+    Ok(mounts)
+}
+
+fn own_files(dir: &Path) -> Result<Vec<Mount>, Error> {
+    ["hosts", "hostname", "resolv.conf"]
+        .iter()
+        .map(|name| mount(&format!("/etc/{name}"), "bind", dir.join(name), &["bind", "rprivate"]))
+        .collect()
+}
+
+fn bind(input: &BundleInput<'_>, wanted: &Wanted) -> Result<Mount, Error> {
+    let target = check_target(&wanted.target)?;
+    let propagation = wanted.propagation.as_deref().unwrap_or("rprivate");
+    let mut options = vec!["rbind", propagation];
+    if wanted.read_only {
+        options.push("ro");
+    }
+    let source = match &wanted.source {
+        MountSource::Bind { path, create } => {
+            let path = PathBuf::from(path);
+            present(&path, *create)?;
+            path
+        }
+        MountSource::Volume { name } | MountSource::Anonymous { name } => {
+            if !wanted.no_copy {
+                options.push(COPY_UP);
+            }
+            input.volumes.get(name).cloned().ok_or_else(|| Error::Volume(name.clone()))?
+        }
+    };
+    mount(target, "bind", source, &options)
+}
+
+fn present(path: &Path, create: bool) -> Result<(), Error> {
+    let fail = |source| Error::Source { path: path.to_owned(), source };
+    match path.metadata() {
+        Ok(_) => Ok(()),
+        Err(e) if create && e.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(fail)
+        }
+        Err(e) => Err(fail(e)),
+    }
+}
+
+fn memory(tmpfs: &Tmpfs) -> Result<Mount, Error> {
+    let target = check_target(&tmpfs.target)?;
+    // Docker's defaults; the user's own come later and win.
+    let mut options = vec!["noexec", "nosuid", "nodev", "mode=1777"];
+    options.extend(tmpfs.options.split(',').filter(|o| !o.is_empty()));
+    if options.iter().any(|o| o.starts_with("x-teu.") || matches!(*o, "bind" | "rbind")) {
+        return Err(Error::invalid(format!("invalid tmpfs options '{}' for '{target}'", tmpfs.options)));
+    }
+    mount(target, "tmpfs", "tmpfs", &options)
+}
+
+fn check_target(target: &str) -> Result<&str, Error> {
+    let parts = Path::new(target).components();
+    let odd = parts.clone().any(|c| matches!(c, std::path::Component::ParentDir));
+    if !target.starts_with('/') || odd || parts.count() < 2 {
+        return Err(Error::invalid(format!(
+            "invalid mount target '{target}': an absolute path other than '/' is needed"
+        )));
+    }
+    Ok(target)
+}
