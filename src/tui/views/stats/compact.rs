@@ -17,8 +17,13 @@ const TALLEST_PLOT: u16 = 4;
 pub(super) type Word = (String, Role);
 
 impl StatsView {
-    /// The figures in as few rows as there are; returns the rows used. `spare` rows are left for the caller when it can be.
-    pub fn draw_compact(&self, area: Rect, buf: &mut Buffer, theme: &Theme, spare: u16) -> u16 {
+    /// The figures in as few rows as there are; returns the rows used.
+    pub fn draw_compact(&self, area: Rect, buf: &mut Buffer, theme: &Theme) -> u16 {
+        self.draw_compact_with(area, buf, theme, 0)
+    }
+
+    /// The same, leaving `spare` rows below for the caller's own where that is possible.
+    pub fn draw_compact_with(&self, area: Rect, buf: &mut Buffer, theme: &Theme, spare: u16) -> u16 {
         let area = area.intersection(buf.area);
         let Some(moment) = self.told().filter(|_| !area.is_empty()) else { return 0 };
         let plot_rows = area.height.saturating_sub(WORD_ROWS + spare).clamp(1, TALLEST_PLOT);

@@ -49,7 +49,7 @@ fn text_of(buf: &Buffer) -> Vec<String> {
 
 fn compact(view: &StatsView, width: u16, height: u16) -> Vec<String> {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    view.draw_compact(buf.area, &mut buf, &Theme::default(), 2);
+    view.draw_compact_with(buf.area, &mut buf, &Theme::default(), 2);
     text_of(&buf)
 }
 
