@@ -4,6 +4,10 @@ pub mod decode;
 pub mod from_host;
 pub mod layers;
 pub mod limits;
+pub mod manifest;
+pub mod platform;
+pub mod pull;
+pub mod registry;
 pub mod snapshot;
 pub mod unpack;
 
@@ -67,6 +71,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn detail(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" ({said})") }
+}
+
+/// Foreign text made fit for a message.
+pub(crate) fn registry_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
+    words.collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
 fn is_full(error: &sys::Error) -> bool {
