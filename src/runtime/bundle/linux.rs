@@ -3,8 +3,8 @@
 use super::{BundleInput, Error};
 use crate::model::network::NetworkMode;
 use oci_spec::runtime::{
-    Linux, LinuxBuilder, LinuxDevice, LinuxDeviceBuilder, LinuxDeviceType, LinuxNamespace, LinuxNamespaceBuilder,
-    LinuxNamespaceType,
+    Linux, LinuxBuilder, LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroupBuilder, LinuxDeviceType, LinuxNamespace,
+    LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, LinuxResourcesBuilder,
 };
 use std::collections::HashMap;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -47,8 +47,14 @@ pub(super) fn linux(input: &BundleInput<'_>, warnings: &mut Vec<String>) -> Resu
         .readonly_paths(read_only)
         .build()?;
     // The builder's defaults: limits and their place are the engine's, the filter is compiled beforehand.
-    linux.set_resources(None).set_seccomp(None);
+    linux.set_resources(security.privileged.then(every_device).transpose()?).set_seccomp(None);
     Ok(linux)
+}
+
+/// What a privileged container's group says of devices; any other's gets the rules of `cgroup::devices`.
+fn every_device() -> Result<LinuxResources, Error> {
+    let rule = LinuxDeviceCgroupBuilder::default().allow(true).access("rwm").build()?;
+    Ok(LinuxResourcesBuilder::default().devices(vec![rule]).build()?)
 }
 
 fn masked_paths() -> Vec<String> {
