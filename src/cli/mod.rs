@@ -7,6 +7,8 @@ mod create;
 mod detach;
 mod flags;
 mod globals;
+mod output;
+mod progress;
 mod report;
 mod session;
 mod template;

@@ -188,7 +188,7 @@ pub(super) fn is_true(value: &Value) -> bool {
 }
 
 /// As Go prints a value: `[a b]`, `map[k:v]`.
-pub(in crate::cli) fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::Null => "<no value>".into(),
         Value::String(s) => s.clone(),

@@ -5,7 +5,7 @@ mod functions;
 mod lexer;
 mod parser;
 
-pub(super) use eval::{Data, text_of};
+pub(super) use eval::Data;
 
 /// What is wrong with a template, or with a template and the data it met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
