@@ -3,5 +3,8 @@
 
 mod architecture;
 mod harness;
+mod main_job;
+mod stats;
 mod support;
 mod ui;
+mod users;

@@ -7,6 +7,7 @@ pub mod devices;
 mod files;
 mod hierarchy;
 mod limits;
+mod processes;
 mod sampler;
 mod support;
 mod v1;

@@ -1,6 +1,7 @@
 //! One container's figures, read with `pread` from files kept open: 3 µs a file instead of 10.
 
 use super::hierarchy::{Hierarchies, V1Mounts, below};
+use super::processes::Processes;
 use super::{Error, Result, files, support};
 use crate::model::stats::{Pressure, Sample};
 use crate::model::time::Timestamp;
@@ -14,7 +15,7 @@ const BUFFER: usize = 64 << 10;
 /// v1 says "unlimited" with a number near 2^63.
 const V1_UNLIMITED: u64 = 1 << 62;
 
-/// Holds up to ten open files; where the limit of open files is reached, it opens each one anew.
+/// Holds up to sixteen open files; where the limit of open files is reached, it opens each one anew.
 #[derive(Debug)]
 pub struct Sampler {
     dir: PathBuf,
@@ -58,6 +59,8 @@ enum Files {
         pids_max: Source,
         io: Source,
     },
+    /// No group: the sum of the processes.
+    None(Processes),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,13 +116,13 @@ impl Source {
 }
 
 impl Sampler {
-    /// `path` as [`super::Group::path`] gives it; `init_pid` (host pid) names the network namespace.
+    /// `path` as [`super::Group::path`] gives it; `init_pid` (host pid) names the network namespace. Without a group
+    /// the figures are added up from the processes of init's pid namespace.
     pub fn open(path: &str, init_pid: i32) -> Result<Sampler> {
         if path.is_empty() {
-            return Err(Error::Invalid(format!(
-                "no figures: the container has no control group ({})",
-                support::unavailable()
-            )));
+            let dir = PathBuf::from(format!("/proc/{init_pid}"));
+            let processes = Processes::of(init_pid).ok_or_else(|| Error::Gone(dir.clone()))?;
+            return Ok(Sampler::new(dir, Files::None(processes), init_pid));
         }
         let (dir, files) = match Hierarchies::read() {
             Hierarchies::V2(mount) => {
@@ -135,7 +138,11 @@ impl Sampler {
         if !dir.exists() {
             return Err(Error::Gone(dir));
         }
-        Ok(Sampler { dir, files, net: open_net(init_pid), split: Split::default(), buffer: Vec::new() })
+        Ok(Sampler::new(dir, files, init_pid))
+    }
+
+    fn new(dir: PathBuf, files: Files, init_pid: i32) -> Sampler {
+        Sampler { dir, files, net: open_net(init_pid), split: Split::default(), buffer: Vec::new() }
     }
 
     /// Reads everything now. `memory.stat` makes the kernel add up its per-CPU counts, so its split is read only with
@@ -143,16 +150,20 @@ impl Sampler {
     pub fn sample(&mut self, now: Timestamp, detail: bool) -> Result<Sample> {
         let mut sample = Sample { time: now, ..Sample::default() };
         let buffer = &mut self.buffer;
-        let result = match &self.files {
-            Files::V2 { .. } => read_v2(&self.files, &mut sample, buffer, detail.then_some(&mut self.split)),
-            Files::V1 { .. } => read_v1(&self.files, &mut sample, buffer, detail.then_some(&mut self.split)),
+        let result = match &mut self.files {
+            Files::None(processes) => match processes.add_up(&mut sample) {
+                true => Ok(()),
+                false => Err(io::ErrorKind::NotFound.into()),
+            },
+            files @ Files::V2 { .. } => read_v2(files, &mut sample, buffer, detail.then_some(&mut self.split)),
+            files @ Files::V1 { .. } => read_v1(files, &mut sample, buffer, detail.then_some(&mut self.split)),
         };
         result.map_err(|e| match e.raw_os_error() {
             Some(files::ENODEV) => Error::Gone(self.dir.clone()),
             _ if e.kind() == io::ErrorKind::NotFound => Error::Gone(self.dir.clone()),
             _ => files::error("reading figures of", &self.dir, e),
         })?;
-        sample.memory_anon = self.split.anon;
+        sample.memory_anon = sample.memory_anon.or(self.split.anon);
         sample.memory_file = self.split.file;
         sample.memory_inactive_file = self.split.inactive_file;
         sample.memory_kernel = sample.memory_kernel.or(self.split.kernel);
@@ -381,6 +392,6 @@ mod tests {
     #[test]
     fn a_group_that_is_not_there_is_gone() {
         assert!(Sampler::open("/teu/no-such-container", 1).is_err());
-        assert!(Sampler::open("", 1).is_err());
+        assert!(Sampler::open("", i32::MAX).is_err());
     }
 }

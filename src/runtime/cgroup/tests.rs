@@ -96,3 +96,37 @@ fn devices_beyond_the_rules_do_not_open() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "null\n");
     group.remove().expect("removing");
 }
+
+#[test]
+fn without_a_group_the_processes_are_added_up() {
+    let mut command = std::process::Command::new("unshare");
+    command.args([
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--net",
+        "sh",
+        "-c",
+        "echo up; sleep 600; true",
+    ]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().expect("unshare");
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    std::io::BufRead::read_line(&mut output, &mut line).expect("reading");
+    if line != "up\n" {
+        eprintln!("SKIP cgroup::processes: no user namespaces");
+        child.wait().expect("unshare");
+        return;
+    }
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let init = std::fs::read_to_string(children).expect("children").trim().parse().expect("its pid");
+    let mut sampler = Sampler::open("", init).expect("figures");
+    let sample = sampler.sample(Timestamp(1), true).expect("figures");
+    assert!((1..=2).contains(&sample.pids), "{sample:?}");
+    assert!(sample.memory > 0 && sample.memory_limit.is_none(), "{sample:?}");
+    crate::sys::process::kill(init, files::SIGKILL).expect("killing");
+    child.wait().expect("unshare");
+    assert!(matches!(sampler.sample(Timestamp(2), true), Err(Error::Gone(_))));
+}
