@@ -7,6 +7,7 @@ pub mod confine;
 pub mod console;
 pub mod copy_up;
 pub mod device_filter;
+pub mod facts;
 pub mod files;
 pub mod in_root;
 pub mod loopback;

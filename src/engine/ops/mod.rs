@@ -1,6 +1,7 @@
 //! One file per operation, and the one match that routes to them.
 
 mod bulk;
+mod doctor;
 mod images;
 pub(super) mod remove;
 mod rename;
@@ -17,6 +18,7 @@ pub(super) async fn dispatch(cx: &mut JobContext, request: Request) -> Result<Ou
         Request::RemoveImages(a) => images::remove(cx, a).await,
         Request::Remove(a) => remove::remove(cx, a).await,
         Request::Rename { container, name } => rename::rename(cx, &container, &name).await,
+        Request::Doctor => doctor::doctor(cx).await,
         other => Err(Error::new(ErrorKind::Unsupported, format!("{} is not built yet", other.name()))),
     }
 }

@@ -1,0 +1,146 @@
+//! What this machine offers to containers: each finding with what it means and what mends it.
+
+mod kernel;
+mod limits;
+
+use crate::engine::context::JobContext;
+use crate::engine::core::Core;
+use crate::engine::job::{Check, CheckLevel, Output};
+use crate::engine::{Error, ErrorKind, Result};
+use crate::image::snapshot;
+use crate::model::units::binary_size;
+use crate::runtime::cgroup::{Version, support};
+use crate::sys::userns::{Identity, identity};
+use crate::sys::{facts, files};
+
+/// Looks at everything anew; changes nothing.
+pub(super) async fn doctor(cx: &mut JobContext) -> Result<Output> {
+    cx.blocking(|core| Ok(Output::Doctor(examine(core, identity())))).await
+}
+
+fn examine(core: &Core, who: &Identity) -> Vec<Check> {
+    let mut checks = vec![kernel::version(), kernel::user_namespaces(who), kernel::sub_ids(who)];
+    checks.push(overlay(core));
+    checks.extend(cgroups(who));
+    checks.push(kernel::seccomp());
+    checks.push(kernel::tun());
+    checks.push(space(core));
+    checks.push(run_dir(core));
+    checks.extend(limits::inotify());
+    checks.push(limits::open_files());
+    checks.push(starter());
+    checks
+}
+
+fn ok(name: &str, found: impl Into<String>) -> Check {
+    Check {
+        name: name.into(),
+        level: CheckLevel::Ok,
+        found: found.into(),
+        effect: String::new(),
+        remedy: String::new(),
+    }
+}
+
+fn finding(level: CheckLevel, name: &str, found: impl Into<String>, effect: &str, remedy: &str) -> Check {
+    Check { name: name.into(), level, found: found.into(), effect: effect.into(), remedy: remedy.into() }
+}
+
+fn overlay(core: &Core) -> Check {
+    let name = "overlay";
+    match snapshot::overlay_refused(&core.root) {
+        Ok(None) => ok(name, format!("works in {}", core.root.data().display())),
+        Ok(Some(why)) => finding(
+            CheckLevel::Warn,
+            name,
+            format!("refused: {why}"),
+            "every container gets a full copy of its image: slower to create, more disk",
+            "put the data directory on ext4, xfs or btrfs; ordinary users need kernel 5.11 or newer",
+        ),
+        Err(e) => {
+            let error = Error::from_source(ErrorKind::Internal, "trying an overlay mount", &e);
+            finding(CheckLevel::Fail, name, error.to_string(), "containers cannot be created", "")
+        }
+    }
+}
+
+/// One line for the version and what may be limited, one for each thing that cannot be had.
+fn cgroups(who: &Identity) -> Vec<Check> {
+    let found = support(who);
+    let version = match found.version {
+        Version::V2 => "v2",
+        Version::V1 => "v1",
+        Version::None => "none mounted",
+    };
+    let controllers = found.controllers.join(" ");
+    let mut checks = vec![match (found.version, controllers.is_empty()) {
+        (Version::None, _) | (_, true) => finding(
+            CheckLevel::Warn,
+            "cgroup",
+            version,
+            "containers run, but without limits and figures",
+            if who.rootless {
+                "systemd-run --user --scope -p Delegate=yes teu"
+            } else {
+                "mount cgroup2 on /sys/fs/cgroup"
+            },
+        ),
+        _ => ok("cgroup", format!("{version}, limits by {controllers}")),
+    }];
+    for wanted in ["memory", "cpu", "pids"] {
+        if !controllers.is_empty() && !found.controllers.iter().any(|c| c == wanted) {
+            let effect = format!("{wanted} cannot be limited or watched");
+            let remedy = "enable the controller in cgroup.subtree_control, or boot with it (cgroup_enable=memory)";
+            checks.push(finding(CheckLevel::Warn, &format!("cgroup {wanted}"), "not available", &effect, remedy));
+        }
+    }
+    checks.extend(found.reasons.iter().map(|r| finding(CheckLevel::Warn, "cgroup", r.clone(), "", "")));
+    checks
+}
+
+fn space(core: &Core) -> Check {
+    let (name, data) = ("disk space", core.root.data());
+    let free = match files::free_space(data) {
+        Ok(free) => free,
+        Err(e) => return finding(CheckLevel::Warn, name, e.to_string(), "", ""),
+    };
+    let found = format!("{} free in {}", binary_size(free), data.display());
+    let remedy = "teu system prune --all frees what is not in use";
+    match free >> 20 {
+        0..100 => finding(CheckLevel::Fail, name, found, "images cannot be unpacked", remedy),
+        100..2048 => finding(CheckLevel::Warn, name, found, "large images will not fit", remedy),
+        _ => ok(name, found),
+    }
+}
+
+fn run_dir(core: &Core) -> Check {
+    /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of statfs(2).
+    const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+    let (name, run) = ("run directory", core.root.run());
+    let found = run.display().to_string();
+    match crate::sys::file_system_magic(run) {
+        Ok(magic) if IN_MEMORY.contains(&magic) => ok(name, format!("{found} (in memory)")),
+        Ok(_) => ok(name, format!("{found} (on disk: what a reboot leaves there is recognised and ignored)")),
+        Err(e) => finding(
+            CheckLevel::Fail,
+            name,
+            e.to_string(),
+            "no container can be started",
+            "make it, owned by you, mode 0700",
+        ),
+    }
+}
+
+fn starter() -> Check {
+    let shells: Vec<&str> = ["bash", "sh", "busybox"].into_iter().filter(|s| facts::program(s).is_some()).collect();
+    match shells.is_empty() {
+        false => ok("starter image", format!("can be made of this machine's programs ({})", shells.join(", "))),
+        true => finding(
+            CheckLevel::Warn,
+            "starter image",
+            "this machine has no shell",
+            "localhost/starter cannot be made; pulled images work",
+            "install busybox",
+        ),
+    }
+}

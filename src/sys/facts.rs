@@ -1,0 +1,28 @@
+//! Small facts about the running system, as its files tell them.
+
+use std::path::Path;
+
+/// A file's text without the final newline; `None` when it is not there or not ours to read.
+pub fn text(path: impl AsRef<Path>) -> Option<String> {
+    std::fs::read_to_string(path).ok().map(|text| text.trim_end().to_owned())
+}
+
+/// A file that holds one number.
+pub fn number(path: impl AsRef<Path>) -> Option<u64> {
+    text(path)?.trim().parse().ok()
+}
+
+pub fn exists(path: impl AsRef<Path>) -> bool {
+    path.as_ref().exists()
+}
+
+/// The program's place in the usual directories.
+pub fn program(name: &str) -> Option<std::path::PathBuf> {
+    let dirs = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
+    dirs.iter().map(|dir| Path::new(dir).join(name)).find(|p| p.exists())
+}
+
+/// Can the device be opened for reading and writing?
+pub fn opens(path: impl AsRef<Path>) -> std::io::Result<()> {
+    std::fs::File::options().read(true).write(true).open(path).map(drop)
+}
