@@ -134,7 +134,7 @@ pub enum Ended {
 /// Reaps one ended child, whichever; `None` when none has ended (or there is none).
 pub fn reap() -> Option<(i32, Ended)> {
     loop {
-        let (pid, status) = match rustix::process::waitpid(None, WaitOptions::NOHANG) {
+        let (pid, status) = match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some(found)) => found,
             Err(rustix::io::Errno::INTR) => continue,
             Ok(None) | Err(_) => return None,

@@ -5,6 +5,7 @@ mod architecture;
 mod harness;
 mod main_job;
 mod stats;
+mod monitor;
 mod support;
 mod ui;
 mod users;

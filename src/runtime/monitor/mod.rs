@@ -173,7 +173,7 @@ impl Monitor {
             tokens::Source::Listener => self.accept(),
             tokens::Source::Client(id) => self.client_ready(id, event),
             tokens::Source::Output { session, token } => self.output_ready(session, token, event),
-            tokens::Source::Stdin(session) => self.input_ready(session),
+            tokens::Source::Stdin(session) => self.input_ready(session, event.hangup),
         }
     }
 

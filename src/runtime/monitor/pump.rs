@@ -10,15 +10,19 @@ use std::time::Instant;
 impl Monitor {
     pub(super) fn output_ready(&mut self, id: u32, token: u64, event: Ready) {
         if event.write {
-            self.input_ready(id);
+            self.input_ready(id, false);
         }
         if event.read {
             self.read_output(id, token, 1);
         }
     }
 
-    pub(super) fn input_ready(&mut self, id: u32) {
+    pub(super) fn input_ready(&mut self, id: u32, broken: bool) {
         let Some(session) = self.sessions.iter_mut().find(|s| s.id == id) else { return };
+        if broken {
+            // Nobody reads the pipe any more.
+            session.close_input(&self.epoll);
+        }
         session.pump_input(&self.epoll);
     }
 

@@ -65,7 +65,8 @@ impl Monitor {
             return self.refuse(id, FailureKind::NotFound, message);
         };
         self.join(id, session, join);
-        if session == 0 {
+        // Whoever started the container was there from the start.
+        if session == 0 && id != 0 {
             self.event("attach", &[]);
         }
     }

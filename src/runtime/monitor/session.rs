@@ -194,9 +194,11 @@ impl Session {
         self.arm_input(epoll);
     }
 
-    fn close_input(&mut self, epoll: &Epoll) {
+    pub fn close_input(&mut self, epoll: &Epoll) {
         if let Some(stdin) = self.stdin.take() {
             let _ = epoll.remove(&stdin);
+            self.input = Vec::new();
+            self.stdin_armed = false;
         }
     }
 
