@@ -4,8 +4,8 @@
 mod architecture;
 mod harness;
 mod main_job;
-mod stats;
 mod monitor;
+mod stats;
 mod support;
 mod ui;
 mod users;
