@@ -123,8 +123,7 @@ fn paths_are_masked_and_read_only() {
         );
     }
     for path in &read_only {
-        script +=
-            &format!("[ ! -e {path} ] || grep -q \" {path} ro,\" /proc/self/mountinfo || echo writable {path}; ");
+        script += &format!("[ ! -e {path} ] || grep -q \" {path} ro,\" /proc/self/mountinfo || echo writable {path}; ");
     }
     script += "grep -q ' /sys ro,' /proc/self/mountinfo || echo writable /sys; echo 1 > /proc/sys/kernel/panic && echo wrote; true";
     assert_eq!(output(&Place::sh(&script)), "");
