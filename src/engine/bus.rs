@@ -1,9 +1,9 @@
 //! The way out for news: docker-style records appended to the event log that every open teu follows.
 
 use super::core::{Core, now};
-use super::shim::eventlog;
 use crate::model::container::Container;
 use crate::model::event::EventRecord;
+use crate::runtime::eventlog;
 
 impl Core {
     /// Appends a record. An event that cannot be written is logged: it never fails the operation it tells of.

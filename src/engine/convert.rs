@@ -1,6 +1,8 @@
 //! Lower layers' errors become the engine's: a kind to branch on, the whole chain, and a hint where one helps.
 
 use super::{Error, ErrorKind};
+use crate::runtime::protocol::{Failure, FailureKind};
+use crate::runtime::{bundle, eventlog, log, state, task};
 use crate::store;
 
 impl From<store::Error> for Error {
@@ -20,6 +22,98 @@ impl From<store::Error> for Error {
             _ => None,
         };
         with_hint(flat(kind, &e), hint)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        let kind = match failure.kind {
+            FailureKind::CommandNotFound => ErrorKind::CommandNotFound,
+            FailureKind::CommandNotExecutable => ErrorKind::CommandNotExecutable,
+            FailureKind::Invalid => ErrorKind::Invalid,
+            FailureKind::NotFound => ErrorKind::NotFound,
+            FailureKind::Denied => ErrorKind::Denied,
+            FailureKind::Unsupported => ErrorKind::Unsupported,
+            FailureKind::Conflict => ErrorKind::Conflict,
+            FailureKind::Internal => ErrorKind::Internal,
+        };
+        let mut chain = failure.chain.into_iter();
+        let what = chain.next().unwrap_or_else(|| "the monitor failed without a word".into());
+        with_hint(chain.fold(Error::new(kind, what), Error::because), failure.hint.as_deref())
+    }
+}
+
+impl From<task::Error> for Error {
+    fn from(e: task::Error) -> Error {
+        match e {
+            task::Error::Failed(failure) => failure.into(),
+            task::Error::Gone(_) => Error::new(ErrorKind::Conflict, "it is not running"),
+            task::Error::Lost(_) => flat(ErrorKind::Unavailable, &e),
+            task::Error::Spawn { .. } | task::Error::Socket(_) | task::Error::Io(_) => flat(ErrorKind::Internal, &e),
+            task::Error::Frame(_) | task::Error::Protocol(_) => {
+                flat(ErrorKind::Internal, &e).hint("was it started by another version of teu? restart the container")
+            }
+        }
+    }
+}
+
+impl From<crate::image::Error> for Error {
+    fn from(e: crate::image::Error) -> Error {
+        use crate::image::Error as E;
+        let kind = match &e {
+            E::NotFound { .. } | E::NoPlatform { .. } => ErrorKind::NotFound,
+            E::Unauthorized { .. } | E::Forbidden { .. } => ErrorKind::Unauthorized,
+            E::RateLimited { .. } | E::Unavailable { .. } | E::NoSpace { .. } => ErrorKind::Unavailable,
+            E::Protocol { .. } | E::Mismatch { .. } | E::Invalid { .. } | E::NoLayer(_) => ErrorKind::Corrupt,
+            E::Unsupported { .. } => ErrorKind::Unsupported,
+            E::Busy { .. } => ErrorKind::Conflict,
+            E::Cancelled => return Error::cancelled(),
+            E::Io { cause, .. } => io_kind(cause),
+            E::Unpack { cause, .. } => io_kind(&cause.source),
+            E::Sys(cause) => io_kind(&cause.source),
+            E::Store(_) => ErrorKind::Corrupt,
+            E::FromHost(_) => ErrorKind::NotFound,
+        };
+        with_hint(flat(kind, &e), e.hint().as_deref())
+    }
+}
+
+impl From<crate::store::content::Error> for Error {
+    fn from(e: crate::store::content::Error) -> Error {
+        flat(ErrorKind::Internal, &e)
+    }
+}
+
+impl From<bundle::Error> for Error {
+    fn from(e: bundle::Error) -> Error {
+        let kind = match &e {
+            bundle::Error::Source { source, .. } => io_kind(source),
+            bundle::Error::Volume(_) | bundle::Error::Files(_) | bundle::Error::Spec(_) => ErrorKind::Internal,
+            _ => ErrorKind::Invalid,
+        };
+        flat(kind, &e)
+    }
+}
+
+impl From<state::Error> for Error {
+    fn from(e: state::Error) -> Error {
+        match &e {
+            state::Error::Io { source, .. } => with_hint(flat(io_kind(source), &e), io_hint(source)),
+            state::Error::Damaged { .. } => flat(ErrorKind::Corrupt, &e),
+            state::Error::System(_) => flat(ErrorKind::Internal, &e),
+        }
+    }
+}
+
+impl From<eventlog::Error> for Error {
+    fn from(e: eventlog::Error) -> Error {
+        flat(ErrorKind::Internal, &e)
+    }
+}
+
+impl From<log::Error> for Error {
+    fn from(e: log::Error) -> Error {
+        flat(ErrorKind::Internal, &e)
     }
 }
 

@@ -5,10 +5,12 @@ use super::inventory::{Event, HostInfo};
 use super::jobs::JobTable;
 use super::read_model::ReadModel;
 use super::sampler::Samples;
+use super::watchdog::Watchdog;
 use super::{Options, Result};
+use crate::image::snapshot::{self, Snapshotter};
 use crate::model::time::Timestamp;
 use crate::store::{Db, StateRoot};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -28,8 +30,10 @@ pub(crate) struct Core {
     pub model: ReadModel,
     pub samples: Samples,
     pub lanes: Lanes,
+    snapshotter: OnceLock<Box<dyn Snapshotter>>,
     /// Pulls under way in this process, by what they pull.
     pub pulls: Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    pub watchdog: Watchdog,
     pub tasks: TaskTracker,
     /// Cancelled when the engine shuts down; every job's token is its child.
     pub stop: CancellationToken,
@@ -56,12 +60,23 @@ impl Core {
             model: ReadModel::default(),
             samples: Samples::default(),
             lanes: Lanes { net: Semaphore::new(3), disk: Semaphore::new(2), task: Semaphore::new(64) },
+            snapshotter: OnceLock::new(),
             pulls: Mutex::default(),
+            watchdog: Watchdog::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             root,
             options,
         }))
+    }
+
+    /// The graph driver of this machine, found once.
+    pub fn snapshotter(&self) -> Result<&dyn Snapshotter> {
+        if let Some(found) = self.snapshotter.get() {
+            return Ok(found.as_ref());
+        }
+        let chosen = snapshot::choose(&self.root)?;
+        Ok(self.snapshotter.get_or_init(|| chosen).as_ref())
     }
 
     /// Tells this process's front end; a full channel only means that it re-reads everything.

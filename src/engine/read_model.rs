@@ -3,10 +3,10 @@
 use super::core::Core;
 use super::inventory::{ContainerEntry, Event, HostInfo, ImageEntry, Inventory};
 use super::job::Job;
-use super::shim::state;
 use super::{Result, history, recover};
 use crate::model::id::ContainerId;
 use crate::model::mount::Volume;
+use crate::runtime::state;
 use crate::store::records::{self, Busy, ContainerRow};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

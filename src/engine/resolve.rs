@@ -38,6 +38,13 @@ impl Core {
         self.entry(row).ok_or_else(|| no_such("container", text))
     }
 
+    /// A name was held by a container that was left half made: it is free now. `short` is the beginning of its id.
+    pub fn tidied(&self, short: &str) -> bool {
+        let Ok(rows) = self.db.read(|c| records::containers_by_prefix(c, short, 1)) else { return false };
+        rows.into_iter().filter(|r| r.busy.is_some_and(|b| !b.owner().is_alive())).map(|row| self.entry(row)).count()
+            > 0
+    }
+
     /// Has live processes now.
     pub fn is_live(&self, id: &crate::model::id::ContainerId) -> bool {
         self.read_state(id.as_str()).status.is_live()

@@ -11,6 +11,13 @@ pub fn create_container(root: &StateRoot, id: &str) -> Result<()> {
     create_private_dir(&root.container_run(id))
 }
 
+/// A directory that others may enter: what users of a container see (mode 0755 whatever the umask).
+pub fn create_public_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(path).map_err(|e| Error::io("creating directory", path, e))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|e| Error::io("chmod", path, e))
+}
+
 /// Both directories with all they hold; nothing when they are gone already.
 pub fn remove_container(root: &StateRoot, id: &str) -> Result<()> {
     let run = remove_tree(&root.container_run(id));

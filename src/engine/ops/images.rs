@@ -3,9 +3,14 @@
 use super::{Error, ErrorKind, JobContext, Output, Result};
 use crate::engine::core::Core;
 use crate::engine::request::RemoveImagesArgs;
+use crate::image::layers::LayerStore;
 use crate::model::image::Image;
 use crate::model::reference::{Digest, Reference};
+use crate::store::content::ContentStore;
+use crate::store::lock::FileLock;
 use crate::store::records;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// What one target led to.
 #[derive(Default)]
@@ -65,29 +70,39 @@ fn untag(core: &Core, image: &Image, reference: &Reference) -> Result<Removed> {
     Ok(Removed { untagged: vec![reference.familiar()], deleted: Vec::new() })
 }
 
-/// The check and the removal are one transaction: a container made meanwhile keeps its image.
 fn delete(core: &Core, image: &Image, force: bool) -> Result<Removed> {
-    let users = core.db.write(|t| {
-        let users = records::containers_of_image(t, &image.id)?;
-        if users.is_empty() {
+    if delete_unused(core, image)? {
+        let untagged = image.references.iter().map(Reference::familiar).collect();
+        return Ok(Removed { untagged, deleted: vec![image.id.clone()] });
+    }
+    let users = core.db.read(|c| records::containers_of_image(c, &image.id))?;
+    // Docker takes the names away then, and keeps what the container stands on.
+    if force && !image.references.is_empty() && users.iter().all(|u| !core.is_live(u)) {
+        return untag_all(core, image);
+    }
+    let names: Vec<_> = users.iter().map(|u| u.short().to_owned()).collect();
+    Err(Error::new(ErrorKind::Conflict, "it is in use")
+        .because(format!("by container {}", names.join(", ")))
+        .hint("remove the container first"))
+}
+
+/// `false`: a container is made from it. Check and removal are one transaction: a container that is made meanwhile
+/// keeps its image.
+pub(super) fn delete_unused(core: &Core, image: &Image) -> Result<bool> {
+    let gone = core.db.write(|t| {
+        let unused = records::containers_of_image(t, &image.id)?.is_empty();
+        if unused {
             records::delete_image(t, &image.id)?;
         }
-        Ok(users)
+        Ok(unused)
     })?;
-    if let Some(user) = users.first() {
-        let error = Error::new(ErrorKind::Conflict, format!("container {} is made from it", user.short()));
-        return match force {
-            // Docker takes the names away then, and keeps what the container stands on.
-            true if !image.references.is_empty() && users.iter().all(|u| !core.is_live(u)) => untag_all(core, image),
-            _ => Err(error.hint("remove the container first")),
-        };
+    if gone {
+        for name in &image.references {
+            core.emit("image", "untag", &image.id.to_string(), [("name", name.familiar())]);
+        }
+        core.emit("image", "delete", &image.id.to_string(), []);
     }
-    let untagged: Vec<String> = image.references.iter().map(Reference::familiar).collect();
-    for name in &untagged {
-        core.emit("image", "untag", &image.id.to_string(), [("name", name.clone())]);
-    }
-    core.emit("image", "delete", &image.id.to_string(), []);
-    Ok(Removed { untagged, deleted: vec![image.id.clone()] })
+    Ok(gone)
 }
 
 fn untag_all(core: &Core, image: &Image) -> Result<Removed> {
@@ -95,7 +110,25 @@ fn untag_all(core: &Core, image: &Image) -> Result<Removed> {
     Ok(Removed { untagged: image.references.iter().map(Reference::familiar).collect(), deleted: Vec::new() })
 }
 
-/// Layers and blobs that no image needs any more.
-pub(super) fn collect_garbage(_core: &Core) -> Result<()> {
+/// Layers and blobs that no image needs any more. Left for another time while an image is being fetched or made: what
+/// it has unpacked so far belongs to no image yet.
+pub(super) fn collect_garbage(core: &Core) -> Result<()> {
+    let Some(_alone) = FileLock::try_exclusive(&guard(core))? else { return Ok(()) };
+    let images = core.db.read(records::images)?;
+    let chains: BTreeSet<_> = images.iter().flat_map(|i| i.layers.iter().map(|l| &l.chain_id)).collect();
+    let store = LayerStore::open(&core.root)?;
+    for layer in store.list()?.iter().filter(|l| !chains.contains(&l.chain_id)) {
+        store.remove(&layer.chain_id)?;
+    }
+    let blobs: BTreeSet<_> = images.iter().flat_map(|i| [&i.id, &i.manifest]).collect();
+    let content = ContentStore::open(&core.root)?;
+    for (digest, _, _) in content.list()?.into_iter().filter(|(digest, ..)| !blobs.contains(digest)) {
+        content.remove(&digest)?;
+    }
     Ok(())
+}
+
+/// Held shared by whoever adds content, alone by whoever removes it.
+pub(super) fn guard(core: &Core) -> PathBuf {
+    core.root.data().join("content.lock")
 }

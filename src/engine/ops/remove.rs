@@ -1,15 +1,16 @@
 //! `rm`: a container with its directories, names and anonymous volumes.
 
-use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
-use crate::engine::core::Core;
+use super::{Error, ErrorKind, JobContext, Output, Result, bulk, stop};
+use crate::engine::core::{Core, now};
 use crate::engine::inventory::ContainerEntry;
 use crate::engine::request::RemoveArgs;
-use crate::model::container::Container;
+use crate::model::container::{Container, Status};
 use crate::model::mount::MountSource;
-use crate::store::lock::FileLock;
+use crate::runtime::state;
 use crate::store::records::{self, Busy};
-use crate::store::{Owner, dirs};
+use crate::store::{Owner, create_private_dir, dirs};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) async fn remove(cx: &mut JobContext, args: RemoveArgs) -> Result<Output> {
     let RemoveArgs { containers, force, volumes } = args;
@@ -23,32 +24,40 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveArgs) -> Result<Outp
 
 /// Removes one container; a live one only by `force`.
 pub(crate) async fn one(core: &Arc<Core>, entry: ContainerEntry, force: bool, volumes: bool) -> Result<()> {
-    if entry.state.status.is_live() && !force {
-        return Err(Error::new(ErrorKind::Conflict, format!("it is {}", entry.state.status.word()))
-            .hint("stop it first, or force its removal (-f)"));
+    let status = entry.state.status;
+    if status.is_live() || status == Status::Restarting {
+        if !force {
+            return Err(Error::new(ErrorKind::Conflict, format!("it is {}", status.word()))
+                .hint("stop it first, or force its removal (-f)"));
+        }
+        stop::one(core, &entry, Some(stop::SIGKILL), Some(Duration::ZERO)).await?;
     }
-    let worker = core.clone();
-    let container = entry.container.clone();
+    let (worker, container) = (core.clone(), entry.container);
     let removal = tokio::task::spawn_blocking(move || delete(&worker, &container, volumes));
-    removal
-        .await
-        .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))??;
-    core.emit_container("destroy", &entry.container);
-    core.refresh_container(&entry.container.id);
-    Ok(())
+    removal.await.map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))?
 }
 
 /// The steps on disk, safe to run again. The monitor's own lock is held meanwhile, so none can start or still live.
 pub(crate) fn delete(core: &Core, container: &Container, volumes: bool) -> Result<()> {
-    let lock = core.root.container_run(container.id.as_str()).join("lock");
-    let Some(_held) = FileLock::try_exclusive(&lock)? else {
+    let run_dir = core.root.container_run(container.id.as_str());
+    create_private_dir(&run_dir)?;
+    // Before the lock is ours: it looks whether somebody has it.
+    state::clean_up(&core.root.container(container.id.as_str()), &run_dir, now())?;
+    let Some(_held) = state::take_lock(&run_dir)? else {
         return Err(Error::new(ErrorKind::Conflict, "its monitor still runs"));
     };
+    after_end(core, container, volumes)
+}
+
+/// Removes a container of which it is known that nothing lives any more.
+pub(crate) fn after_end(core: &Core, container: &Container, volumes: bool) -> Result<()> {
     core.db.write(|t| records::set_busy(t, &container.id, Some(Busy::Remove(Owner::this()))))?;
     erase(core, container)?;
+    core.emit_container("destroy", container);
     if volumes {
         remove_anonymous_volumes(core, container)?;
     }
+    core.refresh_container(&container.id);
     Ok(())
 }
 
@@ -60,6 +69,7 @@ pub(crate) fn erase(core: &Core, container: &Container) -> Result<()> {
 }
 
 pub(crate) fn erase_dirs(core: &Core, id: &str) -> Result<()> {
+    core.snapshotter()?.remove(id)?;
     Ok(dirs::remove_container(&core.root, id)?)
 }
 

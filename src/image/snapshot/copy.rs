@@ -32,6 +32,14 @@ impl Copy {
     }
 }
 
+impl Links {
+    /// For a merge into `root`.
+    pub(super) fn below(root: &OwnedFd) -> crate::sys::Result<Links> {
+        let root = root.try_clone().map_err(|e| crate::sys::Error::new("dup", e))?;
+        Ok(Links { root, at: PathBuf::new(), seen: HashMap::new() })
+    }
+}
+
 impl Snapshotter for Copy {
     fn name(&self) -> &'static str {
         "vfs"
@@ -77,21 +85,20 @@ impl Snapshotter for Copy {
 fn apply(from: &std::path::Path, to: &std::path::Path) -> crate::sys::Result<()> {
     let (source, target) = (files::open_dir(from)?, files::open_dir(to)?);
     let meta = files::stat(&source)?;
-    let root = target.try_clone().map_err(|e| crate::sys::Error::new("dup", e))?;
-    let mut links = Links { root, at: PathBuf::new(), seen: HashMap::new() };
+    let mut links = Links::below(&target)?;
     merge(&source, &target, &mut links)?;
     stamp_directory(&source, &target, &meta)
 }
 
 /// Inodes of this layer seen before, and where their first name was copied to.
-struct Links {
+pub(super) struct Links {
     root: OwnedFd,
     /// The directory being merged, from the root.
     at: PathBuf,
     seen: HashMap<(u64, u64), (PathBuf, OsString)>,
 }
 
-fn merge(source: &OwnedFd, target: &OwnedFd, links: &mut Links) -> crate::sys::Result<()> {
+pub(super) fn merge(source: &OwnedFd, target: &OwnedFd, links: &mut Links) -> crate::sys::Result<()> {
     if is_opaque(source.as_fd(), OsStr::new("."))? {
         for name in files::list(target)? {
             tree::remove_at(target, &name)?;
@@ -125,7 +132,7 @@ fn merge(source: &OwnedFd, target: &OwnedFd, links: &mut Links) -> crate::sys::R
     Ok(())
 }
 
-fn is_opaque(dir: BorrowedFd<'_>, name: &OsStr) -> crate::sys::Result<bool> {
+pub(super) fn is_opaque(dir: BorrowedFd<'_>, name: &OsStr) -> crate::sys::Result<bool> {
     for attribute in ["trusted.overlay.opaque", "user.overlay.opaque"] {
         if files::get_xattr_at(dir, name, OsStr::new(attribute))?.as_deref() == Some(b"y") {
             return Ok(true);
@@ -170,7 +177,7 @@ fn copy_entry(
     files::set_mtime_at(target, name, meta.mtime)
 }
 
-fn stamp_directory(from: &OwnedFd, to: &OwnedFd, meta: &Meta) -> crate::sys::Result<()> {
+pub(super) fn stamp_directory(from: &OwnedFd, to: &OwnedFd, meta: &Meta) -> crate::sys::Result<()> {
     files::chown(to, meta.uid, meta.gid)?;
     files::chmod(to, meta.mode)?;
     copy_xattrs(from.as_fd(), to.as_fd(), OsStr::new("."))?;

@@ -1,9 +1,11 @@
 //! Layers to a container's root file system: stacked by overlay, or copied where overlay is refused.
 
 mod copy;
+mod copy_up;
 mod overlay;
 
 pub use copy::Copy;
+pub use copy_up::copy_up;
 pub use overlay::Overlay;
 
 use super::Result;

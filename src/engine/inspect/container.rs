@@ -1,0 +1,248 @@
+//! `docker inspect CONTAINER`.
+
+use super::NEVER;
+use crate::model::container::{Container, ContainerConfig, Limits, RestartPolicy, SeccompProfile, State, Status};
+use crate::model::mount::{Mount, MountSource};
+use crate::model::time::Timestamp;
+use crate::store::StateRoot;
+use serde_json::{Map, Value, json};
+
+const DEFAULT_SHM: u64 = 64 << 20;
+
+/// The whole object. `driver` is the graph driver's name, `exposed` the image's ports.
+pub(crate) fn container(c: &Container, state: &State, root: &StateRoot, driver: &str, exposed: &[String]) -> Value {
+    let config = &c.config;
+    let (id, dir) = (c.id.as_str(), root.container(c.id.as_str()));
+    let file = |name: &str| dir.join(name).display().to_string();
+    json!({
+        "Id": id,
+        "Created": c.created.rfc3339(),
+        "Path": config.args.first().cloned().unwrap_or_default(),
+        "Args": config.args.iter().skip(1).collect::<Vec<_>>(),
+        "State": life(state),
+        "Image": c.image.to_string(),
+        "ResolvConfPath": file("resolv.conf"),
+        "HostnamePath": file("hostname"),
+        "HostsPath": file("hosts"),
+        "LogPath": file("log"),
+        "Name": format!("/{}", c.name),
+        "RestartCount": state.restarts,
+        "Driver": driver,
+        "Platform": config.platform.split('/').next().unwrap_or("linux"),
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "unconfined",
+        "ExecIDs": state.execs.iter().filter(|e| e.exit.is_none()).map(|e| e.id.as_str()).collect::<Vec<_>>(),
+        "HostConfig": host_config(config),
+        "GraphDriver": {"Name": driver, "Data": graph(&dir)},
+        "Mounts": config.mounts.iter().map(|m| mount(m, root)).collect::<Vec<_>>(),
+        "Config": own_config(c, exposed),
+        "NetworkSettings": network(config),
+    })
+}
+
+fn moment(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| NEVER.to_owned(), Timestamp::rfc3339)
+}
+
+fn life(state: &State) -> Value {
+    let exit = state.exit.unwrap_or_default();
+    json!({
+        "Status": state.status.word(),
+        "Running": state.status.is_live(),
+        "Paused": state.status == Status::Paused,
+        "Restarting": state.status == Status::Restarting,
+        "OOMKilled": exit.oom,
+        "Dead": false,
+        "Pid": state.pid,
+        "ExitCode": if state.status.is_live() { 0 } else { exit.code },
+        "Error": state.error,
+        "StartedAt": moment(state.started),
+        "FinishedAt": moment(state.finished),
+        "MonitorPid": state.monitor_pid,
+        "Orphaned": state.status == Status::Orphaned,
+    })
+}
+
+fn graph(dir: &std::path::Path) -> Value {
+    let path = |name: &str| dir.join(name).display().to_string();
+    json!({"UpperDir": path("upper"), "WorkDir": path("work")})
+}
+
+fn host_config(c: &ContainerConfig) -> Value {
+    let mut out = limits(&c.limits);
+    out.extend(object(json!({
+        "Binds": c.mounts.iter().filter_map(bind).collect::<Vec<_>>(),
+        "ContainerIDFile": "",
+        "LogConfig": {
+            "Type": if c.log.enabled { "local" } else { "none" },
+            "Config": {"max-size": c.log.max_size.to_string(), "max-file": c.log.max_files.to_string()},
+        },
+        "NetworkMode": c.network.word(),
+        "PortBindings": {},
+        "RestartPolicy": restart(&c.restart),
+        "AutoRemove": c.auto_remove,
+        "VolumeDriver": "",
+        "VolumesFrom": [],
+        "CapAdd": c.security.cap_add,
+        "CapDrop": c.security.cap_drop,
+        "CgroupnsMode": "private",
+        "Dns": c.dns,
+        "DnsOptions": [],
+        "DnsSearch": c.dns_search,
+        "ExtraHosts": c.extra_hosts,
+        "GroupAdd": c.group_add,
+        "IpcMode": "private",
+        "PidMode": "",
+        "UTSMode": "",
+        "UsernsMode": "",
+        "Links": [],
+        "OomScoreAdj": c.limits.oom_score_adj.unwrap_or(0),
+        "Privileged": c.security.privileged,
+        "PublishAllPorts": false,
+        "ReadonlyRootfs": c.read_only,
+        "SecurityOpt": security_options(c),
+        "Tmpfs": c.tmpfs.iter().map(|t| (t.target.clone(), json!(t.options))).collect::<Map<_, _>>(),
+        "ShmSize": c.shm_size.unwrap_or(DEFAULT_SHM),
+        "Sysctls": c.sysctls,
+        "Runtime": "teu",
+        "Isolation": "",
+        "Devices": [],
+        "Init": c.init,
+        "Ulimits": c.ulimits.iter().map(|u| json!({"Name": u.name, "Soft": u.soft, "Hard": u.hard})).collect::<Vec<_>>(),
+    })));
+    Value::Object(out)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Docker's zeroes stand for "no limit"; its swap default is twice the memory.
+fn limits(l: &Limits) -> Map<String, Value> {
+    let swap = match (l.memory_swap, l.memory) {
+        (Some(swap), _) => swap,
+        (None, Some(memory)) => i64::try_from(memory.saturating_mul(2)).unwrap_or(i64::MAX),
+        (None, None) => 0,
+    };
+    object(json!({
+        "Memory": l.memory.unwrap_or(0),
+        "MemorySwap": swap,
+        "MemoryReservation": l.memory_reservation.unwrap_or(0),
+        "NanoCpus": l.nano_cpus.unwrap_or(0),
+        "CpuShares": l.cpu_shares.unwrap_or(0),
+        "CpuQuota": l.cpu_quota.unwrap_or(0),
+        "CpuPeriod": l.cpu_period.unwrap_or(0),
+        "CpusetCpus": l.cpuset_cpus.clone().unwrap_or_default(),
+        "CpusetMems": l.cpuset_mems.clone().unwrap_or_default(),
+        "PidsLimit": l.pids.unwrap_or(0),
+        "BlkioWeight": l.io_weight.unwrap_or(0),
+        "OomKillDisable": false,
+    }))
+}
+
+fn restart(policy: &RestartPolicy) -> Value {
+    let (name, count) = match policy {
+        RestartPolicy::No => ("no", 0),
+        RestartPolicy::Always => ("always", 0),
+        RestartPolicy::UnlessStopped => ("unless-stopped", 0),
+        RestartPolicy::OnFailure(count) => ("on-failure", *count),
+    };
+    json!({"Name": name, "MaximumRetryCount": count})
+}
+
+fn security_options(c: &ContainerConfig) -> Vec<String> {
+    let mut options = Vec::new();
+    if let Some(on) = c.security.no_new_privileges {
+        options.push(format!("no-new-privileges={on}"));
+    }
+    match &c.security.seccomp {
+        SeccompProfile::Default => {}
+        SeccompProfile::Unconfined => options.push("seccomp=unconfined".into()),
+        SeccompProfile::Custom(text) => options.push(format!("seccomp={text}")),
+    }
+    if c.security.unmask_all {
+        options.push("systempaths=unconfined".into());
+    }
+    options
+}
+
+/// `source:target[:ro]`, as `-v` has it.
+fn bind(mount: &Mount) -> Option<String> {
+    let source = match &mount.source {
+        MountSource::Bind { path, .. } => path,
+        MountSource::Volume { name } => name,
+        MountSource::Anonymous { .. } => return None,
+    };
+    Some(format!("{source}:{}{}", mount.target, if mount.read_only { ":ro" } else { "" }))
+}
+
+fn mount(mount: &Mount, root: &StateRoot) -> Value {
+    let mode = if mount.read_only { "ro" } else { "" };
+    match &mount.source {
+        MountSource::Bind { path, .. } => json!({
+            "Type": "bind",
+            "Source": path,
+            "Destination": mount.target,
+            "Mode": mode,
+            "RW": !mount.read_only,
+            "Propagation": mount.propagation.as_deref().unwrap_or("rprivate"),
+        }),
+        MountSource::Volume { name } | MountSource::Anonymous { name } => json!({
+            "Type": "volume",
+            "Name": name,
+            "Source": root.volume(name).join("_data").display().to_string(),
+            "Destination": mount.target,
+            "Driver": "local",
+            "Mode": mode,
+            "RW": !mount.read_only,
+            "Propagation": "",
+        }),
+    }
+}
+
+fn own_config(container: &Container, exposed: &[String]) -> Value {
+    let c = &container.config;
+    let (entrypoint, command) = c.args.split_at(c.entrypoint_len.min(c.args.len()));
+    let hostname = if c.hostname.is_empty() { container.id.short() } else { &c.hostname };
+    json!({
+        "Hostname": hostname,
+        "Domainname": "",
+        "User": c.user,
+        "AttachStdin": false,
+        "AttachStdout": true,
+        "AttachStderr": true,
+        "ExposedPorts": exposed.iter().map(|p| (p.clone(), json!({}))).collect::<Map<_, _>>(),
+        "Tty": c.tty,
+        "OpenStdin": c.open_stdin,
+        "StdinOnce": false,
+        "Env": c.env,
+        "Cmd": command,
+        "Image": container.image_ref,
+        "Volumes": c.mounts.iter()
+            .filter(|m| matches!(m.source, MountSource::Anonymous { .. }))
+            .map(|m| (m.target.clone(), json!({}))).collect::<Map<_, _>>(),
+        "WorkingDir": c.workdir,
+        "Entrypoint": entrypoint,
+        "OnBuild": [],
+        "Labels": c.labels,
+        "StopSignal": c.stop_signal,
+        "StopTimeout": c.stop_timeout,
+    })
+}
+
+fn network(c: &ContainerConfig) -> Value {
+    let endpoint = json!({
+        "IPAMConfig": null, "Links": [], "Aliases": [], "MacAddress": "", "NetworkID": "", "EndpointID": "",
+        "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0, "DNSNames": [],
+    });
+    let networks: Map<String, Value> = [(c.network.word().to_owned(), endpoint)].into_iter().collect();
+    json!({
+        "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": {}, "Gateway": "", "IPAddress": "",
+        "IPPrefixLen": 0, "MacAddress": "", "EndpointID": "", "Networks": networks,
+    })
+}

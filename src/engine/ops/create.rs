@@ -1,0 +1,111 @@
+//! `create`: the image (pulled or made if missing), the merged configuration, the record, the directories, the volumes.
+
+use super::{Error, ErrorKind, JobContext, Output, Result, pull, remove, volumes};
+use crate::engine::core::{Core, now};
+use crate::engine::merge;
+use crate::engine::request::{CreateArgs, FromHostArgs, PullArgs, PullPolicy};
+use crate::model::container::Container;
+use crate::model::id::{ContainerId, check_name, random_name};
+use crate::model::image::Image;
+use crate::model::reference::Reference;
+use crate::store::records::{self, Busy};
+use crate::store::{self, Owner, dirs};
+use std::sync::Arc;
+
+/// Names tried for a container that was given none.
+const NAME_TRIES: u32 = 50;
+
+pub(super) async fn create(cx: &mut JobContext, args: CreateArgs) -> Result<Output> {
+    let image = find_image(cx, &args).await?;
+    let container = make(cx, &args, &image).await?;
+    Ok(Output::Container { id: container.id, warnings: Vec::new() })
+}
+
+/// The image that was asked for, by the pull policy.
+pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result<Image> {
+    let here = match args.pull {
+        PullPolicy::Always => None,
+        PullPolicy::Missing | PullPolicy::Never => cx.core.find_image(&args.image)?,
+    };
+    match here {
+        Some(image) if fits(&image, args) => return Ok(image),
+        _ if args.pull == PullPolicy::Never => {
+            return Err(Error::new(ErrorKind::NotFound, format!("no such image: {}", args.image))
+                .hint("it is not here, and --pull never forbids to fetch it"));
+        }
+        _ => {}
+    }
+    let reference: Reference = args.image.parse().map_err(|e: crate::model::reference::ReferenceError| {
+        Error::new(ErrorKind::Invalid, e.to_string()).hint("an image is named like nginx:1.29 or host:5000/team/app:v2")
+    })?;
+    if reference == pull::starter()? {
+        let mut child = cx.child("from-host", &reference.familiar());
+        let wanted = FromHostArgs { programs: Vec::new(), name: Some(reference.clone()) };
+        let made = pull::from_host(&mut child, wanted).await;
+        child.finish(made).await?;
+    } else {
+        let mut child = cx.child("pull", &reference.familiar());
+        let wanted = PullArgs {
+            reference: reference.clone(),
+            platform: args.platform.clone(),
+            all_tags: false,
+            only_if_missing: false,
+        };
+        let pulled = pull::pull(&mut child, wanted).await;
+        child.finish(pulled).await?;
+    }
+    cx.core.image(&reference.to_string())
+}
+
+/// An image of another platform than the one asked for is pulled again.
+fn fits(image: &Image, args: &CreateArgs) -> bool {
+    args.platform.as_ref().is_none_or(|p| p.os == image.os && p.architecture == image.architecture)
+}
+
+/// Everything a container is before it starts. Undone as a whole when a part fails.
+pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) -> Result<Container> {
+    if let Some(name) = &args.name {
+        check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
+    }
+    let config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
+    let id = ContainerId::random();
+    let container = Container {
+        name: String::new(),
+        image: image.id.clone(),
+        image_ref: args.image.clone(),
+        created: now(),
+        config,
+        id,
+    };
+    let container = reserve(&cx.core, container, args.name.as_deref())?;
+    let (core, undone) = (cx.core.clone(), container.clone());
+    cx.undo.push("removing the half-made container", move || remove::erase(&core, &undone));
+    let (made, layers) = (container.clone(), image.layers.clone());
+    cx.blocking(move |core| {
+        dirs::create_container(&core.root, made.id.as_str())?;
+        core.snapshotter()?.prepare(made.id.as_str(), &layers)?;
+        volumes::provide(core, &made, &layers)
+    })
+    .await?;
+    cx.check()?;
+    cx.core.db.write(|t| records::set_busy(t, &container.id, None))?;
+    cx.undo.commit();
+    cx.core.emit_container("create", &container);
+    cx.touch_container(&container.id);
+    Ok(container)
+}
+
+/// Writes the row, which takes the name; a random one is tried again until it is free.
+fn reserve(core: &Arc<Core>, mut container: Container, name: Option<&str>) -> Result<Container> {
+    let busy = Some(Busy::Create(Owner::this()));
+    for attempt in 0..NAME_TRIES {
+        container.name = name.map_or_else(|| random_name(attempt), str::to_owned);
+        match core.db.write(|t| records::insert_container(t, &container, busy)) {
+            Ok(()) => return Ok(container),
+            Err(store::Error::NameTaken { .. }) if name.is_none() => {}
+            Err(store::Error::NameTaken { by, .. }) if core.tidied(&by) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Err(Error::new(ErrorKind::Conflict, "no free name was found").hint("give one with --name"))
+}

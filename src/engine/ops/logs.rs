@@ -1,0 +1,98 @@
+//! `logs`: a container's records, a part of them or all, and those to come.
+
+use super::{Error, ErrorKind, JobContext, Output, Result, wait};
+use crate::engine::context::SessionIo;
+use crate::engine::job::{Chunk, LogRecord};
+use crate::engine::ready::Ready;
+use crate::engine::request::LogsArgs;
+use crate::model::time::Timestamp;
+use crate::runtime::log::Reader;
+
+/// Records sent together.
+const BATCH: usize = 256;
+
+pub(super) async fn logs(cx: &mut JobContext, args: LogsArgs) -> Result<Output> {
+    let io = cx.io.take().ok_or_else(|| Error::new(ErrorKind::Internal, "this job has no streams"))?;
+    let entry = cx.core.container(&args.container)?;
+    let during = |e: Error| e.during(format!("reading the log of container {}", args.container));
+    if !entry.container.config.log.enabled {
+        return Err(Error::new(ErrorKind::Unsupported, format!("container {} keeps no log", args.container))
+            .hint("it was created with --log-driver none"));
+    }
+    let dir = cx.core.root.container(entry.container.id.as_str()).join("log");
+    let mut reader = Reader::open(&dir).map_err(|e| during(e.into()))?;
+    // Before the first read, so that nothing falls between reading and watching.
+    let watch = if args.follow { Some(reader.watch().map_err(|e| during(e.into()))?) } else { None };
+    seek(&mut reader, &args).map_err(during)?;
+    let until = args.until.map(Timestamp);
+    let (id, state) = (entry.container.id.as_str().to_owned(), entry.state);
+    let core = cx.core.clone();
+    let work = async {
+        if !drain(&mut reader, &io, until).await.map_err(during)? || !io.send(Chunk::LogCaughtUp).await {
+            return Ok(Output::Nothing);
+        }
+        let Some(fd) = watch else { return Ok(Output::Nothing) };
+        let watch = Ready::on(fd)?;
+        let ended = wait::end(&core, &id, state);
+        tokio::pin!(ended);
+        loop {
+            let over = tokio::select! {
+                biased;
+                ready = watch.wait() => {
+                    ready?;
+                    false
+                }
+                _ = &mut ended => true,
+            };
+            if !drain(&mut reader, &io, until).await.map_err(during)? || over {
+                return Ok(Output::Nothing);
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = cx.cancel.cancelled() => Ok(Output::Detached),
+        result = work => result,
+    }
+}
+
+/// To the first record wanted: not before `since`, and of those up to `until` the last `tail`.
+fn seek(reader: &mut Reader, args: &LogsArgs) -> Result<()> {
+    let (first, mut end) = reader.bounds()?;
+    let mut start = match args.since {
+        Some(since) => reader.number_at(Timestamp(since))?,
+        None => first,
+    };
+    if let Some(until) = args.until {
+        end = reader.number_at(Timestamp(until.saturating_add(1)))?;
+    }
+    if let Some(tail) = args.tail {
+        start = start.max(end.saturating_sub(tail));
+    }
+    reader.seek(start);
+    Ok(())
+}
+
+/// Sends what there is now. `false`: the front end has gone, or `until` is passed.
+async fn drain(reader: &mut Reader, io: &SessionIo, until: Option<Timestamp>) -> Result<bool> {
+    loop {
+        let mut batch: Vec<LogRecord> = Vec::new();
+        let mut passed = false;
+        while batch.len() < BATCH {
+            match reader.next()? {
+                Some(record) if until.is_some_and(|u| record.time > u) => {
+                    passed = true;
+                    break;
+                }
+                Some(record) => batch.push(record),
+                None => break,
+            }
+        }
+        if batch.is_empty() {
+            return Ok(!passed);
+        }
+        if !io.send(Chunk::Log(batch)).await || passed {
+            return Ok(false);
+        }
+    }
+}

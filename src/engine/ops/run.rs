@@ -1,0 +1,62 @@
+//! `run`: image, create, start and attach as one job with a child for each step.
+
+use super::session::{self, End};
+use super::{Error, ErrorKind, JobContext, Output, Result, create, remove, start};
+use crate::engine::request::RunArgs;
+use crate::model::container::Container;
+use crate::runtime::task::Attach;
+
+pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
+    let image = create::find_image(cx, &args.create).await?;
+    let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
+    let made = create::make(&mut child, &args.create, &image).await;
+    let container = child.finish(made).await?;
+    let attach = (!args.detach).then(|| Attach {
+        exec: None,
+        stdin: args.stdin,
+        replay: false,
+        size: args.size,
+        lossless: true,
+    });
+    let child = cx.child("start", &container.name);
+    let started = start::launch(&cx.core, &container, attach).await;
+    let started = match child.finish(started).await {
+        Ok(started) => started,
+        Err(e) => return Err(after_failed_start(cx, &container, e).await),
+    };
+    let Some(session) = started.session else {
+        let warnings = cx.core.read_state(container.id.as_str()).warnings;
+        return Ok(Output::Container { id: container.id, warnings });
+    };
+    let end = session::pump(cx, &container.id, session).await?;
+    if container.config.auto_remove && matches!(end, End::Exited(_)) {
+        clear_away(cx, &container).await;
+    }
+    cx.touch_container(&container.id);
+    Ok(end.into())
+}
+
+/// Docker keeps a container that could not be started, unless it was to go at its end.
+async fn after_failed_start(cx: &mut JobContext, container: &Container, mut error: Error) -> Error {
+    if container.config.auto_remove {
+        let gone = container.clone();
+        let removed = cx.blocking(move |core| remove::delete(core, &gone, true)).await;
+        if let Err(e) = removed {
+            error.add_cleanup_failure(format!("removing container {}: {e}", container.name));
+        }
+        cx.touch_container(&container.id);
+    }
+    let error = error.during(format!("starting container {}", container.name));
+    match error.kind() {
+        ErrorKind::Cancelled => Error::cancelled(),
+        _ => error,
+    }
+}
+
+/// Its end has been seen here first, so it is removed here; the monitor finds nothing left to do.
+async fn clear_away(cx: &mut JobContext, container: &Container) {
+    let gone = container.clone();
+    if let Err(e) = cx.blocking(move |core| remove::after_end(core, &gone, true)).await {
+        tracing::warn!(container = container.id.short(), error = %e, "removing a container that was to go at its end");
+    }
+}

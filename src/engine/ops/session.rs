@@ -1,0 +1,149 @@
+//! Sessions with a process: attach, exec, and the foreground of run; one pump moves bytes both ways.
+
+use super::{Error, ErrorKind, JobContext, Output, Result, pause};
+use crate::engine::context::SessionIo;
+use crate::engine::job::{Chunk, Input};
+use crate::engine::request::{AttachArgs, ExecArgs};
+use crate::model::container::ExitStatus;
+use crate::model::id::{ContainerId, ExecId};
+use crate::runtime::protocol::ExecSpec;
+use crate::runtime::task::{self, Attach, Session, SessionReader, SessionWriter};
+use tokio::sync::mpsc;
+
+/// How a session was left.
+pub(super) enum End {
+    Exited(ExitStatus),
+    Detached,
+}
+
+impl From<End> for Output {
+    fn from(end: End) -> Output {
+        match end {
+            End::Exited(exit) => Output::Exited { code: exit.code, oom: exit.oom },
+            End::Detached => Output::Detached,
+        }
+    }
+}
+
+pub(super) async fn attach(cx: &mut JobContext, args: AttachArgs) -> Result<Output> {
+    let wanted = Attach {
+        exec: args.exec.as_ref().map(|e| e.as_str().to_owned()),
+        stdin: args.stdin,
+        replay: args.replay,
+        size: args.size,
+        lossless: false,
+    };
+    let (container, session) = if args.start && !cx.core.container(&args.container)?.state.status.is_live() {
+        let container = cx.core.container(&args.container)?.container;
+        let attach = Attach { lossless: true, ..wanted };
+        let started = super::start::launch(&cx.core, &container, Some(attach)).await;
+        let started = started.map_err(|e| e.during(format!("starting container {}", args.container)))?;
+        let session = started.session.ok_or_else(|| Error::new(ErrorKind::Internal, "the monitor gave no session"))?;
+        (container.id, session)
+    } else {
+        let entry = pause::running(&cx.core, &args.container)?;
+        let session = cx.core.task(&entry.container.id).attach(wanted).await;
+        (entry.container.id, session.map_err(|e| Error::from(e).during(format!("attaching to {}", args.container)))?)
+    };
+    let end = pump(cx, &container, session).await?;
+    cx.touch_container(&container);
+    Ok(end.into())
+}
+
+pub(super) async fn exec(cx: &mut JobContext, args: ExecArgs) -> Result<Output> {
+    let entry = pause::running(&cx.core, &args.container)?;
+    let id = ExecId::random();
+    let spec = ExecSpec {
+        id: id.as_str().to_owned(),
+        args: args.command,
+        env: args.env,
+        user: args.user,
+        workdir: args.workdir,
+        tty: args.tty,
+        stdin: args.stdin,
+        detach: args.detach,
+        privileged: args.privileged,
+        size: args.size,
+    };
+    let started = cx.core.task(&entry.container.id).exec(spec).await;
+    let started = started.map_err(|e| Error::from(e).during(format!("executing in container {}", args.container)))?;
+    cx.touch_container(&entry.container.id);
+    let Some(session) = started else { return Ok(Output::ExecStarted(id)) };
+    let end = pump(cx, &entry.container.id, session).await?;
+    cx.touch_container(&entry.container.id);
+    Ok(end.into())
+}
+
+/// Moves bytes between the front end and the process until it ends or the front end leaves.
+pub(super) async fn pump(cx: &mut JobContext, container: &ContainerId, session: Session) -> Result<End> {
+    let SessionIo { input, output } = cx.io.take().ok_or_else(|| {
+        Error::new(ErrorKind::Internal, "this job has no streams").because("a session was asked for twice")
+    })?;
+    let exec = session.exec.clone().and_then(|id| ExecId::try_from(id).ok());
+    let opened = Chunk::Opened { container: container.clone(), exec, tty: session.tty };
+    if output.send(opened).await.is_err() {
+        return Ok(End::Detached);
+    }
+    tokio::select! {
+        biased;
+        () = cx.cancel.cancelled() => Ok(End::Detached),
+        end = outward(cx, container, session.reader, output) => end,
+        () = inward(input, session.writer) => Ok(End::Detached),
+    }
+}
+
+/// Returns when the front end detaches. Without a front end to listen to it waits: output may still flow.
+async fn inward(mut input: mpsc::Receiver<Input>, mut writer: SessionWriter) {
+    while let Some(input) = input.recv().await {
+        let sent = match input {
+            Input::Bytes(bytes) => writer.stdin(&bytes).await,
+            Input::Eof => writer.eof().await,
+            Input::Resize { cols, rows } => writer.resize(cols, rows).await,
+            Input::Signal(number) => writer.signal(number).await,
+            Input::Detach => return,
+        };
+        if sent.is_err() {
+            break;
+        }
+    }
+    // Dropping the writer would close the connection's other half too early for some output to arrive.
+    let _kept = writer;
+    std::future::pending().await
+}
+
+async fn outward(
+    cx: &JobContext,
+    container: &ContainerId,
+    mut reader: SessionReader,
+    output: mpsc::Sender<Chunk>,
+) -> Result<End> {
+    loop {
+        let chunk = match reader.next().await {
+            Ok(Some(task::Output::Exit(exit))) => return Ok(End::Exited(exit)),
+            Ok(Some(task::Output::Stdout(bytes))) => Chunk::Stdout(bytes),
+            Ok(Some(task::Output::Stderr(bytes))) => Chunk::Stderr(bytes),
+            Ok(Some(task::Output::Console(bytes))) => Chunk::Console(bytes),
+            Ok(Some(task::Output::Screen(bytes))) => Chunk::Screen(bytes),
+            Ok(Some(task::Output::Gap(bytes))) => Chunk::Gap(bytes),
+            Ok(Some(task::Output::Writer(true))) => continue,
+            Ok(Some(task::Output::Writer(false))) => {
+                Chunk::Notice("somebody else types into this session; you are watching".into())
+            }
+            Ok(None) => return lost(cx, container),
+            Err(e) => return Err(Error::from(e).during("in the session")),
+        };
+        if output.send(chunk).await.is_err() {
+            return Ok(End::Detached);
+        }
+    }
+}
+
+/// The connection ended without an exit status: the monitor was killed.
+fn lost(cx: &JobContext, container: &ContainerId) -> Result<End> {
+    let state = cx.core.read_state(container.as_str());
+    cx.touch_container(container);
+    match state.exit {
+        Some(exit) if !state.status.is_live() && !exit.unknown => Ok(End::Exited(exit)),
+        _ => Err(Error::new(ErrorKind::Unavailable, "the session was lost").because("the container's monitor is gone")),
+    }
+}

@@ -1,0 +1,102 @@
+//! `start`: from a container's record to its monitor and its running process.
+
+use super::{Error, ErrorKind, JobContext, Output, Result, bulk, volumes};
+use crate::engine::core::{Core, now};
+use crate::engine::merge;
+use crate::engine::request::Targets;
+use crate::image::snapshot::RootfsParts;
+use crate::model::container::{Container, State, Status};
+use crate::runtime::bundle::{self, BundleInput};
+use crate::runtime::launch::{Launch, Rootfs};
+use crate::runtime::state;
+use crate::runtime::task::{self, Attach, Started};
+use crate::store::{create_private_dir, records};
+use crate::sys::userns;
+use std::sync::Arc;
+
+pub(super) async fn start(cx: &mut JobContext, targets: Targets) -> Result<Output> {
+    bulk::each(cx, targets.containers, move |core, name| async move {
+        let entry = core.container(&name)?;
+        if entry.state.status.is_live() {
+            // As docker has it: nothing to do, and no failure.
+            return Ok(name);
+        }
+        one(&core, &entry.container).await.map_err(|e| e.during(format!("starting container {name}")))?;
+        Ok(name)
+    })
+    .await
+}
+
+/// Starts it with nobody attached.
+pub(super) async fn one(core: &Arc<Core>, container: &Container) -> Result<Started> {
+    launch(core, container, None).await
+}
+
+/// Starts it; with `attach` the connection is its first session and misses nothing.
+pub(super) async fn launch(core: &Arc<Core>, container: &Container, attach: Option<Attach>) -> Result<Started> {
+    let (worker, record, size) = (core.clone(), container.clone(), attach.as_ref().and_then(|a| a.size));
+    let prepared = tokio::task::spawn_blocking(move || prepare(&worker, &record, size));
+    let launch = prepared
+        .await
+        .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))??;
+    let started = task::spawn(&core.options.program, &launch, attach).await;
+    core.refresh_container(&container.id);
+    Ok(started?)
+}
+
+/// Everything the monitor is told.
+fn prepare(core: &Core, container: &Container, size: Option<(u16, u16)>) -> Result<Launch> {
+    let id = container.id.as_str();
+    let (dir, run_dir) = (core.root.container(id), core.root.container_run(id));
+    let state = clear_way(core, container)?;
+    create_private_dir(&run_dir)?;
+    let image = core.db.read(|c| records::image(c, &container.image))?.ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, format!("image {} of this container is gone", container.image.short()))
+            .hint(format!("pull {} again", container.image_ref))
+    })?;
+    let parts = core.snapshotter()?.prepare(id, &image.layers)?;
+    volumes::provide(core, container, &image.layers)?;
+    let launch = bundle::launch(&BundleInput {
+        container,
+        image: &merge::published(&image)?,
+        rootfs: rootfs(parts, container.config.read_only),
+        dir,
+        run_dir,
+        event_log: core.root.event_log(),
+        volumes: &volumes::directories(core, container),
+        identity: userns::identity(),
+        size,
+        restarts: state.restarts,
+        on_end: if container.config.auto_remove { on_end(core, id) } else { Vec::new() },
+    })?;
+    Ok(launch)
+}
+
+/// Refuses a live container; tidies after a monitor that was killed.
+fn clear_way(core: &Core, container: &Container) -> Result<State> {
+    let id = container.id.as_str();
+    let (dir, run_dir) = (core.root.container(id), core.root.container_run(id));
+    let state = state::read(&dir, &run_dir)?;
+    match state.status {
+        Status::Created => Ok(state),
+        Status::Exited => Ok(state::clean_up(&dir, &run_dir, now())?),
+        status => Err(Error::new(ErrorKind::Conflict, format!("it is {} already", status.word()))),
+    }
+}
+
+fn rootfs(parts: RootfsParts, read_only: bool) -> Rootfs {
+    match parts {
+        RootfsParts::Overlay { lower, upper, work } => Rootfs::Overlay { lower, upper, work, read_only },
+        RootfsParts::Directory { path } => Rootfs::Directory { path, read_only },
+    }
+}
+
+/// The command that removes a `--rm` container when nobody else does.
+fn on_end(core: &Core, id: &str) -> Vec<String> {
+    let mut command = vec![core.options.program.display().to_string()];
+    if core.root.run() == core.root.data().join("run") {
+        command.extend(["--root".into(), core.root.data().display().to_string()]);
+    }
+    command.extend(["__reap".into(), id.to_owned()]);
+    command
+}

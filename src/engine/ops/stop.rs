@@ -1,0 +1,132 @@
+//! `stop`, `kill`, `restart`: the end of a container's processes, by its monitor or, when that is gone, by its cgroup.
+
+use super::{Error, ErrorKind, JobContext, Output, Result, bulk, start};
+use crate::engine::core::{Core, now};
+use crate::engine::inventory::ContainerEntry;
+use crate::engine::request::{KillArgs, StopArgs};
+use crate::model::container::Status;
+use crate::model::id::ContainerId;
+use crate::model::signal;
+use crate::runtime::state;
+use crate::runtime::task::{self, Task};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What `kill` sends unless told otherwise.
+pub(super) const SIGKILL: i32 = 9;
+/// Docker's grace between the stop signal and SIGKILL.
+const GRACE: Duration = Duration::from_secs(10);
+/// "For ever", as the monitor's protocol can carry it: a hundred years.
+const FOREVER_SECS: u64 = 100 * 365 * 86_400;
+
+pub(super) async fn stop(cx: &mut JobContext, args: StopArgs) -> Result<Output> {
+    let signal = parse(args.signal.as_deref())?;
+    bulk::each(cx, args.containers, move |core, name| async move {
+        let entry = core.container(&name)?;
+        let stopped = one(&core, &entry, signal, args.timeout).await;
+        stopped.map_err(|e| e.during(format!("stopping container {name}")))?;
+        Ok(name)
+    })
+    .await
+}
+
+pub(super) fn parse(text: Option<&str>) -> Result<Option<i32>> {
+    match text {
+        None => Ok(None),
+        Some(text) => match signal::parse(text) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Error::new(ErrorKind::Invalid, format!("unknown signal '{text}'"))
+                .hint("give a name such as TERM or SIGKILL, or a number from 1 to 64")),
+        },
+    }
+}
+
+/// Returns when it is down. One that is down already is fine, as docker has it.
+pub(super) async fn one(
+    core: &Arc<Core>,
+    entry: &ContainerEntry,
+    signal: Option<i32>,
+    timeout: Option<Duration>,
+) -> Result<()> {
+    let id = &entry.container.id;
+    match entry.state.status {
+        Status::Created | Status::Exited => return Ok(()),
+        Status::Orphaned => return kill_orphan(core, id).await,
+        Status::Running | Status::Paused | Status::Restarting => {}
+    }
+    let own = entry.container.config.stop_timeout.map(|s| Duration::from_secs(s.into()));
+    let seconds = timeout.or(own).unwrap_or(GRACE).as_secs().min(FOREVER_SECS);
+    let stopped = core.task(id).stop(signal, seconds).await;
+    core.refresh_container(id);
+    match stopped {
+        Ok(_) => Ok(()),
+        // It ended while we asked, or its monitor was killed.
+        Err(task::Error::Gone(_) | task::Error::Lost(_)) => match core.read_state(id.as_str()).status {
+            Status::Orphaned => kill_orphan(core, id).await,
+            _ => Ok(()),
+        },
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Nobody is left to send the stop signal and wait: the whole control group is killed.
+pub(super) async fn kill_orphan(core: &Arc<Core>, id: &ContainerId) -> Result<()> {
+    let (worker, id) = (core.clone(), id.clone());
+    let kill = move || -> Result<()> {
+        let (dir, run) = (worker.root.container(id.as_str()), worker.root.container_run(id.as_str()));
+        let state = state::read(&dir, &run)?;
+        if !state::kill_orphan(&state)? {
+            return Err(Error::new(ErrorKind::Internal, format!("process {} does not die", state.pid)));
+        }
+        state::clean_up(&dir, &run, now())?;
+        worker.refresh_container(&id);
+        Ok(())
+    };
+    tokio::task::spawn_blocking(kill)
+        .await
+        .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))?
+}
+
+pub(super) async fn kill(cx: &mut JobContext, args: KillArgs) -> Result<Output> {
+    let number = parse(Some(&args.signal))?.unwrap_or(SIGKILL);
+    bulk::each(cx, args.containers, move |core, name| async move {
+        let entry = core.container(&name)?;
+        let during = |e: Error| e.during(format!("killing container {name}"));
+        send(&core, &entry, number).await.map_err(during)?;
+        core.refresh_container(&entry.container.id);
+        Ok(name)
+    })
+    .await
+}
+
+async fn send(core: &Arc<Core>, entry: &ContainerEntry, number: i32) -> Result<()> {
+    match entry.state.status {
+        Status::Running | Status::Paused => Ok(core.task(&entry.container.id).kill(number).await?),
+        Status::Orphaned if number == SIGKILL => kill_orphan(core, &entry.container.id).await,
+        Status::Orphaned => Err(Error::new(ErrorKind::Conflict, "its monitor is gone")
+            .hint("only `stop`, `kill -s KILL` and `rm -f` work on it now")),
+        Status::Created | Status::Exited | Status::Restarting => {
+            Err(Error::new(ErrorKind::Conflict, "it is not running"))
+        }
+    }
+}
+
+pub(super) async fn restart(cx: &mut JobContext, args: StopArgs) -> Result<Output> {
+    let signal = parse(args.signal.as_deref())?;
+    bulk::each(cx, args.containers, move |core, name| async move {
+        let during = |e: Error| e.during(format!("restarting container {name}"));
+        let entry = core.container(&name)?;
+        one(&core, &entry, signal, args.timeout).await.map_err(during)?;
+        start::one(&core, &entry.container).await.map_err(during)?;
+        core.emit_container("restart", &entry.container);
+        Ok(name)
+    })
+    .await
+}
+
+impl Core {
+    /// The way to a container's monitor.
+    pub fn task(&self, id: &ContainerId) -> Task {
+        Task::at(self.root.container_run(id.as_str()))
+    }
+}
