@@ -4,9 +4,11 @@
 mod dirs;
 mod file;
 mod registries;
+mod themes;
 mod ui_state;
 
 pub use dirs::prepare_run_dir;
+pub use themes::user_themes;
 pub use ui_state::UiState;
 
 use std::collections::BTreeMap;

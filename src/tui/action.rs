@@ -85,6 +85,11 @@ actions! {
     LogDrop, "log-drop", Logs, ["!"], "drop matching lines", "";
     LogErrorNext, "log-error-next", Logs, ["e"], "next error or warning", "errors";
     LogErrorPrevious, "log-error-previous", Logs, ["E"], "previous error or warning", "";
+    LogUnfold, "log-unfold", Logs, ["enter"], "unfold a structured line", "";
+    LogSelect, "log-select", Logs, ["v"], "select lines", "select";
+    LogRegex, "log-regex", Logs, ["ctrl-r"], "search by text or by expression", "";
+    LogLeft, "log-left", Logs, ["left"], "pan left", "";
+    LogRight, "log-right", Logs, ["right"], "pan right", "";
     ZoomTimeIn, "time-in", Stats, ["+", "="], "look at a shorter time", "time";
     ZoomTimeOut, "time-out", Stats, ["-"], "look at a longer time", "";
     Hold, "hold", Stats, ["f"], "hold the plot", "hold";

@@ -12,6 +12,7 @@ pub mod input;
 pub mod keymap;
 pub mod keys;
 pub mod list;
+pub mod overlay;
 pub mod panes;
 pub mod terminal;
 pub mod text;
@@ -19,14 +20,16 @@ pub mod theme;
 pub mod views;
 mod world;
 
-use crate::config::Config;
+use crate::config::{Config, UiState, user_themes};
 use crate::engine::{Engine, Event};
 use crate::model::time::Timestamp;
 use app::{App, Cmd, Msg};
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
 use futures_util::{FutureExt, StreamExt};
 use ratatui::Terminal;
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use terminal::{Guard, Quiet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -40,7 +43,9 @@ const FRAME: Duration = Duration::from_millis(16);
 
 /// Runs the TUI until the user quits; returns the process's exit code.
 pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
-    let app = App::new(&config, &std::collections::BTreeMap::new());
+    let anchor = (Instant::now(), wall_clock());
+    let remembered = UiState::load(&config.ui_state_file).0;
+    let app = App::new(&config, &remembered, &user_themes(&config), anchor);
     let _guard = Guard::enter(app.mouse)?;
     let screen = Terminal::new(Quiet::new())?;
     let mut signals = Vec::new();
@@ -58,14 +63,18 @@ pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
         signals,
         drawn: Instant::now() - FRAME,
         urgent: true,
-        hung_up: false,
+        anchor,
+        state_file: config.ui_state_file.clone(),
+        unsaved: None,
     };
     ui.start()?;
     while !ui.app.quit {
         ui.turn().await?;
     }
-    if !ui.hung_up {
-        terminal::leave();
+    terminal::leave();
+    let state = UiState(ui.app.remember());
+    if let Err(error) = state.save(&ui.state_file) {
+        tracing::warn!(%error, "the layout could not be remembered");
     }
     ui.engine.clone().shutdown(Duration::from_secs(5)).await;
     Ok(0)
@@ -84,8 +93,11 @@ struct Ui {
     drawn: Instant,
     /// Input has come: its effect is shown at once.
     urgent: bool,
-    /// The terminal is gone; nothing can be drawn.
-    hung_up: bool,
+    /// One moment on both clocks.
+    anchor: (Instant, Timestamp),
+    state_file: PathBuf,
+    /// What is to be remembered, and when it was last written: not at each step of a drag.
+    unsaved: Option<BTreeMap<String, String>>,
 }
 
 /// What one wait can bring.
@@ -98,12 +110,18 @@ enum Turn {
     Wake,
 }
 
-fn now() -> Timestamp {
+fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 impl Ui {
+    /// Wall-clock time that does not jump while we run.
+    fn now(&self) -> Timestamp {
+        let nanos = i64::try_from(self.anchor.0.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        Timestamp(self.anchor.1.0.saturating_add(nanos))
+    }
+
     fn start(&mut self) -> io::Result<()> {
         let size = self.screen.size()?;
         self.take(Msg::Resize(size.width, size.height))?;
@@ -115,7 +133,7 @@ impl Ui {
     /// Waits for one thing, takes in all that is ready, draws when a frame is due.
     async fn turn(&mut self) -> io::Result<()> {
         let frame_due = tokio::time::Instant::from_std(self.drawn + FRAME);
-        let wake = self.app.wake_at().map(|t| Duration::from_nanos(t.0.saturating_sub(now().0).max(0) as u64));
+        let wake = self.app.wake_at().map(|t| Duration::from_nanos(t.0.saturating_sub(self.now().0).max(0) as u64));
         let turn = tokio::select! { biased;
             _ = any_signal(&mut self.signals) => Turn::Signal,
             key = self.keys.next() => Turn::Key(key),
@@ -215,7 +233,7 @@ impl Ui {
     }
 
     fn take(&mut self, msg: Msg) -> io::Result<()> {
-        for cmd in self.app.update(msg, now()) {
+        for cmd in self.app.update(msg, self.now()) {
             self.perform(cmd)?;
         }
         Ok(())
@@ -236,8 +254,9 @@ impl Ui {
             }
             Cmd::Copy(text) => terminal::copy(&text)?,
             Cmd::Mouse(on) => terminal::capture_mouse(on)?,
-            Cmd::Save(_) => {}
-            Cmd::Suspend => {}
+            Cmd::Save(state) => self.unsaved = Some(state),
+            Cmd::Edit(text) => self.edit(&text)?,
+            Cmd::Suspend => self.suspend()?,
             Cmd::Redraw => {
                 self.screen.backend_mut().forget();
                 self.screen.clear()?;
@@ -248,7 +267,7 @@ impl Ui {
     }
 
     fn draw(&mut self) -> io::Result<()> {
-        let (app, scratch) = (&self.app, &mut self.scratch);
+        let (app, scratch) = (&mut self.app, &mut self.scratch);
         self.screen.draw(|frame| views::draw(app, scratch, frame))?;
         self.app.dirty = false;
         self.urgent = false;

@@ -1,15 +1,37 @@
-//! Keys, pastes and the mouse: who gets them, and what the global actions do.
+//! Keys and pastes: who gets them, and what each action does.
 
-use super::{App, Cmd, Hit, Tab};
+use super::{App, Cmd, Tab};
 use crate::tui::action::{Action, Scope};
 use crate::tui::input::Edit;
 use crate::tui::keys::Chord;
-use crate::tui::panes::{Edge, Pane};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crate::tui::overlay::{Confirm, Flow, Form, Intent, Overlay, PageKind, Picker, PullPrompt};
+use crate::tui::panes::Pane;
+use crate::tui::views::shell::ShellOutcome;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 impl App {
     pub(super) fn key(&mut self, event: KeyEvent) {
         let chord = Chord::from_event(event);
+        if let Some(mut top) = self.overlays.pop() {
+            let at = self.overlays.len();
+            if top.key(self, chord) == Flow::Keep {
+                self.overlays.insert(at, top);
+            }
+            return;
+        }
+        if self.panes.focus == Pane::Shells && self.terms.takes_keys() {
+            let outcome = self.terms.view.key(event);
+            return self.shell_outcome(outcome);
+        }
+        if self.panes.focus == Pane::Detail {
+            let tab = self.tabs().1;
+            if tab == Tab::Logs && self.detail.logs.prompt_open() {
+                return self.detail.logs.prompt_key(event);
+            }
+            if tab == Tab::Inspect && self.detail.tree.searching {
+                return self.search_key(chord);
+            }
+        }
         if self.filtering() {
             return self.filter_key(chord);
         }
@@ -68,7 +90,43 @@ impl App {
         self.rebuild_lists();
     }
 
+    /// Typing into the search of the tree.
+    fn search_key(&mut self, chord: Chord) {
+        let tree = &mut self.detail.tree;
+        match chord.code {
+            KeyCode::Enter => tree.searching = false,
+            KeyCode::Esc => {
+                tree.searching = false;
+                tree.search.set("");
+            }
+            _ => {
+                if tree.search.key(chord) == Edit::Changed {
+                    tree.find_from_here();
+                }
+            }
+        }
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
+        if let Some(mut top) = self.overlays.pop() {
+            top.paste(self, text);
+            return self.overlays.push(top);
+        }
+        if self.panes.focus == Pane::Shells && self.terms.takes_keys() {
+            let outcome = self.terms.view.paste(text);
+            return self.shell_outcome(outcome);
+        }
+        if self.panes.focus == Pane::Detail {
+            match self.tabs().1 {
+                Tab::Logs if self.detail.logs.prompt_open() => self.detail.logs.paste(text),
+                Tab::Inspect if self.detail.tree.searching => {
+                    self.detail.tree.search.insert(text);
+                    self.detail.tree.find_from_here();
+                }
+                _ => {}
+            }
+            return;
+        }
         if self.filtering() {
             match self.panes.focus {
                 Pane::Images => self.images.list.filter.insert(text),
@@ -104,9 +162,94 @@ impl App {
             Action::Redraw => self.push(Cmd::Redraw),
             Action::Suspend => self.push(Cmd::Suspend),
             Action::Back => self.back(),
-            Action::Quit => self.quit = true,
+            Action::Quit => self.ask_quit(),
+            Action::DetailDown => self.scroll_detail(1),
+            Action::DetailUp => self.scroll_detail(-1),
+            other => self.act_on_objects(other),
+        }
+    }
+
+    /// Verbs, and what opens an overlay.
+    fn act_on_objects(&mut self, action: Action) {
+        match action {
+            Action::Open => self.open(),
+            Action::Shell => self.shell(),
+            Action::Logs => self.show_logs(),
+            Action::Attach => self.attach(),
+            Action::StartStop | Action::Restart | Action::Pause | Action::Kill | Action::Limits | Action::Rename => {
+                self.act_on_containers(action);
+            }
+            Action::Remove => self.remove(),
+            Action::New | Action::RunImage => self.run_form(),
+            Action::Pull => self.overlays.push(Overlay::Pull(PullPrompt::default())),
+            Action::Tag => {
+                if let Some(name) = self.images.selected().map(|r| r.key.clone()) {
+                    self.overlays.push(Overlay::Form(Form::tag(&name)));
+                }
+            }
+            Action::Reclaim => self.reclaim(),
+            Action::Help => self.overlays.push(Overlay::Picker(Picker::help(self))),
+            Action::Palette => self.overlays.push(Overlay::Picker(Picker::palette(self))),
+            Action::Theme => self.overlays.push(Overlay::Picker(Picker::themes(self))),
+            Action::Copy => self.copy_menu(),
+            Action::ActionLog => self.open_page(PageKind::ActionLog),
+            Action::Jobs => self.open_page(PageKind::Jobs),
+            Action::Doctor => self.open_page(PageKind::Doctor),
+            Action::Events => self.open_page(PageKind::Events),
+            other => self.act_on_detail(other),
+        }
+    }
+
+    /// Logs, stats and the tree keep their own state.
+    fn act_on_detail(&mut self, action: Action) {
+        let (logs, tree, stats) = (&mut self.detail.logs, &mut self.detail.tree, &mut self.detail.stats);
+        match action {
+            Action::LogNext => logs.next_hit(true),
+            Action::LogPrevious => logs.next_hit(false),
+            Action::LogFollow => logs.toggle_follow(),
+            Action::LogWrap => logs.toggle_wrap(),
+            Action::LogTimes => logs.cycle_time(),
+            Action::LogMark => logs.mark(self.now),
+            Action::LogKeep => logs.filter(true),
+            Action::LogDrop => logs.filter(false),
+            Action::LogErrorNext => logs.next_error(true),
+            Action::LogErrorPrevious => logs.next_error(false),
+            Action::LogUnfold => {
+                logs.unfold();
+            }
+            Action::LogSelect => logs.toggle_select(),
+            Action::LogRegex => logs.toggle_regex(),
+            Action::LogLeft => logs.pan(-8),
+            Action::LogRight => logs.pan(8),
+            Action::Fold => tree.toggle(),
+            Action::FoldAll => tree.toggle_all(),
+            Action::SearchNext => {
+                tree.find(true);
+            }
+            Action::SearchPrevious => {
+                tree.find(false);
+            }
+            Action::ZoomTimeIn => stats.zoom(false),
+            Action::ZoomTimeOut => stats.zoom(true),
+            Action::Hold => stats.toggle_hold(),
+            Action::CursorLeft => stats.move_cursor(-1),
+            Action::CursorRight => stats.move_cursor(1),
+            Action::GlyphSet => stats.cycle_glyphs(),
             other => self.act_on_lists(other),
         }
+    }
+
+    /// Nothing ends by quitting, but a person in a shell may not have meant to.
+    fn ask_quit(&mut self) {
+        let live = self.terms.view.live();
+        if live == 0 {
+            self.quit = true;
+            return;
+        }
+        let count = if live == 1 { String::from("One shell goes on") } else { format!("{live} shells go on") };
+        let lines = vec![format!("{count} in the background; teu finds them again when it is opened.")];
+        let confirm = Confirm::new("Quit teu?", lines, String::new(), "Quit", Intent::Quit);
+        self.overlays.push(Overlay::Confirm(confirm));
     }
 
     fn act_on_lists(&mut self, action: Action) {
@@ -128,9 +271,19 @@ impl App {
     }
 
     pub(super) fn focus(&mut self, pane: Pane) {
-        if self.panes.focus != pane {
-            self.panes.set_focus(pane);
+        let before = self.panes.focus;
+        if before == pane {
+            return;
         }
+        self.panes.set_focus(pane);
+        // Programs that asked for it are told that they gained or lost the keyboard.
+        if before == Pane::Shells || pane == Pane::Shells {
+            let outcome = self.terms.view.focus(pane == Pane::Shells);
+            if let ShellOutcome::Send(_) = outcome {
+                self.shell_outcome(outcome);
+            }
+        }
+        self.fetch_detail();
     }
 
     fn cycle(&mut self, by: usize) {
@@ -161,6 +314,8 @@ impl App {
         } else {
             self.container_tab = tab;
         }
+        self.detail.offset = 0;
+        self.fetch_detail();
     }
 
     /// Rows of a page of the focused pane.
@@ -174,13 +329,19 @@ impl App {
         match self.panes.focus {
             Pane::Containers => self.containers.list.step(by),
             Pane::Images => self.images.list.step(by),
-            _ => {}
+            Pane::Detail => self.scroll_detail(by),
+            Pane::Stats | Pane::Shells => {}
         }
     }
 
     fn start_filter(&mut self) {
         match self.panes.focus {
             Pane::Images => self.images.list.filtering = true,
+            Pane::Detail if self.tabs().1 == Tab::Logs => self.detail.logs.search(),
+            Pane::Detail if self.tabs().1 == Tab::Inspect => {
+                self.detail.tree.search.set("");
+                self.detail.tree.searching = true;
+            }
             _ => {
                 self.focus(Pane::Containers);
                 self.containers.list.filtering = true;
@@ -200,7 +361,13 @@ impl App {
 
     /// One level back, and no more.
     fn back(&mut self) {
-        if self.panes.zoomed {
+        let logs = self.panes.focus == Pane::Detail && self.tabs().1 == Tab::Logs;
+        if logs && self.detail.logs.escape() || self.detail.stats.escape() {
+            return;
+        }
+        if self.panes.focus == Pane::Detail && !self.detail.tree.search.is_empty() {
+            self.detail.tree.search.set("");
+        } else if self.panes.zoomed {
             self.panes.zoomed = false;
         } else if self.panes.focus == Pane::Images && self.images.list.step_back()
             || self.panes.focus == Pane::Containers && self.containers.list.step_back()
@@ -223,65 +390,6 @@ impl App {
             None => (*sort, *reverse) = ((*sort + 1) % count, false),
         }
         self.rebuild_lists();
-    }
-
-    pub(super) fn mouse_event(&mut self, event: MouseEvent, hit: Option<Hit>) {
-        match (event.kind, hit) {
-            (MouseEventKind::Down(MouseButton::Left), Some(hit)) => self.click(hit),
-            (MouseEventKind::Drag(MouseButton::Left), _) => {
-                if let Some(edge) = self.dragging {
-                    self.panes.drag(edge, event.column, event.row, self.size.0, self.size.1);
-                }
-            }
-            (MouseEventKind::Up(_), _) => {
-                if self.dragging.take().is_some() {
-                    self.save();
-                }
-            }
-            (MouseEventKind::ScrollDown, Some(hit)) => self.wheel(&hit, 3),
-            (MouseEventKind::ScrollUp, Some(hit)) => self.wheel(&hit, -3),
-            _ => self.dirty = false,
-        }
-    }
-
-    fn click(&mut self, hit: Hit) {
-        match hit {
-            Hit::Pane(pane) => self.focus(pane),
-            Hit::Row(pane, index) => {
-                self.focus(pane);
-                match pane {
-                    Pane::Images => self.images.list.select_index(index),
-                    _ => self.containers.list.select_index(index),
-                }
-            }
-            Hit::Heading(pane, column) => {
-                self.focus(pane);
-                self.sort_by(pane, Some(column));
-            }
-            Hit::Action(action) => self.act(action),
-            Hit::Tab(index) => {
-                let (tabs, _) = self.tabs();
-                if let Some(tab) = tabs.get(index) {
-                    self.open_tab(*tab);
-                }
-                self.focus(Pane::Detail);
-            }
-            Hit::Edge(edge) => self.dragging = Some(edge),
-        }
-    }
-
-    fn wheel(&mut self, hit: &Hit, by: isize) {
-        match hit {
-            Hit::Row(Pane::Images, _) | Hit::Pane(Pane::Images) | Hit::Heading(Pane::Images, _) => {
-                self.images.list.step(by);
-            }
-            Hit::Row(..) | Hit::Pane(Pane::Containers) | Hit::Heading(..) => self.containers.list.step(by),
-            _ => {}
-        }
-    }
-
-    /// A border is being dragged.
-    pub fn dragged_edge(&self) -> Option<Edge> {
-        self.dragging
+        self.save();
     }
 }

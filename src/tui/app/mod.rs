@@ -1,16 +1,25 @@
 //! The whole state of the screen, what comes in (`Msg`) and what is asked of the world (`Cmd`). No IO, no clock.
 
+mod commands;
 pub mod containers;
+pub mod detail;
 pub mod images;
 mod keys;
+mod mouse;
+pub mod terms;
 mod update;
+mod verbs;
 pub mod work;
 
+pub use detail::Subject;
+
 use super::keymap::Keymap;
+use super::overlay::Overlay;
 use super::panes::{Pane, Panes, Proportions};
-use super::theme::Theme;
+use super::theme::{self, Theme};
+use super::views::shell::Leader;
 use crate::config::Config;
-use crate::engine::job::{Chunk, Input, JobId, Progress};
+use crate::engine::job::{Check, Chunk, Input, JobId, Progress};
 use crate::engine::{Error, Inventory, Output, Request, StatsBoard};
 use crate::model::event::EventRecord;
 use crate::model::id::ContainerId;
@@ -18,9 +27,13 @@ use crate::model::stats::Sample;
 use crate::model::time::Timestamp;
 use containers::Containers;
 use crossterm::event::{KeyEvent, MouseEvent};
+use detail::Detail;
 use images::Images;
-use std::collections::BTreeMap;
+use ratatui::layout::Rect;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
+use terms::Terms;
 use work::{Ticket, Work};
 
 /// What reaches the screen.
@@ -56,6 +69,8 @@ pub enum Cmd {
     Leave(Ticket),
     History(ContainerId),
     Copy(String),
+    /// Shows this text in the user's editor.
+    Edit(String),
     Mouse(bool),
     Save(BTreeMap<String, String>),
     Suspend,
@@ -74,6 +89,13 @@ pub enum Hit {
     Action(super::action::Action),
     Tab(usize),
     Edge(super::panes::Edge),
+    /// A row or button of the overlay on top.
+    Overlay(usize),
+    ShellTab(usize),
+    /// Inside the shells pane.
+    Terminal,
+    /// Inside the detail pane, by the row in it.
+    Detail(u16),
 }
 
 /// The tabs of the detail pane.
@@ -119,6 +141,8 @@ pub struct App {
     pub panes: Panes,
     pub keymap: Keymap,
     pub theme: Theme,
+    pub theme_name: String,
+    pub themes: Vec<(String, Theme)>,
     pub ascii: bool,
     pub mouse: bool,
     pub inventory: Arc<Inventory>,
@@ -129,6 +153,17 @@ pub struct App {
     pub host_cpu: Vec<f32>,
     pub containers: Containers,
     pub images: Images,
+    pub detail: Detail,
+    pub terms: Terms,
+    /// The last has the keyboard.
+    pub overlays: Vec<Overlay>,
+    /// What the doctor found; `None`: still looking.
+    pub doctor: Option<Result<Vec<Check>, String>>,
+    /// Since teu was opened, oldest first.
+    pub events: VecDeque<Arc<EventRecord>>,
+    pub palette_history: Vec<String>,
+    /// The run form's texts of last time.
+    pub last_run: Vec<String>,
     pub container_tab: Tab,
     pub image_tab: Tab,
     pub work: Work,
@@ -139,24 +174,42 @@ pub struct App {
     pub quit: bool,
     /// The border under a pressed mouse button.
     dragging: Option<super::panes::Edge>,
+    /// The last click and when, to know a double one.
+    clicked: Option<(Hit, Timestamp)>,
+    /// One moment on both clocks.
+    anchor: (Instant, Timestamp),
     cmds: Vec<Cmd>,
 }
 
 impl App {
-    /// `remembered`: what [`Cmd::Save`] wrote last time.
-    pub fn new(config: &Config, remembered: &BTreeMap<String, String>) -> App {
-        let (keymap, mut problems) = Keymap::build(&config.tui.preset, &config.tui.keys);
-        problems.splice(0..0, config.warnings.iter().cloned());
-        let mut panes = Panes::default();
-        if let Some(p) = remembered.get("layout").and_then(|t| Proportions::parse(t)) {
-            panes.proportions = p;
+    /// `remembered`: what [`Cmd::Save`] wrote last time. `user_themes`: names and texts. `anchor`: this moment on both
+    /// clocks.
+    pub fn new(
+        config: &Config,
+        remembered: &BTreeMap<String, String>,
+        user_themes: &[(String, String)],
+        anchor: (Instant, Timestamp),
+    ) -> App {
+        let (keymap, key_problems) = Keymap::build(&config.tui.preset, &config.tui.keys);
+        let (themes, theme_problems) = theme::load(user_themes);
+        let leader = Leader::parse(&config.tui.leader);
+        let mut problems = [config.warnings.clone(), key_problems, theme_problems].concat();
+        if leader.is_none() {
+            problems.push(format!("tui.leader: '{}' cannot be the leader key", config.tui.leader));
+        }
+        let wanted = remembered.get("theme").unwrap_or(&config.tui.theme);
+        let theme_name = if config.no_color { "mono" } else { wanted.as_str() }.to_owned();
+        if !themes.iter().any(|(n, _)| *n == theme_name) {
+            problems.push(format!("tui.theme: there is no theme '{theme_name}'"));
         }
         let mut app = App {
-            now: Timestamp::default(),
+            now: anchor.1,
             size: (80, 24),
-            panes,
+            panes: Panes::default(),
             keymap,
             theme: Theme::default(),
+            theme_name: String::from("terminal"),
+            themes,
             ascii: config.tui.ascii.unwrap_or(false),
             mouse: config.tui.mouse,
             inventory: Arc::default(),
@@ -165,6 +218,13 @@ impl App {
             host_cpu: Vec::new(),
             containers: Containers::default(),
             images: Images::default(),
+            detail: Detail::default(),
+            terms: Terms::new(leader.unwrap_or_default(), config.tui.scrollback),
+            overlays: Vec::new(),
+            doctor: None,
+            events: VecDeque::new(),
+            palette_history: Vec::new(),
+            last_run: Vec::new(),
             container_tab: Tab::Logs,
             image_tab: Tab::Layers,
             work: Work::default(),
@@ -173,17 +233,24 @@ impl App {
             dirty: true,
             quit: false,
             dragging: None,
+            clicked: None,
+            anchor,
             cmds: Vec::new(),
         };
-        if let Some(first) = problems.first() {
-            let more = problems.len() - 1;
-            let tail = if more > 0 { format!(" (and {more} more, L shows all)") } else { String::new() };
-            app.status = Some(Status { ok: false, text: format!("configuration: {first}{tail}") });
-            for problem in problems {
-                app.work.note(app.now, "configuration", Err(problem), String::new());
-            }
-        }
+        app.use_theme(&theme_name);
+        app.recall(remembered);
+        app.tell_problems(problems);
         app
+    }
+
+    fn tell_problems(&mut self, problems: Vec<String>) {
+        let Some(first) = problems.first() else { return };
+        let more = problems.len() - 1;
+        let tail = if more > 0 { format!(" (and {more} more, L shows all)") } else { String::new() };
+        self.complain(format!("configuration: {first}{tail}"));
+        for problem in problems {
+            self.work.note(self.now, "configuration", Err(problem), String::new());
+        }
     }
 
     pub fn push(&mut self, cmd: Cmd) {
@@ -212,9 +279,14 @@ impl App {
         ticket
     }
 
-    /// When the screen changes by itself next: a toast goes.
+    /// When the screen changes by itself next: a toast goes, a selection has rested, a program's update is overdue.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.toasts.iter().map(|t| t.until).min()
+        let toast = self.toasts.iter().map(|t| t.until).min();
+        let terms = self.terms.view.next_deadline().map(|at| {
+            let nanos = at.saturating_duration_since(self.anchor.0).as_nanos();
+            Timestamp(self.anchor.1.0.saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)).saturating_add(1))
+        });
+        [toast, terms, self.detail.wake_at()].into_iter().flatten().min()
     }
 
     /// The tabs of what is selected, and which of them is open.
@@ -228,6 +300,48 @@ impl App {
 
     /// What is remembered between runs.
     pub fn remember(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([(String::from("layout"), self.panes.proportions.to_text())])
+        let list = |items: &[String]| items.join("\n");
+        let sorts = format!(
+            "{} {} {} {}",
+            self.containers.list.sort, self.containers.list.reverse, self.images.list.sort, self.images.list.reverse
+        );
+        BTreeMap::from([
+            (String::from("layout"), self.panes.proportions.to_text()),
+            (String::from("theme"), self.theme_name.clone()),
+            (String::from("palette"), list(&self.palette_history)),
+            (String::from("run"), list(&self.last_run)),
+            (String::from("sort"), sorts),
+        ])
+    }
+
+    /// Takes back what was remembered; anything not understood is left out.
+    fn recall(&mut self, remembered: &BTreeMap<String, String>) {
+        let list = |name: &str| -> Vec<String> {
+            remembered.get(name).filter(|t| !t.is_empty()).map(|t| t.split('\n').map(str::to_owned).collect()).unwrap_or_default()
+        };
+        if let Some(p) = remembered.get("layout").and_then(|t| Proportions::parse(t)) {
+            self.panes.proportions = p;
+        }
+        self.palette_history = list("palette");
+        self.last_run = list("run");
+        let sorts: Vec<&str> = remembered.get("sort").map(|t| t.split(' ').collect()).unwrap_or_default();
+        if let [a, b, c, d] = sorts[..] {
+            self.containers.list.sort = a.parse().unwrap_or(0).min(containers::SORTS.len() - 1);
+            self.containers.list.reverse = b == "true";
+            self.images.list.sort = c.parse().unwrap_or(0).min(images::SORTS.len() - 1);
+            self.images.list.reverse = d == "true";
+        }
+    }
+
+    /// Tells terminals their size when the layout has changed.
+    pub(super) fn sync_layout(&mut self) {
+        let layout = self.panes.layout(self.size.0, self.size.1);
+        let Some((_, area)) = layout.panes.iter().find(|(p, _)| *p == Pane::Shells) else { return };
+        let inner = Rect::new(area.x + 1, area.y + 1, area.width.saturating_sub(2), area.height.saturating_sub(2));
+        for (id, cols, rows) in self.terms.view.resize(inner) {
+            if let Some(ticket) = self.terms.terms.get(&id).and_then(|t| t.ticket) {
+                self.push(Cmd::Send(ticket, Input::Resize { cols, rows }));
+            }
+        }
     }
 }

@@ -2,11 +2,15 @@
 
 use super::work::{Entry, Purpose, Task, Ticket, error_text};
 use super::{App, Cmd, Msg};
+use crate::engine::job::Chunk;
 use crate::engine::{Error, ErrorKind, Inventory, Output, StatsBoard};
 use crate::model::event::EventRecord;
 use crate::model::time::Timestamp;
 use crate::tui::figures;
 use std::sync::Arc;
+
+/// Events kept for the page that shows them.
+const EVENTS: usize = 500;
 
 impl App {
     /// Takes one message at this moment and returns what is to be done. Pure: no IO, no clock, no waiting.
@@ -29,10 +33,16 @@ impl App {
             }
             Msg::Progress(ticket, progress) => self.work.progress(ticket, now, progress),
             Msg::Done(ticket, result) => self.done(ticket, result),
-            Msg::Session(_, _) | Msg::History(_, _) => {}
-            Msg::Wake => self.toasts.retain(|t| t.until > now),
+            Msg::Session(ticket, chunk) => self.session(ticket, chunk),
+            Msg::History(id, samples) => self.history(&id, samples),
+            Msg::Wake => {
+                self.toasts.retain(|t| t.until > now);
+                self.tick_terms();
+            }
             Msg::Terminate => self.quit = true,
         }
+        self.tend_detail();
+        self.sync_layout();
         std::mem::take(&mut self.cmds)
     }
 
@@ -40,6 +50,17 @@ impl App {
         self.inventory = inventory;
         self.loaded = true;
         self.rebuild_lists();
+        self.reattach();
+        self.fetch_detail();
+    }
+
+    fn session(&mut self, ticket: Ticket, chunk: Chunk) {
+        match self.work.running.get(&ticket).map(|t| &t.purpose) {
+            Some(Purpose::Logs) => self.logs_chunk(ticket, chunk),
+            _ => {
+                self.term_chunk(ticket, chunk);
+            }
+        }
     }
 
     /// After a change of filter, order or inventory.
@@ -57,14 +78,24 @@ impl App {
         let extra = self.host_cpu.len().saturating_sub(16);
         self.host_cpu.drain(..extra);
         self.containers.rebuild(&self.inventory, &self.stats, self.now, true);
+        self.push_sample();
     }
 
-    /// A death nobody asked for is told.
-    fn take_event(&mut self, record: &EventRecord) {
-        if record.kind == "container" && record.action == "oom" {
-            let name = record.attributes.get("name").unwrap_or(&record.id);
-            let name: String = name.chars().take(40).collect();
-            self.toast(format!("{name}: the kernel killed a process, out of memory"), true);
+    /// Kept for the events page; a death nobody asked for is told.
+    fn take_event(&mut self, record: &Arc<EventRecord>) {
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(record.clone());
+        let name = record.attributes.get("name").unwrap_or(&record.id);
+        let name: String = name.chars().take(40).collect();
+        let code = record.attributes.get("exitCode").map_or("", String::as_str);
+        match (record.kind.as_str(), record.action.as_str()) {
+            ("container", "oom") => self.toast(format!("{name}: out of memory, the kernel killed a process"), true),
+            ("container", "die") if !matches!(code, "" | "0" | "130" | "137" | "143") => {
+                self.toast(format!("{name} ended: exit {code}"), true);
+            }
+            _ => {}
         }
     }
 
@@ -72,7 +103,30 @@ impl App {
         let Some(task) = self.work.finish(ticket) else { return };
         match &task.purpose {
             Purpose::Act | Purpose::Pull => self.report(&task, &result),
-            _ => {}
+            Purpose::Shell => self.term_done(&task, ticket, &result),
+            Purpose::Logs => {
+                let error = result.err().filter(|e| e.kind() != ErrorKind::Cancelled);
+                self.logs_done(ticket, error.map(|e| error_text(&e)));
+            }
+            Purpose::Inspect(name) => {
+                let value = match result {
+                    Ok(Output::Inspected(mut values)) if !values.is_empty() => Ok(values.swap_remove(0)),
+                    Ok(_) => Err(format!("{name} is not there any more")),
+                    Err(error) => Err(error_text(&error)),
+                };
+                self.inspected(name, value);
+            }
+            Purpose::Doctor => {
+                self.doctor = Some(match result {
+                    Ok(Output::Doctor(checks)) => Ok(checks),
+                    Ok(_) => Ok(Vec::new()),
+                    Err(error) => Err(error_text(&error)),
+                });
+            }
+            Purpose::Reclaim => match result {
+                Ok(Output::Pruned { images, bytes, .. }) => self.reclaim_answer(&images, bytes),
+                other => self.report(&task, &other),
+            },
         }
     }
 

@@ -1,0 +1,240 @@
+//! The detail pane and the stats pane: they show what is selected, and fetch it when the selection rests.
+
+use super::work::{Purpose, Ticket};
+use super::{App, Cmd, Tab};
+use crate::engine::job::Chunk;
+use crate::engine::request::{InspectArgs, InspectKind, LogsArgs};
+use crate::engine::{ContainerEntry, Request};
+use crate::model::id::ContainerId;
+use crate::model::stats::Sample;
+use crate::model::time::Timestamp;
+use crate::tui::panes::Pane;
+use crate::tui::views::logs::LogView;
+use crate::tui::views::stats::StatsView;
+use crate::tui::views::tree::Tree;
+use std::sync::Arc;
+
+/// A held arrow key passes many rows: nothing is fetched for those it only passes.
+const REST_NANOS: i64 = 60_000_000;
+const LOG_TAIL: u64 = 20_000;
+const LOG_LINES: usize = 200_000;
+const LOG_BYTES: usize = 32 << 20;
+
+/// What the detail is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Container(ContainerId),
+    /// An image row's key.
+    Image(String),
+}
+
+pub struct Detail {
+    pub subject: Option<Subject>,
+    /// When the selection came to rest, if what it needs is not fetched yet.
+    due: Option<Timestamp>,
+    pub logs: LogView,
+    logs_of: Option<ContainerId>,
+    logs_ticket: Option<Ticket>,
+    pub logs_error: Option<String>,
+    /// There is search work left.
+    pub logs_busy: bool,
+    pub stats: StatsView,
+    stats_of: Option<ContainerId>,
+    pub tree: Tree,
+    /// What the tree shows: the subject and the state of it that was asked for.
+    tree_of: Option<(Subject, u64)>,
+    pub tree_error: Option<String>,
+    /// First line shown of the tabs that are plain lines.
+    pub offset: usize,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self {
+            subject: None,
+            due: None,
+            logs: LogView::with_capacity(LOG_LINES, LOG_BYTES),
+            logs_of: None,
+            logs_ticket: None,
+            logs_error: None,
+            logs_busy: false,
+            stats: StatsView::default(),
+            stats_of: None,
+            tree: Tree::default(),
+            tree_of: None,
+            tree_error: None,
+            offset: 0,
+        }
+    }
+}
+
+impl Detail {
+    /// When [`App::tend_detail`] has something to do.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        if self.logs_busy { Some(Timestamp::default()) } else { self.due }
+    }
+}
+
+impl App {
+    pub fn subject(&self) -> Option<Subject> {
+        if self.panes.last_list == Pane::Images {
+            self.images.selected().map(|r| Subject::Image(r.key.clone()))
+        } else {
+            self.containers.selected().map(|r| Subject::Container(r.id.clone()))
+        }
+    }
+
+    pub fn selected_container(&self) -> Option<&Arc<ContainerEntry>> {
+        self.containers.selected().and_then(|r| self.inventory.container(&r.id))
+    }
+
+    /// The name the detail's title shows.
+    pub fn subject_name(&self) -> String {
+        match self.subject() {
+            Some(Subject::Container(_)) => self.containers.selected().map(|r| r.name.clone()),
+            Some(Subject::Image(_)) => self.images.selected().map(|r| r.name.clone()),
+            None => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// After every message: follows the selection, fetching once it rests.
+    pub(super) fn tend_detail(&mut self) {
+        let subject = self.subject();
+        if subject != self.detail.subject {
+            // The first one is wanted at once.
+            let rest = if self.detail.subject.is_none() { 0 } else { REST_NANOS };
+            self.detail.subject = subject;
+            self.detail.offset = 0;
+            self.detail.due = Some(Timestamp(self.now.0.saturating_add(rest)));
+        }
+        if self.detail.due.is_some_and(|due| due <= self.now) {
+            self.detail.due = None;
+            self.fetch_detail();
+        }
+        self.detail.logs_busy = self.detail.logs.advance();
+    }
+
+    /// Fetches what the open tab needs and has not.
+    pub(super) fn fetch_detail(&mut self) {
+        if self.detail.due.is_some() {
+            return;
+        }
+        let (_, tab) = self.tabs();
+        if let Some(id) = self.containers.selected().map(|r| r.id.clone()) {
+            if self.detail.stats_of.as_ref() != Some(&id) {
+                self.detail.stats_of = Some(id.clone());
+                self.detail.stats.set(Vec::new());
+                self.push(Cmd::History(id.clone()));
+            }
+            if tab == Tab::Logs {
+                self.open_logs(id);
+            }
+        }
+        if tab == Tab::Inspect {
+            self.inspect();
+        }
+    }
+
+    fn open_logs(&mut self, id: ContainerId) {
+        let same = self.detail.logs_of.as_ref() == Some(&id);
+        let live = self.inventory.container(&id).is_some_and(|c| c.state.status.is_live());
+        if same && (self.detail.logs_ticket.is_some() || !live || self.detail.logs_error.is_some()) {
+            return;
+        }
+        if let Some(ticket) = self.detail.logs_ticket.take() {
+            self.work.finish(ticket);
+            self.push(Cmd::Leave(ticket));
+        }
+        self.detail.logs.clear();
+        self.detail.logs_error = None;
+        self.detail.logs_of = Some(id.clone());
+        let args = LogsArgs { container: id.to_string(), follow: true, tail: Some(LOG_TAIL), ..LogsArgs::default() };
+        self.detail.logs_ticket = Some(self.submit(Purpose::Logs, Request::Logs(args)));
+    }
+
+    pub(super) fn logs_chunk(&mut self, ticket: Ticket, chunk: Chunk) {
+        if self.detail.logs_ticket != Some(ticket) {
+            return;
+        }
+        match chunk {
+            Chunk::Log(records) => self.detail.logs.push(records),
+            Chunk::Notice(text) => self.say(text),
+            _ => {}
+        }
+    }
+
+    pub(super) fn logs_done(&mut self, ticket: Ticket, error: Option<String>) {
+        if self.detail.logs_ticket == Some(ticket) {
+            self.detail.logs_ticket = None;
+            self.detail.logs_error = error;
+        }
+    }
+
+    fn inspect(&mut self) {
+        let Some(subject) = self.subject() else { return };
+        let wanted = (subject.clone(), self.inventory.revision);
+        if self.detail.tree_of.as_ref() == Some(&wanted) {
+            return;
+        }
+        if self.detail.tree_of.as_ref().is_none_or(|(s, _)| *s != subject) {
+            self.detail.tree = Tree::default();
+        }
+        self.detail.tree_of = Some(wanted);
+        let (name, kind) = match &subject {
+            Subject::Container(id) => (id.to_string(), InspectKind::Container),
+            Subject::Image(key) => (key.clone(), InspectKind::Image),
+        };
+        let args = InspectArgs { names: vec![name.clone()], kind, size: false };
+        self.submit(Purpose::Inspect(name), Request::Inspect(args));
+    }
+
+    /// The inspect answer, if it is still about what is shown.
+    pub(super) fn inspected(&mut self, name: &str, value: Result<serde_json::Value, String>) {
+        let current = match &self.detail.tree_of {
+            Some((Subject::Container(id), _)) => id.as_str() == name,
+            Some((Subject::Image(key), _)) => key == name,
+            None => false,
+        };
+        if !current {
+            return;
+        }
+        match value {
+            Ok(value) => {
+                self.detail.tree_error = None;
+                self.detail.tree.set(value);
+            }
+            Err(why) => self.detail.tree_error = Some(why),
+        }
+    }
+
+    pub(super) fn history(&mut self, id: &ContainerId, samples: Vec<Arc<Sample>>) {
+        if self.detail.stats_of.as_ref() == Some(id) {
+            self.detail.stats.set(samples);
+        }
+    }
+
+    pub(super) fn push_sample(&mut self) {
+        let Some(id) = &self.detail.stats_of else { return };
+        if let Some(sample) = self.stats.latest.get(id).and_then(|s| s.sample.clone()) {
+            self.detail.stats.push(Arc::new(sample));
+        }
+    }
+
+    /// Scrolls what the detail shows, from itself or from a list.
+    pub(super) fn scroll_detail(&mut self, by: isize) {
+        match self.tabs().1 {
+            Tab::Logs => match by {
+                isize::MIN => self.detail.logs.to_start(),
+                isize::MAX => self.detail.logs.to_end(),
+                by => self.detail.logs.scroll(by as i64),
+            },
+            Tab::Stats => {}
+            Tab::Inspect => self.detail.tree.step(by),
+            Tab::Env | Tab::Layers => {
+                let lines = crate::tui::views::lines::lines(self).len();
+                self.detail.offset = self.detail.offset.saturating_add_signed(by).min(lines.saturating_sub(1));
+            }
+        }
+    }
+}
