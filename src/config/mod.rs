@@ -2,12 +2,14 @@
 //! besides `main`.
 
 mod dirs;
+mod editor;
 mod file;
 mod registries;
 mod themes;
 mod ui_state;
 
 pub use dirs::prepare_run_dir;
+pub use editor::edit;
 pub use themes::user_themes;
 pub use ui_state::UiState;
 

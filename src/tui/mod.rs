@@ -20,8 +20,8 @@ pub mod theme;
 pub mod views;
 mod world;
 
-use crate::config::{Config, UiState, user_themes};
-use crate::engine::{Engine, Event};
+use crate::config::{Config, UiState, edit, user_themes};
+use crate::engine::{Engine, Event, console};
 use crate::model::time::Timestamp;
 use app::{App, Cmd, Msg};
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
@@ -59,23 +59,20 @@ pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
         app,
         screen,
         scratch: Scratch::default(),
-        keys: EventStream::new(),
+        keys: Some(EventStream::new()),
         signals,
         drawn: Instant::now() - FRAME,
         urgent: true,
         anchor,
         state_file: config.ui_state_file.clone(),
-        unsaved: None,
+        run_dir: config.run_dir.clone(),
     };
     ui.start()?;
     while !ui.app.quit {
         ui.turn().await?;
     }
     terminal::leave();
-    let state = UiState(ui.app.remember());
-    if let Err(error) = state.save(&ui.state_file) {
-        tracing::warn!(%error, "the layout could not be remembered");
-    }
+    ui.save(ui.app.remember());
     ui.engine.clone().shutdown(Duration::from_secs(5)).await;
     Ok(0)
 }
@@ -88,7 +85,8 @@ struct Ui {
     world: World,
     screen: Terminal<Quiet>,
     scratch: Scratch,
-    keys: EventStream,
+    /// `None` only while an editor has the terminal.
+    keys: Option<EventStream>,
     signals: Vec<Signal>,
     drawn: Instant,
     /// Input has come: its effect is shown at once.
@@ -96,8 +94,8 @@ struct Ui {
     /// One moment on both clocks.
     anchor: (Instant, Timestamp),
     state_file: PathBuf,
-    /// What is to be remembered, and when it was last written: not at each step of a drag.
-    unsaved: Option<BTreeMap<String, String>>,
+    /// Ours alone: where a text waits for the editor.
+    run_dir: PathBuf,
 }
 
 /// What one wait can bring.
@@ -136,7 +134,7 @@ impl Ui {
         let wake = self.app.wake_at().map(|t| Duration::from_nanos(t.0.saturating_sub(self.now().0).max(0) as u64));
         let turn = tokio::select! { biased;
             _ = any_signal(&mut self.signals) => Turn::Signal,
-            key = self.keys.next() => Turn::Key(key),
+            key = next_key(&mut self.keys) => Turn::Key(key),
             event = self.events.recv() => Turn::Engine(event),
             msg = self.world.next() => Turn::World(msg),
             () = tokio::time::sleep_until(frame_due), if self.app.dirty => Turn::FrameDue,
@@ -169,7 +167,7 @@ impl Ui {
     /// Takes what is ready without waiting, input first, bounded so that frames keep coming.
     fn drain(&mut self) -> io::Result<()> {
         for _ in 0..DRAIN {
-            let ready = if let Some(key) = self.keys.next().now_or_never() {
+            let ready = if let Some(key) = next_key(&mut self.keys).now_or_never() {
                 Turn::Key(key)
             } else if let Ok(event) = self.events.try_recv() {
                 Turn::Engine(Ok(event))
@@ -254,7 +252,7 @@ impl Ui {
             }
             Cmd::Copy(text) => terminal::copy(&text)?,
             Cmd::Mouse(on) => terminal::capture_mouse(on)?,
-            Cmd::Save(state) => self.unsaved = Some(state),
+            Cmd::Save(state) => self.save(state),
             Cmd::Edit(text) => self.edit(&text)?,
             Cmd::Suspend => self.suspend()?,
             Cmd::Redraw => {
@@ -266,6 +264,40 @@ impl Ui {
         Ok(())
     }
 
+    /// Losing it costs comfort only.
+    fn save(&self, state: BTreeMap<String, String>) {
+        if let Err(error) = UiState(state).save(&self.state_file) {
+            tracing::warn!(%error, "the layout could not be remembered");
+        }
+    }
+
+    /// Lets somebody else have the terminal, then takes it and draws everything anew.
+    fn away(&mut self, what: impl FnOnce() -> Result<(), String>) -> io::Result<()> {
+        terminal::leave();
+        let result = what();
+        terminal::enter(self.app.mouse)?;
+        self.screen.backend_mut().forget();
+        self.screen.clear()?;
+        if let Err(why) = result {
+            self.app.complain(why);
+        }
+        let size = self.screen.size()?;
+        self.take(Msg::Resize(size.width, size.height))
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.away(|| console::suspend().map_err(|e| e.to_string()))
+    }
+
+    /// The event stream would eat the editor's keys, so it is put away meanwhile.
+    fn edit(&mut self, text: &str) -> io::Result<()> {
+        let dir = self.run_dir.clone();
+        self.keys = None;
+        let result = self.away(|| edit(&dir, text).map_err(|e| e.to_string()));
+        self.keys = Some(EventStream::new());
+        result
+    }
+
     fn draw(&mut self) -> io::Result<()> {
         let (app, scratch) = (&mut self.app, &mut self.scratch);
         self.screen.draw(|frame| views::draw(app, scratch, frame))?;
@@ -273,6 +305,13 @@ impl Ui {
         self.urgent = false;
         self.drawn = Instant::now();
         Ok(())
+    }
+}
+
+async fn next_key(keys: &mut Option<EventStream>) -> Option<io::Result<TerminalEvent>> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,7 +12,7 @@ use teu::tui::app::{App, Cmd, Msg};
 use teu::tui::keys::Chord;
 use teu::tui::views::{self, Scratch};
 
-fn draw(app: &App) -> (String, Scratch) {
+fn draw(app: &mut App) -> (String, Scratch) {
     let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).unwrap();
     let mut scratch = Scratch::default();
     terminal.draw(|frame| views::draw(app, &mut scratch, frame)).unwrap();
@@ -24,7 +24,7 @@ fn draw(app: &App) -> (String, Scratch) {
     (lines.collect::<Vec<_>>().join("\n"), scratch)
 }
 
-fn screen(app: &App) -> String {
+fn screen(app: &mut App) -> String {
     draw(app).0
 }
 
@@ -51,29 +51,29 @@ macro_rules! snapshot {
 
 #[test]
 fn everything_at_120x36() {
-    snapshot!("ui_120x36", screen(&fixture::app(120, 36)));
+    snapshot!("ui_120x36", screen(&mut fixture::app(120, 36)));
 }
 
 #[test]
 fn two_panes_at_80x24() {
-    snapshot!("ui_80x24", screen(&fixture::app(80, 24)));
+    snapshot!("ui_80x24", screen(&mut fixture::app(80, 24)));
 }
 
 #[test]
 fn one_pane_at_60x15() {
-    snapshot!("ui_60x15", screen(&fixture::app(60, 15)));
+    snapshot!("ui_60x15", screen(&mut fixture::app(60, 15)));
 }
 
 #[test]
 fn an_empty_machine_says_what_to_do() {
     let mut app = fixture::empty_app(120, 36);
     app.update(Msg::Inventory(Arc::default()), NOW);
-    snapshot!("ui_empty_120x36", screen(&app));
+    snapshot!("ui_empty_120x36", screen(&mut app));
 }
 
 #[test]
 fn too_small_is_a_notice() {
-    assert!(screen(&fixture::app(39, 9)).contains("40x10"));
+    assert!(screen(&mut fixture::app(39, 9)).contains("40x10"));
 }
 
 #[test]
@@ -81,11 +81,11 @@ fn zoom_and_back_is_identical() {
     let mut app = fixture::app(120, 36);
     for pane in ["1", "2", "3", "4"] {
         press(&mut app, pane);
-        let before = screen(&app);
+        let before = screen(&mut app);
         press(&mut app, "z");
-        assert_ne!(screen(&app), before);
+        assert_ne!(screen(&mut app), before);
         press(&mut app, "z");
-        assert_eq!(screen(&app), before);
+        assert_eq!(screen(&mut app), before);
     }
 }
 
@@ -94,7 +94,7 @@ fn a_filter_is_typed_shown_and_cleared() {
     let mut app = fixture::app(120, 36);
     press(&mut app, "/");
     type_text(&mut app, "we");
-    assert!(screen(&app).contains("/we_ · 1 of 8"), "{}", screen(&app));
+    assert!(screen(&mut app).contains("/we_ · 1 of 8"), "{}", screen(&mut app));
     press(&mut app, "enter");
     type_text(&mut app, "q");
     assert!(app.quit, "after Enter, letters are keys again");
@@ -111,7 +111,7 @@ fn hostile_names_do_not_move_the_cursor() {
     inventory.containers[0] = Arc::new(entry);
     let mut app = fixture::app(120, 36);
     app.update(Msg::Inventory(Arc::new(inventory)), NOW);
-    let text = screen(&app);
+    let text = screen(&mut app);
     assert!(!text.contains(['\x1b', '\r', '\x07', '\u{202e}']), "{text}");
     assert_eq!(text.lines().count(), 36);
 }
@@ -164,7 +164,7 @@ proptest! {
                 other => other,
             };
             app.update(msg, NOW);
-            scratch = draw(&app).1;
+            scratch = draw(&mut app).1;
         }
     }
 }

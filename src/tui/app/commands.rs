@@ -32,7 +32,9 @@ impl App {
         let mut texts: Vec<(&'static str, String)> = Vec::new();
         if self.panes.focus == Pane::Detail {
             match self.tabs().1 {
-                super::Tab::Logs => texts.extend(self.detail.logs.copy_text().map(|t| ("the log line or selection", t))),
+                super::Tab::Logs => {
+                    texts.extend(self.detail.logs.copy_text().map(|t| ("the log line or selection", t)))
+                }
                 super::Tab::Inspect => {
                     texts.extend(self.detail.tree.selected_text().map(|t| ("the value", t)));
                     texts.extend(self.detail.tree.all_text().map(|t| ("the whole document", t)));

@@ -204,16 +204,20 @@ impl App {
     fn act_on_detail(&mut self, action: Action) {
         let (logs, tree, stats) = (&mut self.detail.logs, &mut self.detail.tree, &mut self.detail.stats);
         match action {
-            Action::LogNext => logs.next_hit(true),
-            Action::LogPrevious => logs.next_hit(false),
+            Action::LogNext if !logs.next_hit(true) => self.say("the log has no match"),
+            Action::LogNext => {}
+            Action::LogPrevious if !logs.next_hit(false) => self.say("the log has no match"),
+            Action::LogPrevious => {}
             Action::LogFollow => logs.toggle_follow(),
             Action::LogWrap => logs.toggle_wrap(),
             Action::LogTimes => logs.cycle_time(),
             Action::LogMark => logs.mark(self.now),
             Action::LogKeep => logs.filter(true),
             Action::LogDrop => logs.filter(false),
-            Action::LogErrorNext => logs.next_error(true),
-            Action::LogErrorPrevious => logs.next_error(false),
+            Action::LogErrorNext if !logs.next_error(true) => self.say("the log has no error or warning there"),
+            Action::LogErrorNext => {}
+            Action::LogErrorPrevious if !logs.next_error(false) => self.say("the log has no error or warning there"),
+            Action::LogErrorPrevious => {}
             Action::LogUnfold => {
                 logs.unfold();
             }

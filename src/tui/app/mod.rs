@@ -317,7 +317,11 @@ impl App {
     /// Takes back what was remembered; anything not understood is left out.
     fn recall(&mut self, remembered: &BTreeMap<String, String>) {
         let list = |name: &str| -> Vec<String> {
-            remembered.get(name).filter(|t| !t.is_empty()).map(|t| t.split('\n').map(str::to_owned).collect()).unwrap_or_default()
+            remembered
+                .get(name)
+                .filter(|t| !t.is_empty())
+                .map(|t| t.split('\n').map(str::to_owned).collect())
+                .unwrap_or_default()
         };
         if let Some(p) = remembered.get("layout").and_then(|t| Proportions::parse(t)) {
             self.panes.proportions = p;

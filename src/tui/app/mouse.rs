@@ -19,7 +19,8 @@ impl App {
             let outcome = self.terms.view.mouse(event, self.instant());
             return self.shell_outcome(outcome);
         }
-        if self.panes.focus == Pane::Detail && self.tabs().1 == Tab::Logs && held || matches!(hit, Some(Hit::Detail(_))) {
+        if self.panes.focus == Pane::Detail && self.tabs().1 == Tab::Logs && held || matches!(hit, Some(Hit::Detail(_)))
+        {
             return self.mouse_on_detail(event, &hit);
         }
         match (event.kind, hit) {
@@ -93,9 +94,10 @@ impl App {
 
     /// The same place again within 400 ms.
     fn is_double(&mut self, hit: Hit) -> bool {
-        let again = self.clicked.as_ref().is_some_and(|(last, when)| {
-            *last == hit && self.now.0.saturating_sub(when.0) < 400_000_000
-        });
+        let again = self
+            .clicked
+            .as_ref()
+            .is_some_and(|(last, when)| *last == hit && self.now.0.saturating_sub(when.0) < 400_000_000);
         self.clicked = if again { None } else { Some((hit, self.now)) };
         again
     }

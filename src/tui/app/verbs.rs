@@ -3,9 +3,7 @@
 use super::work::Purpose;
 use super::{App, Tab};
 use crate::engine::Request;
-use crate::engine::request::{
-    CreateArgs, PruneArgs, RemoveArgs, RemoveImagesArgs, RunArgs, StopArgs, Targets,
-};
+use crate::engine::request::{CreateArgs, PruneArgs, RemoveArgs, RemoveImagesArgs, RunArgs, StopArgs, Targets};
 use crate::model::container::{ContainerConfig, Status};
 use crate::tui::action::Action;
 use crate::tui::command;
@@ -27,7 +25,10 @@ impl App {
         match action {
             Action::StartStop => self.start_stop(&targets),
             Action::Restart => {
-                self.submit(Purpose::Act, Request::Restart(StopArgs { containers: names, timeout: None, signal: None }));
+                self.submit(
+                    Purpose::Act,
+                    Request::Restart(StopArgs { containers: names, timeout: None, signal: None }),
+                );
             }
             Action::Pause => self.pause(&targets),
             Action::Kill => self.overlays.push(Overlay::Picker(Picker::signals(names))),
@@ -51,10 +52,7 @@ impl App {
         let names = |list: Vec<&(String, Status)>| list.into_iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
         // A mixed choice is started: that loses nothing.
         if dead.is_empty() {
-            self.submit(
-                Purpose::Act,
-                Request::Stop(StopArgs { containers: names(live), timeout: None, signal: None }),
-            );
+            self.submit(Purpose::Act, Request::Stop(StopArgs { containers: names(live), timeout: None, signal: None }));
         } else {
             self.submit(Purpose::Act, Request::Start(Targets { containers: names(dead) }));
         }
@@ -88,7 +86,10 @@ impl App {
         let request = Request::Remove(RemoveArgs { containers: names.clone(), force: live > 0, volumes: false });
         let mut lines = vec![listed(&names)];
         if live > 0 {
-            lines.push(format!("{live} of them {} killed first.", if live == 1 { "runs and is" } else { "run and are" }));
+            lines.push(format!(
+                "{live} of them {} killed first.",
+                if live == 1 { "runs and is" } else { "run and are" }
+            ));
         }
         lines.push(String::from("What they wrote outside volumes is lost."));
         self.confirm(&plural("Remove", names.len(), "container"), lines, "Remove", request);
@@ -191,7 +192,8 @@ impl App {
             Pane::Images => self.images.selected().map(|r| if r.dangling { r.id.to_string() } else { r.name.clone() }),
             _ => None,
         };
-        let image = image.or_else(|| self.last_run.first().cloned()).or_else(|| self.images.selected().map(|r| r.name.clone()));
+        let image =
+            image.or_else(|| self.last_run.first().cloned()).or_else(|| self.images.selected().map(|r| r.name.clone()));
         let form = Form::run(image.as_deref().unwrap_or(STARTER), &self.last_run);
         self.overlays.push(Overlay::Form(form));
     }

@@ -58,7 +58,13 @@ impl Field {
     pub(super) fn as_text(&self) -> &str {
         match &self.value {
             Value::Text(input) => input.text().trim(),
-            Value::Toggle(on) => if *on { "yes" } else { "no" },
+            Value::Toggle(on) => {
+                if *on {
+                    "yes"
+                } else {
+                    "no"
+                }
+            }
             Value::Choice(words, at) => words[*at],
         }
     }
@@ -239,7 +245,14 @@ impl Form {
         match &field_.value {
             Value::Text(input) => {
                 if input.is_empty() {
-                    text::put(buf, x + 1, line.y, rest.width.saturating_sub(1), field_.help, app.theme.style(Role::Dim));
+                    text::put(
+                        buf,
+                        x + 1,
+                        line.y,
+                        rest.width.saturating_sub(1),
+                        field_.help,
+                        app.theme.style(Role::Dim),
+                    );
                 }
                 if let Some(cursor) = field(app, input, rest, focused, buf) {
                     scratch.cursor = Some(cursor.into());

@@ -89,8 +89,7 @@ impl Overlay {
 /// An empty framed box in the middle of `area`, at most this large; returns what is inside its margins.
 pub fn boxed(app: &App, title: &str, foot: &str, size: (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
     let (width, height) = (size.0.min(area.width), size.1.min(area.height));
-    let place =
-        Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height);
+    let place = Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height);
     for position in place.positions() {
         buf[position].reset();
     }
@@ -104,7 +103,13 @@ pub fn boxed(app: &App, title: &str, foot: &str, size: (u16, u16), area: Rect, b
 }
 
 /// An input field on one line, its end kept in view; returns where the cursor is.
-pub fn field(app: &App, input: &super::input::Input, area: Rect, focused: bool, buf: &mut Buffer) -> Option<(u16, u16)> {
+pub fn field(
+    app: &App,
+    input: &super::input::Input,
+    area: Rect,
+    focused: bool,
+    buf: &mut Buffer,
+) -> Option<(u16, u16)> {
     let width = usize::from(area.width.saturating_sub(1));
     let before = text::suffix(input.before(), width);
     let x = text::put(buf, area.x, area.y, area.width, before.0, app.theme.style(Role::Input));

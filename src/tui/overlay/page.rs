@@ -102,12 +102,23 @@ impl Page {
         let lines = self.lines(app, usize::from(inner.width));
         let rows = usize::from(inner.height);
         let selecting = self.kind == PageKind::Jobs;
-        let offset = if selecting { self.at.saturating_sub(rows.saturating_sub(1)) } else { self.at.min(lines.len().saturating_sub(rows)) };
+        let offset = if selecting {
+            self.at.saturating_sub(rows.saturating_sub(1))
+        } else {
+            self.at.min(lines.len().saturating_sub(rows))
+        };
         for (i, (line, role)) in lines.iter().enumerate().skip(offset).take(rows) {
             let row = Rect { y: inner.y + (i - offset) as u16, height: 1, ..inner };
             scratch.mark(row, Hit::Overlay(i));
             let line = text::sanitize(line);
-            text::put(buf, row.x, row.y, row.width, &text::truncate(&line, usize::from(row.width)), app.theme.style(*role));
+            text::put(
+                buf,
+                row.x,
+                row.y,
+                row.width,
+                &text::truncate(&line, usize::from(row.width)),
+                app.theme.style(*role),
+            );
             if selecting && i == self.at {
                 buf.set_style(row, app.theme.style(Role::Selection));
             }
@@ -126,7 +137,9 @@ fn action_log(app: &App, width: usize) -> Vec<Line> {
             Ok(detail) => lines.push((format!("{head}  {detail}").trim_end().to_owned(), Role::Text)),
             Err(why) => {
                 lines.push((head, Role::Error));
-                lines.extend(wrap(why, width.saturating_sub(12)).into_iter().map(|l| (format!("            {l}"), Role::Error)));
+                lines.extend(
+                    wrap(why, width.saturating_sub(12)).into_iter().map(|l| (format!("            {l}"), Role::Error)),
+                );
             }
         }
         if !entry.command.is_empty() {
@@ -184,7 +197,9 @@ fn check(check: &Check, width: usize) -> Vec<Line> {
         lines.extend(wrap(&check.effect, room).into_iter().map(|l| (format!("    {l}"), Role::Text)));
     }
     if !check.remedy.is_empty() {
-        lines.extend(wrap(&format!("mend: {}", check.remedy), room).into_iter().map(|l| (format!("    {l}"), Role::Accent)));
+        lines.extend(
+            wrap(&format!("mend: {}", check.remedy), room).into_iter().map(|l| (format!("    {l}"), Role::Accent)),
+        );
     }
     lines
 }

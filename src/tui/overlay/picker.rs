@@ -27,7 +27,10 @@ enum Choice {
     Container(ContainerId),
     Image(String),
     Signal(&'static str),
-    Copy { what: &'static str, text: String },
+    Copy {
+        what: &'static str,
+        text: String,
+    },
     Theme(String),
     Pull(Reference),
     /// Shown, not to be chosen.
@@ -136,7 +139,10 @@ impl Picker {
                 choice: Choice::Signal(name),
             })
             .collect();
-        Picker { targets: targets.clone(), ..Picker::new(Kind::Signals, format!("Signal to {}", targets.join(", ")), items) }
+        Picker {
+            targets: targets.clone(),
+            ..Picker::new(Kind::Signals, format!("Signal to {}", targets.join(", ")), items)
+        }
     }
 
     /// `texts`: what it is, and the text.

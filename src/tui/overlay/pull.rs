@@ -77,7 +77,8 @@ impl PullPrompt {
     fn complete(&mut self, app: &App) {
         let typed = self.input.text().trim().to_owned();
         let known = app.images.rows.iter().filter(|r| !r.dangling).map(|r| r.name.as_str());
-        let found = known.chain(["alpine", "debian", "nginx", "postgres", "redis", "ubuntu"]).find(|n| n.starts_with(&typed));
+        let found =
+            known.chain(["alpine", "debian", "nginx", "postgres", "redis", "ubuntu"]).find(|n| n.starts_with(&typed));
         if let Some(name) = found {
             self.input.set(name);
             self.check(app);
@@ -88,7 +89,11 @@ impl PullPrompt {
         let pulls: Vec<(Ticket, &Task)> = app.work.pulls().collect();
         let layers: usize = pulls.iter().map(|(_, t)| 2 + t.progress.parts.len()).sum();
         let height = if pulls.is_empty() { 10 } else { layers as u16 + 6 };
-        let foot = if pulls.is_empty() { "Enter pulls · Esc closes" } else { "Enter pulls · Ctrl-x stops one · Esc leaves them running" };
+        let foot = if pulls.is_empty() {
+            "Enter pulls · Esc closes"
+        } else {
+            "Enter pulls · Ctrl-x stops one · Esc leaves them running"
+        };
         let size = (78, height.min(area.height.saturating_sub(2)).max(7));
         let inner = boxed(app, "Pull an image", foot, size, area, buf);
         if inner.height < 4 {
@@ -106,7 +111,14 @@ impl PullPrompt {
             },
         };
         let room = usize::from(inner.width);
-        text::put(buf, inner.x, inner.y + 2, inner.width, &text::truncate(&text::sanitize(&note), room), app.theme.style(role));
+        text::put(
+            buf,
+            inner.x,
+            inner.y + 2,
+            inner.width,
+            &text::truncate(&text::sanitize(&note), room),
+            app.theme.style(role),
+        );
         let body = Rect { y: inner.y + 3, height: inner.height - 3, ..inner };
         if pulls.is_empty() {
             for (i, example) in EXAMPLES.iter().enumerate().take(usize::from(body.height.saturating_sub(1))) {
@@ -142,15 +154,27 @@ impl PullPrompt {
                 if let Some(share) = share {
                     let (full, empty) = glyphs::bar(share, width);
                     let x = text::put(buf, x, y, body.right().saturating_sub(x), &full, app.theme.style(Role::Graph));
-                    let x = text::put(buf, x, y, body.right().saturating_sub(x), &empty, app.theme.style(Role::GraphTrack));
-                    let size = format!(" {}/{}", text::short_bytes(part.done as f64), text::short_bytes(part.total.unwrap_or(0) as f64));
+                    let x =
+                        text::put(buf, x, y, body.right().saturating_sub(x), &empty, app.theme.style(Role::GraphTrack));
+                    let size = format!(
+                        " {}/{}",
+                        text::short_bytes(part.done as f64),
+                        text::short_bytes(part.total.unwrap_or(0) as f64)
+                    );
                     text::put(buf, x, y, body.right().saturating_sub(x), &size, app.theme.style(Role::Dim));
                 }
                 y += 1;
             }
             if !task.progress.note.is_empty() && y < body.bottom() {
                 let note = text::sanitize(&task.progress.note).into_owned();
-                text::put(buf, body.x + 2, y, body.width - 2, &text::truncate(&note, room), app.theme.style(Role::Warn));
+                text::put(
+                    buf,
+                    body.x + 2,
+                    y,
+                    body.width - 2,
+                    &text::truncate(&note, room),
+                    app.theme.style(Role::Warn),
+                );
                 y += 1;
             }
         }

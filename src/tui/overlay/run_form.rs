@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn good_fields_make_a_request() {
-        let Ok(Request::Run(run)) = with(&[(2, "sh -c 'echo hi'"), (3, "A=1 B='x y'"), (4, "/srv:/data:ro v:/v"), (5, "64m")])
+        let Ok(Request::Run(run)) =
+            with(&[(2, "sh -c 'echo hi'"), (3, "A=1 B='x y'"), (4, "/srv:/data:ro v:/v"), (5, "64m")])
         else {
             panic!("refused");
         };

@@ -11,42 +11,51 @@ use crate::tui::{figures, glyphs, list, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Column starts for a pane's width.
+/// Column starts for a pane's width; narrow panes do without some.
 struct Columns {
     name: u16,
     name_width: u16,
     state: u16,
     cpu: u16,
+    spark: bool,
     memory: u16,
     /// Wide panes only.
     image: Option<(u16, u16)>,
-    up: u16,
-    shells: u16,
+    up: Option<u16>,
+    shells: Option<u16>,
 }
 
 impl Columns {
+    const LEAST_NAME: u16 = 10;
+
     fn of(inner: Rect) -> Columns {
-        // State 3, cpu 5+1+4 and two blanks, memory 9 and two blanks, uptime 5, shells 3.
-        let fixed = 3 + 1 + 12 + 11 + 5 + 3;
-        let free = inner.width.saturating_sub(3 + fixed);
+        // Marks 3, state 4, cpu 5 and two blanks, memory 9 and two blanks.
+        let mut free = inner.width.saturating_sub(3 + 4 + 7 + 11);
+        let mut take = |columns: u16| {
+            let fits = free >= Self::LEAST_NAME + columns;
+            free -= if fits { columns } else { 0 };
+            fits
+        };
+        let (up, spark, shells) = (take(5), take(5), take(3));
         let image_width = if free >= 40 { free - 20 } else { free.saturating_sub(16) };
         let with_image = image_width >= 10;
         let name_width = if with_image { free - image_width } else { free };
         let name = inner.x + 3;
         let state = name + name_width;
         let cpu = state + 4;
-        let memory = cpu + 12;
+        let memory = cpu + if spark { 12 } else { 7 };
         let after = memory + 11;
-        let up = if with_image { after + image_width } else { after };
+        let end = if with_image { after + image_width } else { after };
         Columns {
             name,
             name_width,
             state,
             cpu,
+            spark,
             memory,
             image: with_image.then_some((after, image_width)),
-            up,
-            shells: up + 5,
+            up: up.then_some(end),
+            shells: shells.then_some(end + 5),
         }
     }
 }
@@ -120,8 +129,12 @@ fn headings(app: &App, scratch: &mut Scratch, c: &Columns, inner: Rect, buf: &mu
     if let Some((x, width)) = c.image {
         put(x, width, "IMAGE", 1);
     }
-    put(c.up, 4, "UP", 5);
-    put(c.shells, 2, "SH", 0);
+    if let Some(x) = c.up {
+        put(x, 4, "UP", 5);
+    }
+    if let Some(x) = c.shells {
+        put(x, 2, "SH", 0);
+    }
 }
 
 fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Buffer) {
@@ -136,7 +149,13 @@ fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Bu
         put(buf, line.x + 1, 1, glyphs::CURSOR, Role::Accent);
     }
     let name_role = if row.status.is_live() { Role::Text } else { Role::Exited };
-    put(buf, c.name, c.name_width, &text::fit(&text::sanitize(&row.name), usize::from(c.name_width) - 1), name_role);
+    put(
+        buf,
+        c.name,
+        c.name_width,
+        &text::fit(&text::sanitize(&row.name), usize::from(c.name_width.saturating_sub(1))),
+        name_role,
+    );
     let (glyph, role) = state_glyph(row);
     put(buf, c.state, 1, glyph, role);
     if row.ending.is_empty() {
@@ -144,18 +163,22 @@ fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Bu
     } else {
         let restarts = if row.restarts > 0 { format!("  x{}", row.restarts) } else { String::new() };
         let role = if row.failed { Role::Failed } else { Role::Exited };
-        put(buf, c.cpu, 22, &text::truncate(&format!("{}{restarts}", row.ending), 22), role);
+        let width = c.memory + 11 - c.cpu;
+        let ending = format!("{}{restarts}", row.ending);
+        put(buf, c.cpu, width, &text::truncate(&ending, usize::from(width)), role);
     }
     if let Some((x, width)) = c.image {
         let image = text::fit(&text::sanitize(&row.image), usize::from(width) - 1);
         put(buf, x, width, &image, Role::Dim);
     }
     let since = row.since.unwrap_or(row.created);
-    put(buf, c.up, 4, &figures::age(app.now.seconds_since(since)), Role::Text);
-    if row.alert {
-        put(buf, c.shells, 2, "!", Role::Warn);
-    } else if row.shells > 0 {
-        put(buf, c.shells, 2, &row.shells.to_string(), Role::Accent);
+    if let Some(x) = c.up {
+        put(buf, x, 4, &figures::age(app.now.seconds_since(since)), Role::Text);
+    }
+    match c.shells {
+        Some(x) if row.alert => put(buf, x, 2, "!", Role::Warn),
+        Some(x) if row.shells > 0 => put(buf, x, 2, &row.shells.to_string(), Role::Accent),
+        _ => {}
     }
     if selected {
         let focused = app.panes.focus == Pane::Containers;
@@ -171,7 +194,7 @@ fn figures_of(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut 
     if let Some(cpu) = row.cpu {
         let role = threshold(cpu / row.cpu_limit, Role::Text);
         put(buf, c.cpu, 5, &format!("{cpu:>5.1}"), role);
-        if let Some(history) = app.containers.history.get(&row.id) {
+        if let Some(history) = app.containers.history.get(&row.id).filter(|_| c.spark) {
             let top = history.iter().copied().fold(5.0, f32::max);
             let spark = glyphs::sparkline(history.iter().copied(), 4, top);
             put(buf, c.cpu + 6, 4, &spark, threshold(cpu / row.cpu_limit, Role::Graph));

@@ -83,7 +83,9 @@ pub fn draw_stats(app: &App, area: Rect, buf: &mut Buffer) {
     }
     match row {
         None => message(&[(String::from("figures of a running container appear here"), Role::Dim)], app, inner, buf),
-        Some(_) if live => app.detail.stats.draw_compact(inner, buf, &app.theme),
+        Some(_) if live => {
+            app.detail.stats.draw_compact(inner, buf, &app.theme);
+        }
         Some(row) => {
             let ended = row.since.map(|t| crate::tui::figures::age(app.now.seconds_since(t))).unwrap_or_default();
             let mut lines = vec![(format!("not running: {} {ended}", row.ending), Role::Dim)];

@@ -102,12 +102,8 @@ fn layers(app: &App, entry: &ImageEntry) -> Vec<Line> {
         pair("platform", format!("{}/{}", image.os, image.architecture)),
         pair("pulled", format!("{} ago", age(app.now.seconds_since(image.stored)))),
     ];
-    let users: Vec<&str> = entry
-        .used_by
-        .iter()
-        .filter_map(|id| app.inventory.container(id))
-        .map(|c| c.container.name.as_str())
-        .collect();
+    let users: Vec<&str> =
+        entry.used_by.iter().filter_map(|id| app.inventory.container(id)).map(|c| c.container.name.as_str()).collect();
     if !users.is_empty() {
         lines.push(pair("used by", users.join(", ")));
     }
@@ -123,7 +119,10 @@ fn layers(app: &App, entry: &ImageEntry) -> Vec<Line> {
     for (i, layer) in image.layers.iter().enumerate().rev() {
         let by = made.get(i).copied().unwrap_or("");
         let by = by.strip_prefix("/bin/sh -c #(nop) ").or_else(|| by.strip_prefix("/bin/sh -c ")).unwrap_or(by);
-        lines.push(pair(&text::fit_right(&text::short_bytes(layer.size as f64), 5), format!("{} {by}", layer.diff_id.short())));
+        lines.push(pair(
+            &text::fit_right(&text::short_bytes(layer.size as f64), 5),
+            format!("{} {by}", layer.diff_id.short()),
+        ));
     }
     lines
 }

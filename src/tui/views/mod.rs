@@ -15,9 +15,9 @@ pub mod status;
 pub mod tree;
 
 use super::app::{App, Hit};
-use super::{glyphs, text};
 use super::panes::{Layout, Pane};
 use super::theme::Role;
+use super::{glyphs, text};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -94,7 +94,8 @@ fn screen(app: &mut App, scratch: &mut Scratch, layout: &Layout, buf: &mut Buffe
     // Borders can be dragged where nothing else lies on them.
     let marks: Vec<_> = layout.edges.iter().map(|(edge, area)| (*area, Hit::Edge(*edge))).collect();
     let panes = scratch.hits.iter().rposition(|(_, h)| matches!(h, Hit::Pane(_))).map_or(0, |i| i + 1);
-    let first_special = scratch.hits.iter().position(|(_, h)| matches!(h, Hit::Tab(_) | Hit::ShellTab(_))).unwrap_or(panes);
+    let first_special =
+        scratch.hits.iter().position(|(_, h)| matches!(h, Hit::Tab(_) | Hit::ShellTab(_))).unwrap_or(panes);
     scratch.hits.splice(first_special..first_special, marks);
     status::draw(app, scratch, layout, buf);
 }

@@ -36,39 +36,36 @@ fn last_act(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
     text::put(buf, x, area.y, room, &text::truncate(&line, usize::from(room)), app.theme.style(Role::Text));
 }
 
-/// Actions with a hint word, those of the focused pane first; each is a button.
+/// Actions with a hint word, those of the focused pane first; each is a button. Where the line is short the later ones of
+/// the pane go before the ones that lead on: filter, palette, help.
 fn hints(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
+    let buttons = |actions: Vec<Action>| -> Vec<(Action, String, &'static str)> {
+        let whole = actions.into_iter().map(|a| (a, app.keymap.key_text(a), spec(a).hint));
+        whole.filter(|(_, key, word)| !key.is_empty() && !word.is_empty()).collect()
+    };
+    let width = |(_, key, word): &(Action, String, &str)| text::width(key) + text::width(word) + 3;
+    let last = buttons(vec![Action::Filter, Action::Palette, Action::Help]);
+    let room = usize::from(area.width).saturating_sub(last.iter().map(width).sum());
+    let mut used = 0;
+    let mut shown = buttons(of_pane(app));
+    shown.retain(|b| {
+        used += width(b);
+        used <= room
+    });
     let mut x = area.x + 1;
-    for action in hinted(app) {
-        let key = if action == Action::NextPane { String::from("Tab") } else { app.keymap.key_text(action) };
-        let word = spec(action).hint;
-        let width = (text::width(&key) + 1 + text::width(word)) as u16;
-        if key.is_empty() {
-            continue;
-        }
-        if x + width + 1 > area.right() {
-            break;
-        }
-        let at = text::put(buf, x, area.y, width, &key, app.theme.style(Role::Key));
-        text::put(buf, at + 1, area.y, width, word, app.theme.style(Role::Dim));
-        scratch.mark(Rect::new(x, area.y, width, 1), Hit::Action(action));
-        x += width + 2;
+    for (action, key, word) in shown.into_iter().chain(last) {
+        let at = text::put(buf, x, area.y, area.right().saturating_sub(x), &key, app.theme.style(Role::Key));
+        let end = text::put(buf, at + 1, area.y, area.right().saturating_sub(at + 1), word, app.theme.style(Role::Dim));
+        scratch.mark(Rect::new(x, area.y, end.saturating_sub(x), 1), Hit::Action(action));
+        x = end + 2;
     }
 }
 
-fn hinted(app: &App) -> Vec<Action> {
+fn of_pane(app: &App) -> Vec<Action> {
     let scopes = app.scopes();
-    let of = |wanted: fn(&Scope) -> bool| {
-        crate::tui::action::TABLE
-            .iter()
-            .filter(move |row| !row.hint.is_empty() && scopes.contains(&row.scope) && wanted(&row.scope))
-            .map(|row| row.action)
-    };
-    let always = [Action::Filter, Action::Palette, Action::Help];
-    let mut all = vec![Action::NextPane];
-    all.extend(of(|s| *s != Scope::Global));
-    all.truncate(7);
-    all.extend(always);
-    all.push(Action::Zoom);
-    all
+    let rows = crate::tui::action::TABLE.iter().filter(|r| r.scope != Scope::Global && scopes.contains(&r.scope));
+    let mut actions = vec![Action::NextPane];
+    actions.extend(rows.filter(|r| !r.hint.is_empty()).map(|r| r.action));
+    actions.push(Action::Zoom);
+    actions
 }

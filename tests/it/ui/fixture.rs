@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 use teu::config::Config;
 use teu::engine::{ContainerEntry, ContainerStats, HostInfo, ImageEntry, Inventory, StatsBoard};
 use teu::model::container::{Container, ContainerConfig, ExecState, ExitStatus, Limits, State, Status};
@@ -173,7 +174,7 @@ pub fn board(tick: u64) -> StatsBoard {
 }
 
 pub fn empty_app(width: u16, height: u16) -> App {
-    let mut app = App::new(&Config::default(), &BTreeMap::new());
+    let mut app = App::new(&Config::default(), &BTreeMap::new(), &[], (Instant::now(), NOW));
     app.update(Msg::Resize(width, height), NOW);
     app
 }
