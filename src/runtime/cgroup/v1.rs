@@ -114,7 +114,8 @@ impl Group {
     /// Freeze, signal, thaw: nothing can fork away in between. Without a freezer, rounds until no one is new.
     pub fn kill_all(&self) -> Result<()> {
         let Some(state) = self.freezer_state() else { return self.kill_rounds() };
-        if !state.exists() {
+        // Where nobody is, nobody can fork.
+        if !self.populated() {
             return Ok(());
         }
         // A group that will not freeze (a process stuck in the kernel) is still killed, round by round.
