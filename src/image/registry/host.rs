@@ -1,6 +1,6 @@
 //! What is known of one registry while teu runs: its address, whether it speaks TLS, and the tokens it gave.
 
-use super::super::{Error, Result};
+use crate::image::{Error, Result};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use std::collections::HashMap;
