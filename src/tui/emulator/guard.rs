@@ -56,11 +56,13 @@ impl Terminal {
     /// Parses output. Give at most `SLICE` bytes a turn where keys must be answered meanwhile.
     pub fn feed(&mut self, bytes: &[u8]) -> Effects {
         let mut out = Effects::default();
+        let in_update = self.sync_deadline().is_some();
         for slice in bytes.chunks(SLICE) {
             self.prescan.feed(slice, &mut out);
             self.guarded((), |engine| engine.feed(slice, &mut out));
         }
-        self.dirty |= !bytes.is_empty();
+        // Within a synchronized update nothing is shown before its end.
+        self.dirty |= !(bytes.is_empty() || in_update && self.sync_deadline().is_some());
         out.rebuilt = self.failed.take();
         out
     }

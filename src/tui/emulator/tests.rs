@@ -97,10 +97,14 @@ fn a_synchronized_update_is_shown_whole_or_by_its_deadline() {
     terminal.feed(b"\x1b[?2026h\x1b[Hnew");
     assert_eq!(screen(&mut terminal)[0], "old");
     assert!(terminal.sync_deadline().is_some());
+    terminal.take_dirty();
+    terminal.feed(b"!");
+    assert!(!terminal.take_dirty());
     terminal.end_sync();
-    assert_eq!(screen(&mut terminal)[0], "new");
+    assert!(terminal.take_dirty());
+    assert_eq!(screen(&mut terminal)[0], "new!");
     assert!(terminal.sync_deadline().is_none());
-    terminal.feed(b"\x1b[?2026h\x1b[Hxyz\x1b[?2026l");
+    terminal.feed(b"\x1b[?2026h\x1b[Hxyz\x1b[K\x1b[?2026l");
     assert_eq!(screen(&mut terminal)[0], "xyz");
 }
 

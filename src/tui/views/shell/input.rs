@@ -40,8 +40,9 @@ pub enum ShellCommand {
 }
 
 /// What follows the leader, for the hint line and the help: key and meaning.
-pub const LEADER_KEYS: [(&str, &str); 14] = [
+pub const LEADER_KEYS: [(&str, &str); 15] = [
     ("d", "leave"),
+    ("?", "help"),
     ("c", "new"),
     ("n/p", "next/prev"),
     ("1-9", "tab"),

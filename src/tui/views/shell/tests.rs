@@ -62,7 +62,7 @@ fn every_key_but_the_leader_reaches_the_program() {
     assert_eq!(sent(after_leader(&mut shells, 'y')), [(ids[0], "\x1dy".into())]);
     assert_eq!(after_leader(&mut shells, 'd'), ShellOutcome::Leave);
     shells.key(leader());
-    assert!(shells.hint(true).starts_with("Ctrl-] … d leave · c new"));
+    assert!(shells.hint(true).starts_with("Ctrl-] … d leave · ? help · c new"));
     assert_eq!(shells.key(KeyEvent::from(KeyCode::Esc)), ShellOutcome::None);
     assert!(!shells.leader_pending());
 }
