@@ -4,17 +4,16 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use teu::cli::{self, Parsed};
 use teu::config::{self, Config, Overrides};
-use teu::engine::{Engine, Error, ErrorKind, Options};
+use teu::engine::{Engine, Error, ErrorKind};
 use teu::sys::userns;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if args.first().is_some_and(|role| role == "__monitor") {
-        let control = args.get(1).and_then(|fd| fd.to_str()).and_then(|fd| fd.parse().ok()).unwrap_or(0);
-        return ExitCode::from(teu::runtime::monitor::main(control, std::env::var("TEU_USERNS").ok().as_deref()));
+    if args.first().is_some_and(|a| a == "__monitor") {
+        return monitor(args.get(1));
     }
-    if let Some(shell) = std::env::var_os("COMPLETE") {
-        return ExitCode::from(cli::complete(&shell, std::env::args_os().collect(), open_blocking));
+    if let Some(shell) = std::env::var_os(cli::COMPLETE_VARIABLE) {
+        return cli::complete(&shell, &args, inventory).into();
     }
     let code = match cli::parse(&args) {
         Parsed::Done(code) => Ok(code),
@@ -34,6 +33,13 @@ fn main() -> ExitCode {
     }))
 }
 
+/// The role of a container's monitor; its socket is the descriptor of this number.
+fn monitor(descriptor: Option<&OsString>) -> ExitCode {
+    let descriptor = descriptor.and_then(|d| d.to_str()).and_then(|d| d.parse().ok());
+    let inherited = std::env::var(userns::VARIABLE).ok();
+    descriptor.map_or(ExitCode::FAILURE, |d| ExitCode::from(teu::runtime::monitor::main(d, inherited.as_deref())))
+}
+
 /// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.
 fn start<F>(overrides: &Overrides, long: bool, then: F) -> Result<u8, Error>
 where
@@ -47,7 +53,7 @@ where
     };
     let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
     let code = runtime.block_on(async {
-        let engine = Engine::open(options(&config, long)).await?;
+        let engine = Engine::open(cli::options(&config, long)).await?;
         then(engine, config).await
     });
     // A thread blocked reading stdin must not keep the program alive.
@@ -68,20 +74,9 @@ fn prepare(overrides: &Overrides) -> Result<Config, Error> {
     Ok(config)
 }
 
-fn options(config: &Config, background: bool) -> Options {
-    Options {
-        data_dir: config.data_dir.clone(),
-        run_dir: config.run_dir.clone(),
-        insecure_registries: config.insecure_registries.clone(),
-        auth_files: config.auth_files.clone(),
-        program: "/proc/self/exe".into(),
-        background,
-    }
-}
-
-/// For shell completion: the inventory's names, whatever it takes, or nothing.
-fn open_blocking(overrides: &Overrides) -> Option<std::sync::Arc<teu::engine::Inventory>> {
+/// For shell completion: what there is, or nothing when that cannot be read.
+fn inventory(overrides: &Overrides) -> Option<std::sync::Arc<teu::engine::Inventory>> {
     let config = prepare(overrides).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(async { Engine::open(options(&config, false)).await.ok().map(|e| e.inventory()) })
+    runtime.block_on(async { Engine::open(cli::options(&config, false)).await.ok().map(|e| e.inventory()) })
 }

@@ -15,6 +15,21 @@ mod template;
 mod verbs;
 
 pub use commands::{run, run_without_engine};
-pub use complete::complete;
+pub use complete::{COMPLETE_VARIABLE, complete};
 pub use globals::{ColorChoice, Command, Globals, Parsed, parse};
 pub use report::{FAILED_BEFORE_START, print_error};
+
+use crate::config::Config;
+use crate::engine::Options;
+
+/// How the engine is opened for this configuration.
+pub fn options(config: &Config, background: bool) -> Options {
+    Options {
+        data_dir: config.data_dir.clone(),
+        run_dir: config.run_dir.clone(),
+        insecure_registries: config.insecure_registries.clone(),
+        auth_files: config.auth_files.clone(),
+        program: "/proc/self/exe".into(),
+        background,
+    }
+}

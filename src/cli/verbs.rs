@@ -147,7 +147,7 @@ rows! {
     "system" ["events"], Events, flags::events, "Print events as they happen";
 }
 
-const GROUPS: [(&str, &str); 4] = [
+pub(super) const GROUPS: [(&str, &str); 4] = [
     ("container", "Manage containers"),
     ("image", "Manage images"),
     ("volume", "Manage volumes"),

@@ -72,28 +72,20 @@ fn cgroups(who: &Identity) -> Vec<Check> {
         Version::V1 => "v1",
         Version::None => "none mounted",
     };
-    let controllers = found.controllers.join(" ");
-    let mut checks = vec![match (found.version, controllers.is_empty()) {
-        (Version::None, _) | (_, true) => finding(
-            CheckLevel::Warn,
-            "cgroup",
-            version,
-            "containers run, but without limits and figures",
-            if who.rootless {
-                "systemd-run --user --scope -p Delegate=yes teu"
-            } else {
-                "mount cgroup2 on /sys/fs/cgroup"
-            },
-        ),
-        _ => ok("cgroup", format!("{version}, limits by {controllers}")),
-    }];
-    for wanted in ["memory", "cpu", "pids"] {
-        if !controllers.is_empty() && !found.controllers.iter().any(|c| c == wanted) {
-            let effect = format!("{wanted} cannot be limited or watched");
-            let remedy = "enable the controller in cgroup.subtree_control, or boot with it (cgroup_enable=memory)";
-            checks.push(finding(CheckLevel::Warn, &format!("cgroup {wanted}"), "not available", &effect, remedy));
-        }
+    if !found.usable() || found.controllers.is_empty() {
+        let why = found.reasons.first().map(|r| format!("{version}: {r}")).unwrap_or_else(|| version.into());
+        let remedy = match (found.version, who.rootless) {
+            (Version::None, _) => "mount cgroup2 on /sys/fs/cgroup",
+            (Version::V2, true) => "systemd-run --user --scope -p Delegate=yes teu",
+            (Version::V1, true) => {
+                "cgroup v2 gives ordinary users limits: boot with systemd.unified_cgroup_hierarchy=1"
+            }
+            _ => "",
+        };
+        let effect = "containers run, but without limits";
+        return vec![finding(CheckLevel::Warn, "cgroup", why, effect, remedy)];
     }
+    let mut checks = vec![ok("cgroup", format!("{version}, limits by {}", found.controllers.join(" ")))];
     checks.extend(found.reasons.iter().map(|r| finding(CheckLevel::Warn, "cgroup", r.clone(), "", "")));
     checks
 }
