@@ -7,10 +7,11 @@ use super::read_model::ReadModel;
 use super::sampler::Samples;
 use super::watchdog::Watchdog;
 use super::{Options, Result};
+use crate::image::registry::{self, RegistryClient};
 use crate::image::snapshot::{self, Snapshotter};
 use crate::model::time::Timestamp;
 use crate::store::{Db, StateRoot};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +32,9 @@ pub(crate) struct Core {
     pub samples: Samples,
     pub lanes: Lanes,
     snapshotter: OnceLock<Box<dyn Snapshotter>>,
+    registry: OnceLock<RegistryClient>,
     /// Pulls under way in this process, by what they pull.
-    pub pulls: Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    pulls: Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub watchdog: Watchdog,
     pub tasks: TaskTracker,
     /// Cancelled when the engine shuts down; every job's token is its child.
@@ -61,6 +63,7 @@ impl Core {
             samples: Samples::default(),
             lanes: Lanes { net: Semaphore::new(3), disk: Semaphore::new(2), task: Semaphore::new(64) },
             snapshotter: OnceLock::new(),
+            registry: OnceLock::new(),
             pulls: Mutex::default(),
             watchdog: Watchdog::default(),
             tasks: TaskTracker::new(),
@@ -77,6 +80,27 @@ impl Core {
         }
         let chosen = snapshot::choose(&self.root)?;
         Ok(self.snapshotter.get_or_init(|| chosen).as_ref())
+    }
+
+    /// Connections, tokens and credentials, shared by all pulls.
+    pub fn registry(&self) -> Result<&RegistryClient> {
+        if let Some(client) = self.registry.get() {
+            return Ok(client);
+        }
+        let options = registry::Options {
+            auth: registry::AuthSources { files: self.options.auth_files.clone() },
+            insecure: self.options.insecure_registries.clone(),
+            ..registry::Options::default()
+        };
+        let client = RegistryClient::new(options)?;
+        Ok(self.registry.get_or_init(|| client))
+    }
+
+    /// The turn of pulls of the same thing.
+    pub fn pulling(&self, what: String) -> Arc<tokio::sync::Mutex<()>> {
+        let mut pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+        pulls.retain(|_, turn| Arc::strong_count(turn) > 1);
+        pulls.entry(what).or_default().clone()
     }
 
     /// Tells this process's front end; a full channel only means that it re-reads everything.

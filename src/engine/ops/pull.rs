@@ -2,17 +2,150 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, images};
 use crate::engine::core::{Core, now};
+use crate::engine::job::{Part, PartState, Progress, Unit};
 use crate::engine::request::{FromHostArgs, PullArgs};
+use crate::image;
 use crate::image::from_host::build;
 use crate::image::layers::LayerStore;
+use crate::image::pull::{LayerState, PullRequest, Stores, Update};
 use crate::model::image::Image;
-use crate::model::reference::Reference;
+use crate::model::reference::{Digest, Reference};
 use crate::store::content::ContentStore;
 use crate::store::lock::FileLock;
 use crate::store::records;
+use std::sync::{Arc, Mutex, PoisonError};
 
-pub(super) async fn pull(_cx: &mut JobContext, _args: PullArgs) -> Result<Output> {
-    Err(Error::new(ErrorKind::Unsupported, "pull is not built yet"))
+pub(super) async fn pull(cx: &mut JobContext, args: PullArgs) -> Result<Output> {
+    let during = format!("pulling {}", args.reference.familiar());
+    let pulled = if args.all_tags { every_tag(cx, &args).await } else { one(cx, &args).await };
+    pulled.map_err(|e| if e.kind() == ErrorKind::Cancelled { e } else { e.during(during) })
+}
+
+/// Two pulls of the same thing in this process: the second waits and finds the image here.
+async fn one(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
+    let platform = args.platform.as_ref().map(ToString::to_string).unwrap_or_default();
+    let same = cx.core.pulling(format!("{} {platform}", args.reference));
+    let _turn = cx.or_cancelled(same.lock()).await?;
+    let here = cx.core.find_image(&args.reference.to_string())?;
+    if let Some(image) = here.as_ref().filter(|_| args.only_if_missing) {
+        return Ok(pulled(image, &args.reference, true));
+    }
+    let request = PullRequest {
+        reference: args.reference.clone(),
+        platform: args.platform.clone(),
+        known: here.map(|image| image.manifest),
+        now: now(),
+    };
+    let guard = cx.blocking(|core| Ok(FileLock::shared(&images::guard(core))?)).await?;
+    let stores = cx
+        .blocking(|core| Ok(Stores { content: ContentStore::open(&core.root)?, layers: LayerStore::open(&core.root)? }))
+        .await?;
+    let client = cx.core.registry()?;
+    let done = image::pull::pull(client, &stores, request, progress(cx), &cx.cancel).await?;
+    let (kept, up_to_date) = (done.image.clone(), done.up_to_date);
+    cx.blocking(move |core| {
+        let _adding = guard;
+        if up_to_date { Ok(()) } else { keep(core, &kept, "pull") }
+    })
+    .await?;
+    for warning in done.warnings {
+        tracing::warn!(image = %args.reference, warning, "unpacking");
+    }
+    cx.touch_images(&done.image.id);
+    settle_later(cx);
+    Ok(pulled(&done.image, &args.reference, done.up_to_date))
+}
+
+fn pulled(image: &Image, reference: &Reference, up_to_date: bool) -> Output {
+    Output::Pulled {
+        image: image.id.clone(),
+        manifest: image.manifest.clone(),
+        reference: reference.to_string(),
+        up_to_date,
+    }
+}
+
+/// The outcome is the last one's.
+async fn every_tag(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
+    let sink = cx.sink();
+    let note = Arc::new(move |note: String| sink.report(Progress { note, ..Progress::default() }));
+    let repository = cx.core.registry()?.repository(&args.reference, note)?;
+    let tags = cx.or_cancelled(repository.tags()).await??;
+    let mut last = Err(Error::new(ErrorKind::NotFound, format!("{} has no tags", args.reference.familiar_name())));
+    for tag in tags {
+        let reference = Reference { tag: Some(tag), digest: None, ..args.reference.clone() };
+        let mut child = cx.child("pull", &reference.familiar());
+        let one = one(&mut child, &PullArgs { reference, all_tags: false, ..args.clone() }).await;
+        last = Ok(child.finish(one).await?);
+    }
+    last
+}
+
+/// Layers are written back to disk after the pull was reported: until then a power loss costs a new pull, no more.
+fn settle_later(cx: &JobContext) {
+    let core = cx.core.clone();
+    cx.core.tasks.spawn_blocking_on(
+        move || {
+            if let Err(e) = LayerStore::open(&core.root).and_then(|layers| layers.settle()) {
+                tracing::warn!(error = %e, "writing layers back to disk");
+            }
+        },
+        &cx.core.runtime,
+    );
+}
+
+/// Turns the pull's news into the job's progress.
+fn progress(cx: &JobContext) -> image::pull::Sink {
+    let (sink, state) = (cx.sink(), Mutex::new(Progress { unit: Unit::Bytes, ..Progress::default() }));
+    Arc::new(move |update| {
+        let mut progress = state.lock().unwrap_or_else(PoisonError::into_inner);
+        apply(&mut progress, update);
+        sink.report(progress.clone());
+    })
+}
+
+fn apply(progress: &mut Progress, update: Update) {
+    match update {
+        Update::Stage(stage) => progress.stage = stage.to_owned(),
+        Update::Note(note) => progress.note = note,
+        Update::Layers(layers) => {
+            progress.total = Some(layers.iter().map(|(_, size)| size).sum());
+            let part = |(digest, size): (Digest, u64)| Part {
+                name: digest.short().to_owned(),
+                total: Some(size),
+                ..Part::default()
+            };
+            progress.parts = layers.into_iter().map(part).collect();
+        }
+        Update::Layer { index, state, done } => {
+            if let Some(part) = progress.parts.get_mut(index) {
+                part.state = part_state(state);
+                part.done = done;
+                progress.done = progress.parts.iter().map(arrived).sum();
+            }
+        }
+    }
+}
+
+/// Bytes of a layer that need not be fetched any more.
+fn arrived(part: &Part) -> u64 {
+    match part.state {
+        PartState::Downloading => part.done,
+        PartState::Waiting | PartState::Failed => 0,
+        PartState::Verifying | PartState::Extracting | PartState::Done | PartState::Exists => part.total.unwrap_or(0),
+    }
+}
+
+fn part_state(state: LayerState) -> PartState {
+    match state {
+        LayerState::Waiting => PartState::Waiting,
+        LayerState::Downloading => PartState::Downloading,
+        LayerState::Extracting => PartState::Extracting,
+        LayerState::Verifying => PartState::Verifying,
+        LayerState::Done => PartState::Done,
+        LayerState::Exists => PartState::Exists,
+        LayerState::Failed => PartState::Failed,
+    }
 }
 
 pub(super) async fn from_host(cx: &mut JobContext, args: FromHostArgs) -> Result<Output> {
