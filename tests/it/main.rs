@@ -5,6 +5,7 @@ mod architecture;
 mod harness;
 mod main_job;
 mod monitor;
+mod pull;
 mod runtime;
 mod stats;
 mod support;

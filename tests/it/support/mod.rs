@@ -5,6 +5,7 @@ pub mod image;
 pub mod leaks;
 pub mod needs;
 pub mod program;
+pub mod registry;
 pub mod registry_server;
 pub mod screen;
 pub mod state;
