@@ -31,7 +31,7 @@ impl Puller {
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(5),
             longest_asked: Duration::from_millis(20),
-            silence: Duration::from_millis(300),
+            silence: Duration::from_secs(2),
             connect: Duration::from_secs(5),
         };
         let options = Options { patience, ..Options::default() };
@@ -309,27 +309,6 @@ fn a_wrong_diff_id_or_archive_leaves_nothing() {
     assert!(matches!(&error, Error::Invalid { what, .. } if what.starts_with("layer ")), "{error}");
     puller.assert_clean();
     assert!(!puller.dir.path().join("evil").exists());
-}
-
-#[test]
-fn a_gzip_bomb_is_stopped() {
-    let zeros = vec![0; 300 << 20];
-    let mut builder = tar::Builder::new(Vec::new());
-    for i in 0..5 {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(zeros.len() as u64);
-        header.set_mode(0o644);
-        header.set_path(format!("zeros{i}")).unwrap();
-        header.set_cksum();
-        builder.append(&header, &zeros[..]).unwrap();
-    }
-    drop(zeros);
-    let image = Image::of_tars(vec![builder.into_inner().unwrap()]);
-    let registry = Registry::start(&image, |_| None);
-    let puller = Puller::new();
-    let error = puller.pull(&registry).unwrap_err();
-    assert!(error.to_string().contains("unpacks to more"), "{error}");
-    puller.assert_clean();
 }
 
 #[test]

@@ -200,11 +200,13 @@ impl Pull<'_> {
     async fn layers(&self, repository: &Repository, wanted: Vec<Wanted>) -> Result<(Vec<Layer>, Vec<String>)> {
         let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).max(2);
         let (fetches, unpacks) = (Semaphore::new(FETCHES), Semaphore::new(workers));
+        // Stops the other layers when one fails, and is not taken for the user's wish.
+        let stop = self.cancel.child_token();
         let shared = layer::Shared {
             repository,
             store: &self.stores.layers,
             sink: &self.sink,
-            cancel: &self.cancel,
+            cancel: &stop,
             fetches: &fetches,
             unpacks: &unpacks,
         };
@@ -223,7 +225,7 @@ impl Pull<'_> {
                     warnings.extend(said);
                 }
                 Err(error) => {
-                    self.cancel.cancel();
+                    stop.cancel();
                     // Their threads must be off our files before the caller cleans up.
                     while running.next().await.is_some() {}
                     return Err(error);

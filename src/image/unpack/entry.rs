@@ -74,18 +74,24 @@ impl Entry {
         let raw = raw.as_deref().unwrap_or(&raw_name);
         let name = Name::clean(raw)?;
         let link = pax.link.take().or(extensions.long_link).or_else(|| header.link_name_bytes().map(|l| l.to_vec()));
-        let number = |field: std::io::Result<u64>| field.map_err(|e| refuse(e.to_string()));
+        // Some writers leave fields they do not care for empty; every reader takes that for 0.
+        let raw_header = header.as_bytes();
+        let number = |field: std::io::Result<u64>, at: std::ops::Range<usize>| match field {
+            Err(_) if raw_header[at].iter().all(|b| matches!(b, 0 | b' ')) => Ok(0),
+            other => other.map_err(|e| refuse(e.to_string())),
+        };
         let id = |n: u64| u32::try_from(n).ok().filter(|id| *id != u32::MAX);
-        let uid = pax.uid.map_or_else(|| number(header.uid()), Ok)?;
-        let gid = pax.gid.map_or_else(|| number(header.gid()), Ok)?;
+        let uid = pax.uid.map_or_else(|| number(header.uid(), 108..116), Ok)?;
+        let gid = pax.gid.map_or_else(|| number(header.gid(), 116..124), Ok)?;
         let (Some(uid), Some(gid)) = (id(uid), id(gid)) else {
             return Err(refuse(String::from("its owner is out of range")));
         };
         let mtime = match pax.mtime {
             Some(mtime) => mtime,
-            None => Time { secs: signed(number(header.mtime())?), nanos: 0 },
+            None => Time { secs: signed(number(header.mtime(), 136..148)?), nanos: 0 },
         };
-        let mode = header.mode().map_err(|e| refuse(e.to_string()))? & 0o7777;
+        let mode = number(header.mode().map(u64::from), 100..108)? & 0o7777;
+        let mode = u32::try_from(mode).unwrap_or(0);
         let what = what(parsed, name.clone(), raw.ends_with(b"/"), link, pax.sparse.take()).map_err(refuse)?;
         Ok(what.map(|what| Entry { name, what, mode, uid, gid, mtime, xattrs: pax.xattrs }))
     }

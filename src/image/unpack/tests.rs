@@ -326,3 +326,24 @@ fn names_need_not_be_text() {
     let (dir, _) = Tar::new().push(Tar::header(b'0', raw, 0o600, 0), &[]).good();
     assert!(dir.path().join(OsStr::from_bytes(raw)).exists());
 }
+
+#[test]
+fn a_gzip_bomb_is_stopped() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&Tar::new().file("zeros", &vec![0; 8 << 20]).bytes()).unwrap();
+    let bomb = encoder.finish().unwrap();
+    let decoder = decode::Decoder::new(&bomb[..], decode::Bound { bytes: 1 << 20 }).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let error = unpack(decoder, files::open_dir(dir.path()).unwrap(), options()).unwrap_err();
+    assert!(matches!(&error, Error::Invalid { why, .. } if why.contains("unpacks to more")), "{error}");
+    assert!(fs::metadata(dir.path().join("zeros")).unwrap().len() <= 1 << 20);
+}
+
+#[test]
+fn empty_number_fields_are_zero() {
+    let mut header = Tar::header(b'0', b"a", 0o644, 0);
+    header.as_mut_bytes()[108..124].fill(0);
+    let (dir, _) = Tar::new().push(header, &[]).good();
+    assert!(dir.path().join("a").exists());
+}
