@@ -25,11 +25,12 @@ use crate::engine::{Engine, Event, console};
 use crate::model::time::Timestamp;
 use app::{App, Cmd, Msg};
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::Terminal;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use terminal::{Guard, Quiet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -141,7 +142,7 @@ impl Ui {
             () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Turn::Wake,
         };
         self.handle(turn)?;
-        self.drain()?;
+        self.drain().await?;
         if self.app.dirty && (self.urgent || self.drawn.elapsed() >= FRAME) {
             self.draw()?;
         }
@@ -164,14 +165,15 @@ impl Ui {
         }
     }
 
-    /// Takes what is ready without waiting, input first, bounded so that frames keep coming.
-    fn drain(&mut self) -> io::Result<()> {
+    /// Takes what is ready without waiting, input first, bounded so that frames keep coming. Asks with this task's own
+    /// waker: crossterm's stream keeps the first it is given, and would wake nobody ever after.
+    async fn drain(&mut self) -> io::Result<()> {
         for _ in 0..DRAIN {
-            let ready = if let Some(key) = next_key(&mut self.keys).now_or_never() {
+            let ready = if let Some(key) = ready(next_key(&mut self.keys)).await {
                 Turn::Key(key)
             } else if let Ok(event) = self.events.try_recv() {
                 Turn::Engine(Ok(event))
-            } else if let Some(msg) = self.world.next().now_or_never() {
+            } else if let Some(msg) = ready(self.world.next()).await {
                 Turn::World(msg)
             } else {
                 return Ok(());
@@ -308,6 +310,16 @@ impl Ui {
     }
 }
 
+/// What this future gives at once, if anything.
+async fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
 async fn next_key(keys: &mut Option<EventStream>) -> Option<io::Result<TerminalEvent>> {
     match keys {
         Some(keys) => keys.next().await,
@@ -319,9 +331,9 @@ async fn next_key(keys: &mut Option<EventStream>) -> Option<io::Result<TerminalE
 async fn any_signal(signals: &mut [Signal]) {
     std::future::poll_fn(|context| {
         if signals.iter_mut().any(|s| s.poll_recv(context).is_ready()) {
-            std::task::Poll::Ready(())
+            Poll::Ready(())
         } else {
-            std::task::Poll::Pending
+            Poll::Pending
         }
     })
     .await;

@@ -286,7 +286,18 @@ impl App {
             let nanos = at.saturating_duration_since(self.anchor.0).as_nanos();
             Timestamp(self.anchor.1.0.saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)).saturating_add(1))
         });
-        [toast, terms, self.detail.wake_at()].into_iter().flatten().min()
+        [toast, terms, self.detail.wake_at(), self.age_due()].into_iter().flatten().min()
+    }
+
+    /// While something runs each second's figures redraw the ages; else the youngest one's next change does.
+    fn age_due(&self) -> Option<Timestamp> {
+        if !self.stats.latest.is_empty() {
+            return None;
+        }
+        let since = self.containers.rows.iter().map(|r| r.since.unwrap_or(r.created)).max()?;
+        let age = self.now.seconds_since(since) as i64;
+        let next = if age < 60 { age + 1 } else { age - age % 60 + 60 };
+        Some(Timestamp(since.0.saturating_add(next.saturating_mul(1_000_000_000))))
     }
 
     /// The tabs of what is selected, and which of them is open.

@@ -49,6 +49,14 @@ impl Terms {
         self.view.current().and_then(|id| self.terms.get(&id))
     }
 
+    /// A live exec session of this container.
+    pub fn open_exec(&self, owner: &str) -> Option<TermId> {
+        let is_exec = |id: &TermId| {
+            self.terms.get(id).is_some_and(|t| t.ticket.is_some() && (t.exec.is_some() || matches!(t.request, Request::Exec(_))))
+        };
+        self.view.of_owner(owner).into_iter().find(is_exec)
+    }
+
     /// Keys go to a program, or to what its end left.
     pub fn takes_keys(&self) -> bool {
         self.view.current().is_some()

@@ -72,7 +72,7 @@ impl App {
     fn take_stats(&mut self, stats: Arc<StatsBoard>) {
         self.stats = stats;
         self.containers.take_stats(&self.stats);
-        let total: f64 = self.stats.latest.values().map(|s| s.rates.cpu_percent).sum();
+        let total = self.stats.latest.values().fold(0.0, |sum, s| sum + s.rates.cpu_percent);
         let cpus = f64::from(self.inventory.host.cpus.max(1));
         self.host_cpu.push((total / cpus) as f32);
         let extra = self.host_cpu.len().saturating_sub(16);

@@ -159,11 +159,10 @@ impl App {
         };
         match row.status {
             Status::Running => {
-                // The one already open is what is wanted; leader c opens another.
-                let open = self.terms.view.of_owner(row.id.as_str());
-                match open.first().filter(|id| self.terms.view.end(**id).is_none()) {
+                // The shell already open is what is wanted; leader c opens another. Not the main process: `exit` ends it.
+                match self.terms.open_exec(row.id.as_str()) {
                     Some(id) => {
-                        self.terms.view.show(*id);
+                        self.terms.view.show(id);
                         self.focus(Pane::Shells);
                     }
                     None => self.open_shell(&row.id, Place::Tab),

@@ -92,14 +92,16 @@ impl Page {
     }
 
     pub fn draw(&self, app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
-        let size = (area.width.saturating_sub(6).min(110), area.height.saturating_sub(4).max(6));
+        let width = area.width.saturating_sub(6).min(110);
+        let lines = self.lines(app, usize::from(width.saturating_sub(4)));
+        let most = area.height.saturating_sub(4).max(6);
+        let size = (width, (lines.len().min(500) as u16 + 2).clamp(6, most));
         let foot = match self.kind {
             PageKind::Jobs => "x stops · Esc closes",
             PageKind::Doctor => "r looks again · Esc closes",
             _ => "Esc closes",
         };
         let inner = boxed(app, self.title(), foot, size, area, buf);
-        let lines = self.lines(app, usize::from(inner.width));
         let rows = usize::from(inner.height);
         let selecting = self.kind == PageKind::Jobs;
         let offset = if selecting {

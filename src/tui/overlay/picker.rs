@@ -328,7 +328,10 @@ fn draw_item(app: &App, item: &Item, row: Rect, selected: bool, buf: &mut Buffer
     let key = text::fit_right(&item.key, usize::from(key_width));
     let room = row.width.saturating_sub(key_width + 1);
     let label = text::sanitize(&item.label).into_owned();
-    let x = text::put(buf, row.x, row.y, room, &text::truncate(&label, usize::from(room)), app.theme.style(Role::Text));
+    // Details line up where the label leaves room for a column of them.
+    let column = (room * 3 / 5).min(40);
+    let end = text::put(buf, row.x, row.y, room, &text::truncate(&label, usize::from(room)), app.theme.style(Role::Text));
+    let x = (end + 1).max(row.x + column);
     let left = (row.x + room).saturating_sub(x + 2);
     let detail = text::sanitize(&item.detail).into_owned();
     text::put(buf, x + 2, row.y, left, &text::truncate(&detail, usize::from(left)), app.theme.style(Role::Dim));

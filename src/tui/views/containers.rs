@@ -29,8 +29,8 @@ impl Columns {
     const LEAST_NAME: u16 = 10;
 
     fn of(inner: Rect) -> Columns {
-        // Marks 3, state 4, cpu 5 and two blanks, memory 9 and two blanks.
-        let mut free = inner.width.saturating_sub(3 + 4 + 7 + 11);
+        // Marks 3, state 3, cpu 5 and a blank, memory 9 and two blanks.
+        let mut free = inner.width.saturating_sub(3 + 3 + 6 + 11);
         let mut take = |columns: u16| {
             let fits = free >= Self::LEAST_NAME + columns;
             free -= if fits { columns } else { 0 };
@@ -42,8 +42,8 @@ impl Columns {
         let name_width = if with_image { free - image_width } else { free };
         let name = inner.x + 3;
         let state = name + name_width;
-        let cpu = state + 4;
-        let memory = cpu + if spark { 12 } else { 7 };
+        let cpu = state + 3;
+        let memory = cpu + if spark { 11 } else { 6 };
         let after = memory + 11;
         let end = if with_image { after + image_width } else { after };
         Columns {

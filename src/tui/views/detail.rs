@@ -75,7 +75,11 @@ pub fn draw_stats(app: &App, area: Rect, buf: &mut Buffer) {
     let name = row.map(|r| format!(" {}", text::sanitize(&r.name))).unwrap_or_default();
     let live = row.is_some_and(|r| r.status.is_live());
     let status = app.detail.stats.status();
-    let tail = if live && !status.is_empty() { format!(" · {status} · -/+ zoom f hold") } else { String::new() };
+    let mut tail = if live && !status.is_empty() { format!(" · {status}") } else { String::new() };
+    let hint = " · -/+ zoom f hold";
+    if !tail.is_empty() && text::width(&name) + text::width(&tail) + text::width(hint) + 14 < usize::from(area.width) {
+        tail.push_str(hint);
+    }
     let pieces = [("Stats", Role::Title), (name.as_str(), Role::Text), (tail.as_str(), Role::Dim)];
     let inner = panel::pieces(app, Pane::Stats, &pieces, "", area, buf);
     if inner.is_empty() {
@@ -88,7 +92,7 @@ pub fn draw_stats(app: &App, area: Rect, buf: &mut Buffer) {
         }
         Some(row) => {
             let ended = row.since.map(|t| crate::tui::figures::age(app.now.seconds_since(t))).unwrap_or_default();
-            let mut lines = vec![(format!("not running: {} {ended}", row.ending), Role::Dim)];
+            let mut lines = vec![(format!("not running: {}, {ended} ago", row.ending), Role::Dim)];
             if row.ending.contains("OOM") {
                 lines.push((String::from("the kernel killed it: out of memory"), Role::Failed));
                 lines.push((String::from("e gives it more memory"), Role::Dim));
