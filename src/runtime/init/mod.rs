@@ -45,8 +45,7 @@ pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
     match clone::clone3(plan.flags, group.clone_fd()).during("cloning the container's init")? {
         clone::Side::Child => {
             drop(ours);
-            let result = container::run(&plan, group, streams.child, &theirs);
-            give_up(&theirs, result)
+            become_it(&theirs, || container::run(&plan, group, streams.child, &theirs))
         }
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
@@ -63,8 +62,7 @@ pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Grou
     match plan.clone(group)? {
         clone::Side::Child => {
             drop(ours);
-            let result = session::run(&plan, group, streams.child, &theirs);
-            give_up(&theirs, result)
+            become_it(&theirs, || session::run(&plan, group, streams.child, &theirs))
         }
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
@@ -74,9 +72,13 @@ pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Grou
     }
 }
 
-/// The child's end when it could not become the command.
-fn give_up(socket: &OwnedFd, result: Result<std::convert::Infallible, Failure>) -> ! {
-    let Err(failure) = result;
+/// The child's whole life until its command; ends the process when there is none. A panic must not unwind into the
+/// copy of the monitor's code below.
+fn become_it(socket: &OwnedFd, run: impl FnOnce() -> Result<std::convert::Infallible, Failure>) -> ! {
+    let failure = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+        Ok(Err(failure)) => failure,
+        Err(_) => failure(FailureKind::Internal, "the init of the container panicked"),
+    };
     let code = match failure.kind {
         FailureKind::CommandNotFound => 127,
         FailureKind::CommandNotExecutable => 126,
