@@ -66,7 +66,11 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
     ours.set_nonblocking(true)?;
     let mut connection = Connection::new(UnixStream::from_std(ours)?);
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
-    let mut command = Command::new(program);
+    // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is the file
+    // itself, and the init refuses to run it inside.
+    let sealed = sys::process::read_only_program(program).ok();
+    let mut command = Command::new(sealed.as_ref().map_or(program, |(_, name)| name));
+    std::os::unix::process::CommandExt::arg0(&mut command, program);
     let identity = sys::userns::identity();
     if identity.in_user_namespace {
         command.env(sys::userns::VARIABLE, identity.to_env());
@@ -78,6 +82,7 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
         .stderr(Stdio::null())
         .spawn()
         .map_err(|source| Error::Spawn { program: program.to_owned(), source })?;
+    drop(sealed);
     let mut wire = Vec::new();
     let attached = attach.is_some();
     if let Some(attach) = attach {

@@ -297,11 +297,11 @@ pub fn file_identity(fd: impl AsFd) -> Result<(u64, u64)> {
     rustix::fs::fstat(fd).map(|s| (s.st_dev, s.st_ino)).map_err(|e| Error::new("fstat", e))
 }
 
-/// This process's binary seen through a read-only mount of its own: executed by the returned name, nothing that runs
+/// A program's file (`/proc/self/exe`) seen through a read-only mount of its own: executed by the returned name, nothing that runs
 /// in or leaks into a container can open it for writing (its `/proc/PID/exe` lies on that mount), whoever owns the
 /// file. Costs two system calls instead of a copy. The name is good as long as the descriptor is open.
-pub fn read_only_program() -> Result<(OwnedFd, PathBuf)> {
-    let copy = super::mount::clone_tree(rustix::fs::CWD, Path::new("/proc/self/exe"), false)?;
+pub fn read_only_program(program: &Path) -> Result<(OwnedFd, PathBuf)> {
+    let copy = super::mount::clone_tree(rustix::fs::CWD, program, false)?;
     let seal = super::mount::Change {
         set: super::mount::RDONLY,
         propagation: Some(super::mount::Propagation::Private),
@@ -310,6 +310,11 @@ pub fn read_only_program() -> Result<(OwnedFd, PathBuf)> {
     super::mount::change(copy.as_fd(), seal)?;
     let name = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
     Ok((copy, name))
+}
+
+/// What `ps` calls this process; at most 15 bytes count.
+pub fn set_name(name: &std::ffi::CStr) -> Result<()> {
+    rustix::thread::set_name(name).map_err(|e| Error::new("prctl PR_SET_NAME", e))
 }
 
 /// Whether this process was started through such a mount (or lies on a read-only file system anyway).

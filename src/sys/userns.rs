@@ -169,7 +169,10 @@ fn make(uid: u32, gid: u32) -> Result<Option<String>> {
         return Ok(None);
     }
     write_self("setgroups", "deny")?;
-    write_self("uid_map", &format!("0 {uid} 1"))?;
+    // A map is written once; the first tool may have come through and the second not.
+    if std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.trim().is_empty()) {
+        write_self("uid_map", &format!("0 {uid} 1"))?;
+    }
     write_self("gid_map", &format!("0 {gid} 1"))?;
     take_root_ids(false)?;
     Ok(Some(if reply.is_empty() { "the helper that maps sub-ids died".to_owned() } else { reply }))
@@ -208,31 +211,22 @@ fn map_ranges(pid: u32, uid: u32, gid: u32) -> Result<(), String> {
     let name = user_name(uid);
     let uids = ranges(Path::new("/etc/subuid"), name.as_deref(), uid)?;
     let gids = ranges(Path::new("/etc/subgid"), name.as_deref(), uid)?;
-    // Both or none: a map is written once, and the single-id fallback needs both unwritten.
-    for tool in ["newuidmap", "newgidmap"] {
-        find_tool(tool).ok_or_else(|| format!("{tool} is not installed (Debian and Ubuntu: package uidmap)"))?;
-    }
     run_map("newuidmap", pid, uid, &uids)?;
     run_map("newgidmap", pid, gid, &gids)
 }
 
-fn find_tool(name: &str) -> Option<PathBuf> {
-    ["/usr/bin", "/bin", "/usr/sbin", "/usr/local/bin", "/run/wrappers/bin"]
-        .iter()
-        .map(|d| Path::new(d).join(name))
-        .find(|p| p.exists())
-}
-
 fn run_map(tool: &str, pid: u32, own: u32, ranges: &[(u32, u32)]) -> Result<(), String> {
-    let path = find_tool(tool).ok_or_else(|| format!("{tool} is not installed"))?;
-    let mut command = Command::new(path);
+    let mut command = Command::new(tool);
     command.arg(pid.to_string()).args(["0", &own.to_string(), "1"]);
     let mut inside: u32 = 1;
     for (start, count) in ranges {
         command.args([inside.to_string(), start.to_string(), count.to_string()]);
         inside = inside.checked_add(*count).ok_or_else(|| format!("{tool}: ranges are larger than 32 bits"))?;
     }
-    let output = command.output().map_err(|e| format!("{tool}: {e}"))?;
+    let output = command.output().map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => format!("{tool} is not installed (Debian and Ubuntu: package uidmap)"),
+        _ => format!("{tool}: {e}"),
+    })?;
     if output.status.success() {
         return Ok(());
     }

@@ -25,7 +25,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::{eventlog, log, state};
 use crate::sys::poll::{self, Epoll, Ready, Signals};
-use crate::sys::userns;
+use crate::sys::{process, userns};
 use std::fs::File;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -47,6 +47,8 @@ pub fn main(control: i32, userns: Option<&str>) -> u8 {
     if userns::enter(Path::new("/"), userns).is_err() {
         return 1;
     }
+    // Its file has a descriptor's number for a name (see `task::spawn`).
+    let _ = process::set_name(c"teu-monitor");
     match start::begin(control.into()) {
         Some(monitor) => monitor.run(),
         None => 1,

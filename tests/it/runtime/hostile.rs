@@ -25,6 +25,22 @@ fn the_runtime_is_not_run_inside() {
     assert!(result.execs.iter().all(|e| e.failure.is_some()), "{result:?}");
 }
 
+/// The same, with the measure that holds whatever leaks: a program started through its sealed view cannot be written
+/// by any descriptor of it, by root neither.
+#[test]
+fn a_sealed_program_cannot_be_written() {
+    use std::os::unix::process::CommandExt;
+    let place = Place::sh("true");
+    let busybox = place.root().join("bin/busybox");
+    let (held, name) = teu::sys::process::read_only_program(&busybox).unwrap();
+    let try_it =
+        "exec 3< /proc/self/exe; echo x >> /proc/self/exe; echo x >> /proc/self/fd/3; chmod 777 /proc/self/exe";
+    let answer = std::process::Command::new(name).arg0("sh").args(["-c", try_it]).output().unwrap();
+    drop(held);
+    let words = String::from_utf8(answer.stderr).unwrap();
+    assert_eq!(words.matches("Read-only file system").count(), 3, "{words}");
+}
+
 /// The same, by looking at a session's process from inside before it has become its command.
 #[test]
 fn the_runtime_is_not_seen_inside() {
