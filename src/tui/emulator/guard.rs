@@ -27,6 +27,8 @@ pub struct Terminal {
     /// The report of a caught panic, until `feed` can hand it over.
     failed: Option<String>,
     dirty: bool,
+    /// Nothing was fed yet.
+    blank: bool,
 }
 
 /// Undoes what a program may have switched on, without losing the history: what stands before a replayed screen.
@@ -50,12 +52,14 @@ impl Terminal {
             rows,
             failed: None,
             dirty: true,
+            blank: true,
         }
     }
 
     /// Parses output. Give at most `SLICE` bytes a turn where keys must be answered meanwhile.
     pub fn feed(&mut self, bytes: &[u8]) -> Effects {
         let mut out = Effects::default();
+        self.blank &= bytes.is_empty();
         let in_update = self.sync_deadline().is_some();
         for slice in bytes.chunks(SLICE) {
             self.prescan.feed(slice, &mut out);
@@ -69,7 +73,10 @@ impl Terminal {
 
     /// Replaces what is shown by a replayed screen. Its own replies (there should be none) are dropped.
     pub fn replay(&mut self, screen: &[u8]) -> Effects {
-        self.feed(NEUTRAL);
+        // A blank grid has nothing to be undone, and nothing worth keeping in the history.
+        if !std::mem::take(&mut self.blank) {
+            self.feed(NEUTRAL);
+        }
         let mut out = self.feed(screen);
         out.replies.clear();
         out.bell = false;

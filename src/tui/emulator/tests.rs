@@ -126,6 +126,9 @@ fn a_replayed_screen_replaces_what_a_program_left() {
     assert_eq!(screen(&mut terminal)[0], "prompt $");
     assert_eq!(terminal.modes(), Modes { alternate_scroll: true, ..Modes::default() });
     assert!(terminal.all_text().contains("before"));
+    let mut fresh = fed(20, 3, "");
+    fresh.replay(b"prompt $ ");
+    assert_eq!((fresh.history_len(), fresh.all_text().as_str()), (0, "prompt $"));
 }
 
 #[test]

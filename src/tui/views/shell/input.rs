@@ -96,6 +96,19 @@ impl Shells {
         self.send_key(key)
     }
 
+    /// Whether `key` would do something with this key: all of them while a program runs; after its end only those that
+    /// look at, close or rerun what it left, so that the rest are the screen's again.
+    pub fn takes(&self, key: KeyEvent) -> bool {
+        let Some(pane) = self.current().and_then(|id| self.pane(id)) else { return false };
+        let plain = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let own = matches!(key.code, KeyCode::Enter | KeyCode::Esc | KeyCode::Char('x' | 'r' | 'q'));
+        pane.end.is_none()
+            || pane.copy.is_some()
+            || self.leader_pending
+            || self.leader.matches(key)
+            || (plain && (own || view_key(key).is_some()))
+    }
+
     /// Whether the leader was pressed and its key is awaited.
     pub fn leader_pending(&self) -> bool {
         self.leader_pending
@@ -170,7 +183,7 @@ impl Shells {
         match key.code {
             KeyCode::Enter | KeyCode::Char('x') => ShellOutcome::Command(ShellCommand::Close(id)),
             KeyCode::Char('r') => ShellOutcome::Command(ShellCommand::Rerun(id)),
-            KeyCode::Esc | KeyCode::Char('q' | 'd') => ShellOutcome::Leave,
+            KeyCode::Esc | KeyCode::Char('q') => ShellOutcome::Leave,
             _ => {
                 if let (Some(scroll), Some(pane)) = (view_key(key), self.current_pane()) {
                     pane.terminal.scroll(scroll);

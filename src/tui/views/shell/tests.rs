@@ -107,6 +107,7 @@ fn what_is_fed_is_drawn_at_its_place() {
     shells.exited(ids[0], End::Exited(137));
     let (rows, cursor) = screen(&mut shells);
     assert!(rows[7].contains("exit 137 · Enter closes") && cursor.is_none());
+    assert!(shells.takes(key('r')) && shells.takes(leader()) && !shells.takes(key('?')));
     assert_eq!(shells.key(key('r')), ShellOutcome::Command(ShellCommand::Rerun(ids[0])));
 }
 
