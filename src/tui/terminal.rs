@@ -86,7 +86,10 @@ fn restore_on_panic() {
     }
     let former = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        // Parsers are guarded by catch_unwind on other threads' behalf; only a dying screen is torn down.
+        // A terminal engine's panic is caught and told in the status line; the screen lives on.
+        if crate::tui::emulator::in_engine() {
+            return;
+        }
         if !std::thread::panicking() || TAKEN.load(Ordering::SeqCst) {
             leave();
         }

@@ -19,7 +19,7 @@ impl App {
             }
             return;
         }
-        if self.panes.focus == Pane::Shells && self.terms.takes_keys() {
+        if self.panes.focus == Pane::Shells && self.terms.view.takes(event) {
             let outcome = self.terms.view.key(event);
             return self.shell_outcome(outcome);
         }
