@@ -41,11 +41,21 @@ pub enum Side {
 /// clone3(2) with a copied address space, SIGCHLD at exit and a pidfd. `cgroup` (a v2 directory) is where the child
 /// is born, so that nothing it does escapes its limits.
 pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+    clone_as(flags, libc::SIGCHLD, cgroup)
+}
+
+/// The same, but the new process is the caller's sibling: a child of the caller's parent, which must reap it.
+pub fn clone3_sibling(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+    // With CLONE_PARENT the exit signal is the caller's own, and none may be given.
+    clone_as(flags | libc::CLONE_PARENT as u64, 0, cgroup)
+}
+
+fn clone_as(flags: u64, exit_signal: libc::c_int, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
     let mut pidfd: libc::c_int = -1;
     let args = CloneArgs {
         flags: flags | PIDFD | if cgroup.is_some() { INTO_CGROUP } else { 0 },
         pidfd: &raw mut pidfd as u64,
-        exit_signal: libc::SIGCHLD as u64,
+        exit_signal: exit_signal as u64,
         cgroup: cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
         ..CloneArgs::default()
     };

@@ -8,8 +8,9 @@ use super::streams::ChildEnds;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{ExecSpec, Failure, FailureKind};
-use crate::sys::{clone, in_root, process, pty};
+use crate::sys::{clone, in_root, process, pty, userns};
 use std::convert::Infallible;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub(super) struct Plan<'a> {
@@ -35,10 +36,45 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Clones into the container's pid namespace without a process in between: only children follow a `setns` of that
-    /// kind, so the monitor goes there and back around the clone. The copy of the monitor that processes of the
-    /// container can now see must not be dumpable at any moment.
+    /// Clones into the container's pid namespace: only children follow a `setns` of that kind.
     pub fn clone(&self, group: &Group) -> Result<clone::Side, Failure> {
+        // In a user namespace nobody may return to the machine's own pid namespace: somebody goes there for good.
+        if userns::identity().in_user_namespace { self.clone_by_helper(group) } else { self.clone_and_return(group) }
+    }
+
+    /// A helper enters, clones the process as its own sibling (so that it is the monitor's child), tells its pid, ends.
+    fn clone_by_helper(&self, group: &Group) -> Result<clone::Side, Failure> {
+        let (mut ours, mut theirs) = std::io::pipe().during("making a pipe")?;
+        let Some(helper) = clone::fork().during("forking")? else {
+            drop(ours);
+            let side = process::set_dumpable(false)
+                .and_then(|_| clone::setns(self.init, clone::NEWPID))
+                .and_then(|()| clone::clone3_sibling(0, group.clone_fd()));
+            let answer = match side {
+                Ok(clone::Side::Child) => return Ok(clone::Side::Child),
+                Ok(clone::Side::Parent { pid, .. }) => pid,
+                Err(e) => -e.errno(),
+            };
+            let told = theirs.write_all(&answer.to_ne_bytes());
+            process::exit_now(i32::from(told.is_err()));
+        };
+        drop(theirs);
+        let mut answer = [0; 4];
+        let told = ours.read_exact(&mut answer);
+        process::wait_pid(helper).during("waiting for the helper")?;
+        told.during("hearing of the new process")?;
+        match i32::from_ne_bytes(answer) {
+            // A child of ours: its number stays its own until we reap it.
+            pid if pid > 0 => {
+                Ok(clone::Side::Parent { pid, pidfd: process::pidfd_open(pid).during("opening the new process")? })
+            }
+            errno => Err(gone(&crate::sys::Error::new("setns", std::io::Error::from_raw_os_error(-errno)))),
+        }
+    }
+
+    /// Without a process in between: the monitor goes there and back around the clone. The copy of the monitor that processes of the
+    /// container can now see must not be dumpable at any moment.
+    fn clone_and_return(&self, group: &Group) -> Result<clone::Side, Failure> {
         let dumpable = process::set_dumpable(false).during("hiding the monitor")?;
         let show_again = || if dumpable { process::set_dumpable(true).map(drop) } else { Ok(()) };
         if let Err(e) = clone::setns(self.init, clone::NEWPID) {
