@@ -90,8 +90,9 @@ pub struct Follower {
     watch: Watch,
     file: Option<File>,
     buffer: Vec<u8>,
-    /// Bytes of `buffer` already given out.
+    /// Bytes of `buffer` already given out, and how far it holds no further line end.
     taken: usize,
+    searched: usize,
 }
 
 impl Follower {
@@ -99,7 +100,7 @@ impl Follower {
     pub fn open(path: &Path) -> Result<Self> {
         let watch = Watch::new()?;
         watch.add_dir(path.parent().unwrap_or(Path::new(".")))?;
-        let mut follower = Self { path: path.to_owned(), watch, file: None, buffer: Vec::new(), taken: 0 };
+        let mut follower = Self { path: path.to_owned(), watch, file: None, buffer: Vec::new(), taken: 0, searched: 0 };
         if let Ok(mut file) = File::open(path) {
             std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(io("seek", path))?;
             follower.file = Some(file);
@@ -108,17 +109,19 @@ impl Follower {
     }
 
     /// The next record; `None` when there is none yet. Never waits.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<EventRecord>> {
         loop {
-            while let Some(end) = self.buffer[self.taken..].iter().position(|b| *b == b'\n') {
-                let line = self.taken..self.taken + end;
-                self.taken = line.end + 1;
+            while let Some(end) = self.buffer[self.searched..].iter().position(|b| *b == b'\n') {
+                let line = self.taken..self.searched + end;
+                (self.taken, self.searched) = (line.end + 1, line.end + 1);
                 if let Ok(record) = serde_json::from_slice(&self.buffer[line]) {
                     return Ok(Some(record));
                 }
             }
             self.buffer.drain(..self.taken);
             self.taken = 0;
+            self.searched = self.buffer.len();
             if !self.fill()? {
                 return Ok(None);
             }

@@ -241,6 +241,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// The next whole frame, `None` until more bytes have come. After an error the stream is of no use any more.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         let Some(head) = self.buffer.get(..HEADER) else { return Ok(None) };
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;

@@ -418,3 +418,106 @@ fn an_idle_monitor_is_small() {
     });
     fixture.wait_over();
 }
+
+#[test]
+fn a_slow_viewer_of_a_terminal_gets_a_gap_and_the_screen_and_nobody_waits_for_it() {
+    needs!(Root);
+    let fixture = Fixture::new();
+    run(async {
+        let launch =
+            Launch { tty: true, open_stdin: true, ..fixture.launch("read x; seq 1 400000; echo the-end; read y") };
+        let slow = Attach { stdin: true, ..Attach::default() };
+        let mut slow = task::spawn(program(), &launch, Some(slow)).await.unwrap().session.unwrap();
+        let mut quick = fixture.task().attach(Attach::default()).await.unwrap();
+        slow.writer.stdin(b"\n").await.unwrap();
+        expect(&mut quick, "the-end").await;
+        let mut gap = 0;
+        let screen = loop {
+            match slow.reader.next().await.unwrap().unwrap() {
+                Output::Gap(bytes) => gap = bytes,
+                Output::Screen(screen) => break String::from_utf8_lossy(&screen).into_owned(),
+                _ => {}
+            }
+        };
+        assert!(gap > 500_000, "{gap}");
+        assert!(screen.contains("the-end") && screen.contains("400000"), "{screen:?}");
+        slow.writer.stdin(b"\n").await.unwrap();
+        assert_eq!(finish(&mut slow).await.2.code, 0);
+    });
+    fixture.wait_over();
+}
+
+#[test]
+fn the_log_is_rotated_and_complete_at_its_end() {
+    needs!(Root);
+    let fixture = Fixture::new();
+    run(async {
+        let log = LogOptions { max_size: 256 << 10, max_files: 2, ..LogOptions::default() };
+        let launch = Launch { log, ..fixture.launch("seq 1 200000; echo last >&2") };
+        task::spawn(program(), &launch, None).await.unwrap();
+        let _ = fixture.task().wait().await;
+    });
+    fixture.wait_over();
+    let files: Vec<_> = std::fs::read_dir(fixture.dir().join("log")).unwrap().collect();
+    assert_eq!(files.len(), 4);
+    let lines = fixture.log_lines();
+    let numbers: Vec<u32> = lines.iter().filter_map(|l| l.parse().ok()).collect();
+    assert!(numbers.len() > 20_000 && numbers.windows(2).all(|w| w[1] == w[0] + 1));
+    assert_eq!(numbers.last(), Some(&200_000));
+    assert!(lines.contains(&"last".to_owned()));
+}
+
+#[test]
+fn an_oom_kill_is_named() {
+    needs!(Root, Cgroup);
+    let fixture = Fixture::new();
+    run(async {
+        let limits = Limits { memory: Some(16 << 20), memory_swap: Some(16 << 20), ..Limits::default() };
+        let launch = Launch { limits, ..fixture.launch("x=0123456789; while :; do x=$x$x; done") };
+        let mut session = task::spawn(program(), &launch, attach()).await.unwrap().session.unwrap();
+        let (_, err, exit) = finish(&mut session).await;
+        assert_eq!((exit.code, exit.oom), (137, true), "{err}");
+    });
+    assert!(fixture.wait_over().exit.unwrap().oom);
+    assert_eq!(fixture.actions(), ["start", "oom", "die"]);
+}
+
+#[test]
+fn after_the_end_something_is_run_and_the_container_may_be_started_again() {
+    needs!(Root);
+    let fixture = Fixture::new();
+    let mark = fixture.root.path().join("mark");
+    let on_end = vec!["/bin/sh".to_owned(), "-c".to_owned(), format!("echo done > {}", mark.display())];
+    run(async {
+        for code in [1, 2] {
+            let launch = Launch { on_end: on_end.clone(), ..fixture.launch(&format!("exit {code}")) };
+            let mut session = task::spawn(program(), &launch, attach()).await.unwrap().session.unwrap();
+            assert_eq!(finish(&mut session).await.2.code, code);
+        }
+    });
+    wait_until("the command ran", || mark.exists().then_some(()));
+    fixture.wait_over();
+}
+
+#[test]
+fn a_second_monitor_is_refused_and_the_built_in_init_keeps_nothing_of_the_monitor() {
+    needs!(Root, Cgroup);
+    let fixture = Fixture::new();
+    run(async {
+        let launch = || Launch { init: true, ..fixture.launch("exec sleep 600") };
+        task::spawn(program(), &launch(), None).await.unwrap();
+        match task::spawn(program(), &launch(), None).await {
+            Err(Error::Failed(failure)) => assert_eq!(failure.kind, FailureKind::Conflict),
+            other => panic!("{other:?}"),
+        }
+    });
+    let before = fixture.state();
+    let kill = std::process::Command::new("kill").args(["-9", &before.monitor_pid.to_string()]).status().unwrap();
+    assert!(kill.success());
+    let orphan = wait_until("it is seen as an orphan", || {
+        let state = fixture.state();
+        (state.status == Status::Orphaned).then_some(state)
+    });
+    assert!(state::kill_orphan(&orphan).unwrap());
+    state::clean_up(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap();
+}

@@ -8,6 +8,9 @@ mod writer;
 pub use reader::{Page, Reader};
 pub use writer::Writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]

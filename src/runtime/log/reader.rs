@@ -91,6 +91,7 @@ impl Reader {
     }
 
     /// The next record; `None`: there is no more now.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<LogRecord>> {
         if let Some(record) = self.scan.buffered() {
             return Ok(Some(record));

@@ -7,9 +7,13 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 /// Output that may wait for one client.
 const MAX_QUEUED: usize = 256 << 10;
+
+/// The least length of a gap.
+const GAP: Duration = Duration::from_millis(100);
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +49,10 @@ pub(super) struct Client {
     /// Bytes of the first frame in the queue that went out.
     sent: usize,
     queued: usize,
-    /// Bytes of output skipped since the queue was full; more is skipped until it is empty.
+    /// Bytes of output skipped since the queue was full; more is skipped until it has taken what it has, and a while
+    /// has passed: each gap ends with a repaint, which a flood must not be charged for too often.
     pub gap: u64,
+    pub gap_until: Option<Instant>,
     armed: Interest,
     /// The monitor outlives the container for what this client has not yet taken.
     pub patient: bool,
@@ -75,6 +81,7 @@ impl Client {
             sent: 0,
             queued: 0,
             gap: 0,
+            gap_until: None,
             armed: Interest::READ,
             patient: false,
         }
@@ -158,16 +165,22 @@ impl Client {
             let keep = std::mem::take(&mut first)
                 || !matches!(kind, Kind::Console | Kind::Stdout | Kind::Stderr | Kind::Screen | Kind::Gap);
             if !keep {
-                *gap += (frame.len() - protocol::HEADER) as u64;
+                *gap += match kind {
+                    Kind::Gap => frame.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
+                    Kind::Screen => 0,
+                    _ => (frame.len() - protocol::HEADER) as u64,
+                };
             }
             keep
         });
+        self.gap_until = Some(Instant::now() + GAP);
         self.queued = self.queue.iter().map(|(_, frame)| frame.len()).sum();
     }
 
     /// The end of a gap: how much was skipped, and for a terminal the screen as it is now.
     pub fn end_gap(&mut self, screen: Option<&[u8]>) {
         let gap = std::mem::take(&mut self.gap);
+        self.gap_until = None;
         self.frame(Kind::Gap, &gap.to_le_bytes());
         if let Some(screen) = screen {
             self.frame(Kind::Screen, screen);
@@ -214,7 +227,12 @@ impl Client {
 
     /// Watches for what this client can do now.
     pub fn arm(&mut self, epoll: &Epoll, token: u64) {
-        let wanted = Interest { read: !self.held && !self.input_closed, write: !self.queue.is_empty() };
+        let write = if self.gap > 0 && self.queue.is_empty() {
+            self.gap_until.is_none_or(|at| at <= Instant::now())
+        } else {
+            !self.queue.is_empty()
+        };
+        let wanted = Interest { read: !self.held && !self.input_closed, write };
         if wanted != self.armed && epoll.modify(&self.stream, token, wanted).is_ok() {
             self.armed = wanted;
         }

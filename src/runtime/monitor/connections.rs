@@ -6,6 +6,7 @@ use crate::runtime::protocol::{FailureKind, Frame, Kind, Reply};
 use crate::sys::channel;
 use crate::sys::poll::{self, Interest, Ready};
 use bytes::BytesMut;
+use std::time::Instant;
 
 /// More connections at once are turned away.
 const MAX_CLIENTS: usize = 128;
@@ -29,7 +30,11 @@ impl Monitor {
         let Some(client) = self.clients.iter_mut().find(|c| c.id == id) else { return };
         if event.write {
             client.flush();
+            if client.gap > 0 && client.is_drained() && client.gap_until.is_none_or(|at| at <= Instant::now()) {
+                self.close_gap(id);
+            }
         }
+        let Some(client) = self.clients.iter_mut().find(|c| c.id == id) else { return };
         // Hung up and nothing to be read now: nobody is there any more.
         if event.hangup && (client.held || client.input_closed) {
             client.gone = true;

@@ -152,7 +152,7 @@ impl Filter {
     fn csi(&mut self, last: u8, sink: &mut dyn Sink) {
         let body = self.held[2..self.held.len() - 1].to_vec();
         match (body.first(), last) {
-            (Some(b'?'), b'h' | b'l') => return private_modes(&body[1..], last, sink),
+            (Some(b'?'), b'h' | b'l') => private_modes(&body[1..], last, sink),
             (None, b's') => sink.put(b"\x1b7"),
             (None, b'u') => sink.put(b"\x1b8"),
             (_, b'u') => sink.put(&self.held),

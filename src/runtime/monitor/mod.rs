@@ -155,7 +155,8 @@ impl Monitor {
     fn run(mut self) -> u8 {
         let mut ready = Vec::new();
         while self.phase != Phase::Over {
-            let timeout = self.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+            let now = Instant::now();
+            let timeout = self.deadline(now).map(|at| at.saturating_duration_since(now));
             if self.epoll.wait(&mut ready, timeout).is_err() {
                 // Only a programming error makes this fail; the container must not be left without its monitor's end.
                 let _ = self.group.kill_all();
@@ -180,7 +181,7 @@ impl Monitor {
     }
 
     /// The next moment at which something is to be done without an event.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let sessions = self.sessions.iter().flat_map(|s| {
             let screen = s.screen.as_ref().and_then(|screen| screen.due());
             [screen, s.nudge_back, s.drain_until.filter(|_| !s.over)]
@@ -190,7 +191,8 @@ impl Monitor {
             _ => None,
         };
         let stop = self.stopping.as_ref().and_then(|s| s.deadline);
-        sessions.chain([phase, stop]).flatten().min()
+        let gaps = self.clients.iter().map(|c| c.gap_until.filter(|at| c.gap > 0 && *at > now));
+        sessions.chain([phase, stop]).chain(gaps).flatten().min()
     }
 
     fn on_time(&mut self, now: Instant) {

@@ -165,10 +165,6 @@ impl Monitor {
     fn settle_client(&mut self, id: u32) {
         let Some(client) = self.clients.iter_mut().find(|c| c.id == id) else { return };
         client.flush();
-        if client.gap > 0 && client.is_drained() {
-            self.close_gap(id);
-        }
-        let Some(client) = self.clients.iter_mut().find(|c| c.id == id) else { return };
         if client.held {
             let session = match client.role {
                 Role::Viewer { session, .. } => self.sessions.iter().find(|s| s.id == session),
