@@ -234,7 +234,10 @@ pub struct PruneArgs {
     pub images: bool,
     /// Images without a container too, not just dangling ones.
     pub all_images: bool,
+    /// Anonymous volumes no container uses.
     pub volumes: bool,
+    /// Named ones too.
+    pub all_volumes: bool,
     pub partial_downloads: bool,
     /// Say what would go, remove nothing.
     pub dry_run: bool,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
 
 mod architecture;
+mod cli;
 mod harness;
 mod main_job;
 mod monitor;

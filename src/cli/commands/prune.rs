@@ -16,12 +16,13 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
         Verb::PruneImages => {
             PruneArgs { images: true, all_images: all, partial_downloads: true, dry_run, ..PruneArgs::default() }
         }
-        Verb::PruneVolumes => PruneArgs { volumes: true, dry_run, ..PruneArgs::default() },
+        Verb::PruneVolumes => PruneArgs { volumes: true, all_volumes: all, dry_run, ..PruneArgs::default() },
         _ => PruneArgs {
             containers: true,
             images: true,
             all_images: all,
             volumes: args.on("volumes"),
+            all_volumes: false,
             partial_downloads: true,
             dry_run,
         },
@@ -46,9 +47,14 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
 fn confirmed(what: &PruneArgs) -> bool {
     let mut text = String::from("WARNING! This will remove:\n");
     let images = if what.all_images { "  - all images without a container\n" } else { "  - all dangling images\n" };
+    let volumes = if what.all_volumes {
+        "  - all volumes no container uses\n"
+    } else {
+        "  - all anonymous volumes no container uses\n"
+    };
     let lines = [
         (what.containers, "  - all stopped containers\n"),
-        (what.volumes, "  - all volumes no container uses\n"),
+        (what.volumes, volumes),
         (what.images, images),
         (what.partial_downloads, "  - partial downloads\n"),
     ];

@@ -23,6 +23,9 @@ const ULIMITS: [&str; 15] = [
     "stack",
 ];
 
+/// Docker's: below it the process is killed before it is the container's own.
+const LEAST_MEMORY: u64 = 6 << 20;
+
 pub(in crate::cli) fn limits(args: Args) -> Result<Limits> {
     let bytes = |flag: &str| -> Result<Option<u64>> {
         let size = args.text(flag).map(|v| size(flag, v)).transpose()?;
@@ -47,6 +50,9 @@ pub(in crate::cli) fn limits(args: Args) -> Result<Limits> {
 }
 
 fn check(limits: &Limits) -> Result<()> {
+    if let Some(memory) = limits.memory.filter(|m| *m < LEAST_MEMORY) {
+        return Err(wrong("memory", &memory.to_string(), "the least that a container can start in is 6m"));
+    }
     if limits.nano_cpus.is_some() && (limits.cpu_quota.is_some() || limits.cpu_period.is_some()) {
         return Err(misuse("conflicting options: --cpus and --cpu-period or --cpu-quota cannot both be set"));
     }

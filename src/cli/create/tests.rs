@@ -106,6 +106,7 @@ fn options_of_all_kinds() {
 #[test]
 fn mistakes_name_the_flag_and_the_value() {
     bad(&["-m", "lots", "img"], "invalid --memory 'lots'");
+    bad(&["-m", "1m", "img"], "the least that a container can start in is 6m");
     bad(&["--cpus", "-1", "img"], "invalid --cpus '-1'");
     bad(&["--cpus", "0.1234567891", "img"], "nine digits");
     bad(&["--memory-swap", "1g", "img"], "needs --memory");

@@ -31,7 +31,7 @@ pub(super) async fn prune(cx: &mut JobContext, args: PruneArgs) -> Result<Output
                 prune_images(core, args, &going, &mut found)?;
             }
             if args.volumes {
-                prune_volumes(core, args.dry_run, &mut found)?;
+                prune_volumes(core, args.all_volumes, args.dry_run, &mut found)?;
             }
             if args.partial_downloads && !args.dry_run {
                 found.bytes += LayerStore::open(&core.root)?.clean(SystemTime::now())?;
@@ -94,8 +94,8 @@ fn prune_images(core: &Arc<Core>, args: PruneArgs, going: &BTreeSet<ContainerId>
 }
 
 /// Docker prunes anonymous ones only; the named hold what people called by name.
-fn prune_volumes(core: &Arc<Core>, dry: bool, found: &mut Found) -> Result<()> {
-    for volume in volumes::unused(core)?.into_iter().filter(|v| v.anonymous) {
+fn prune_volumes(core: &Arc<Core>, named: bool, dry: bool, found: &mut Found) -> Result<()> {
+    for volume in volumes::unused(core)?.into_iter().filter(|v| named || v.anonymous) {
         let bytes = dirs::disk_usage(&core.root.volume(&volume.name));
         if !dry {
             volumes::erase(core, &volume.name)?;

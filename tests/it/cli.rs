@@ -1,0 +1,178 @@
+//! The command line as scripts and fingers know docker's, on the starter image: no registry is needed.
+
+use crate::needs;
+use crate::support::screen::Screen;
+use crate::support::{StateRoot, leaks};
+use serde_json::Value;
+use std::io::Write;
+use std::process::Stdio;
+
+const STARTER: &str = "localhost/starter";
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+}
+
+#[test]
+fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
+    let root = StateRoot::new();
+    let fails = |code: i32, part: &str, args: &[&str]| {
+        let answer = root.teu(args).exits(code);
+        assert!(answer.stderr.starts_with("teu: ") && answer.stderr.contains(part), "{args:?}: {}", answer.stderr);
+        assert_eq!(answer.stdout, "", "{args:?}");
+    };
+    fails(125, "`frobnicate` is not a teu command", &["frobnicate"]);
+    fails(125, "`build` is not supported yet", &["build", "."]);
+    fails(125, "unknown flag: --no-such", &["ps", "--no-such"]);
+    fails(125, "-p, --publish is not supported yet", &["run", "-p", "80:80", STARTER]);
+    fails(125, "--gpus is not supported yet", &["run", "--gpus=all", STARTER]);
+    fails(125, "--network web is not supported yet", &["run", "--network", "web", STARTER]);
+    fails(125, "invalid --memory 'lots'", &["run", "-m", "lots", STARTER]);
+    fails(125, "the path inside the container must be absolute", &["run", "-v", "/a:b", STARTER]);
+    fails(125, "invalid image reference 'UPPER'", &["run", "--pull", "never", "UPPER"]);
+    fails(1, "invalid image reference", &["pull", "a//b"]);
+    fails(1, "no such container: nobody", &["stop", "nobody"]);
+    fails(1, "no such container: nobody", &["logs", "nobody"]);
+    fails(1, "invalid filter 'colour'", &["ps", "--filter", "colour=red"]);
+    fails(1, "unclosed action", &["ps", "--format", "{{.ID"]);
+    fails(1, "it is neither a time", &["events", "--since", "whenever"]);
+    let answer = root.teu(&["inspect", "nobody"]).exits(1);
+    assert_eq!(answer.stdout, "[]\n");
+    assert!(answer.stderr.contains("no such object: nobody"));
+    assert!(root.teu(&["--help"]).exits(0).stdout.contains("\n  run "));
+    assert!(root.teu(&["run", "--help"]).exits(0).stdout.contains("--memory-swap"));
+    assert!(root.teu(&["container", "--help"]).exits(0).stdout.contains("\n  ls "));
+    assert!(root.teu(&["version", "--format", "{{.Client.Version}}"]).exits(0).out().starts_with('0'));
+    assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+}
+
+#[test]
+fn lists_and_formats_are_docker_s() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let id =
+        root.teu(&["run", "-d", "--name", "web", "-l", "tier=front", "-m", "64m", STARTER, "sleep", "1000"]).exits(0);
+    let id = id.out();
+    assert_eq!(id.len(), 64);
+    root.teu(&["run", "--name", "gone", STARTER, "sh", "-c", "exit 3"]).exits(3);
+    let ps = root.teu(&["ps"]).exits(0).stdout;
+    let head = "CONTAINER ID   IMAGE               COMMAND        CREATED";
+    assert!(ps.starts_with(head) && ps.lines().count() == 2, "{ps}");
+    let rows = lines(&root.teu(&["ps", "-a", "--no-trunc", "--format", "json"]).exits(0).stdout);
+    let web = rows.iter().find(|r| r["Names"] == "web").unwrap();
+    assert_eq!((web["ID"].as_str(), web["State"].as_str()), (Some(id), Some("running")));
+    assert!(web["Status"].as_str().unwrap().starts_with("Up "));
+    let gone = rows.iter().find(|r| r["Names"] == "gone").unwrap();
+    assert!(gone["Status"].as_str().unwrap().starts_with("Exited (3) "));
+    let names = |args: &[&str]| {
+        let all = [&["ps", "--format", "{{.Names}}"], args].concat();
+        root.teu(&all).exits(0).out().to_owned()
+    };
+    assert_eq!(names(&["--filter", "exited=3"]), "gone");
+    assert_eq!(names(&["-a", "--filter", "label=tier=front"]), "web");
+    assert_eq!(names(&["-a", "--filter", "ancestor=localhost/starter", "--filter", "name=^g"]), "gone");
+    assert_eq!(names(&["-l"]), "gone");
+    assert_eq!(root.teu(&["container", "ls", "-q", "--no-trunc"]).exits(0).out(), id);
+    let inspected =
+        root.teu(&["inspect", "-f", "{{.HostConfig.Memory}} {{index .Config.Labels \"tier\"}}", "web"]).exits(0);
+    assert_eq!(inspected.out(), "67108864 front");
+    let images = lines(&root.teu(&["images", "--format", "json"]).exits(0).stdout);
+    assert_eq!((images[0]["Repository"].as_str(), images[0]["Tag"].as_str()), (Some(STARTER), Some("latest")));
+    root.teu(&["rm", "web"]).exits(1);
+    let answer = root.teu(&["rm", "-f", "web", "nobody", "gone"]).exits(1);
+    assert_eq!(answer.stdout, "web\ngone\n");
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn streams_codes_and_stdin_are_the_process_s_own() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let answer = root.teu(&["run", "--rm", STARTER, "sh", "-c", "echo out; echo err >&2; exit 7"]).exits(7);
+    assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("out\n", "err\n"));
+    let mut cat = root
+        .command()
+        .args(["run", "--rm", "-i", STARTER, "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    cat.stdin.take().unwrap().write_all(b"through the pipe\n").unwrap();
+    assert_eq!(cat.wait_with_output().unwrap().stdout, b"through the pipe\n");
+    let answer = root.teu(&["run", "--rm", "-it", STARTER, "true"]).exits(1);
+    assert!(answer.stderr.contains("the input device is not a TTY"), "{}", answer.stderr);
+    let file = root.path().join("id");
+    let path = file.to_str().unwrap();
+    root.teu(&[
+        "run",
+        "--name",
+        "kept",
+        "--cidfile",
+        path,
+        "-e",
+        "A=b c",
+        "-w",
+        "/tmp",
+        STARTER,
+        "sh",
+        "-c",
+        "echo $A; pwd",
+    ])
+    .exits(0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap().len(), 64);
+    root.teu(&["run", "--cidfile", path, STARTER, "true"]).exits(125);
+    assert_eq!(root.teu(&["logs", "kept"]).exits(0).stdout, "b c\n/tmp\n");
+    assert_eq!(root.teu(&["start", "-a", "kept"]).exits(0).stdout, "b c\n/tmp\n");
+    assert_eq!(root.teu(&["logs", "--tail", "1", "kept"]).exits(0).stdout, "/tmp\n");
+    assert_eq!(root.teu(&["wait", "kept"]).exits(0).stdout, "0\n");
+    root.teu(&["run", "--rm", "-v", "data:/d", STARTER, "touch", "/d/f"]).exits(0);
+    root.teu(&["run", "--rm", "-v", "data:/d:ro", STARTER, "touch", "/d/g"]).exits(1);
+    assert_eq!(root.teu(&["volume", "ls", "-q"]).exits(0).stdout, "data\n");
+    assert_eq!(root.teu(&["volume", "rm", "data"]).exits(0).stdout, "data\n");
+    root.teu(&["container", "prune", "-f"]).exits(0);
+    assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn a_terminal_is_resized_left_and_taken_up_again() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let start = |columns, rows, args: &[&str]| {
+        let mut command = root.command();
+        command.args(args).env("TERM", "xterm-256color");
+        Screen::start(columns, rows, &command)
+    };
+    let screen = start(90, 20, &["run", "-it", "--name", "shell", STARTER, "sh"]);
+    screen.wait_for("# ");
+    screen.write("stty size\r");
+    screen.wait_for("20 90");
+    screen.resize(100, 30);
+    screen.write("stty size\r");
+    screen.wait_for("30 100");
+    screen.write("\u{10}\u{11}");
+    screen.wait_for("read escape sequence");
+    assert_eq!(root.teu(&["ps", "--format", "{{.Names}}"]).exits(0).out(), "shell");
+    let again = start(100, 30, &["attach", "shell"]);
+    again.wait_for("30 100");
+    again.write("exit 5\r");
+    let code = crate::support::wait_until("the attached teu ends", || again.exit_code());
+    assert_eq!(code, 5);
+    root.teu(&["rm", "shell"]).exits(0);
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_told_by_its_line() {
+    let root = StateRoot::new();
+    let user = root.path().join("config");
+    std::fs::create_dir_all(user.join("teu")).unwrap();
+    std::fs::write(user.join("teu/config.toml"), "mouse = true\n\n\n\n\n\nthem = \"dark\"\n").unwrap();
+    let mut command = root.command();
+    command.env("XDG_CONFIG_HOME", &user).args(["info", "--format", "{{range .Warnings}}{{.}}{{end}}"]);
+    let answer = crate::support::program::finish(&mut command).exits(0);
+    // Root's settings are the system's: this machine's file, not the one above.
+    if !crate::support::needs::is_root() {
+        assert_eq!(answer.out(), "config.toml line 7 column 1: unknown key `them`; did you mean `theme`?");
+    }
+}
