@@ -64,7 +64,6 @@ pub fn unpack(source: impl Read, root: OwnedFd, options: Options) -> Result<Repo
             return Err(Error::invalid("the layer's archive", format!("more than {} entries", limits::ENTRIES)));
         }
     }
-    drop(entries);
     end(archive.into_inner())?;
     writer.finish()
 }

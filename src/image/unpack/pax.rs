@@ -72,8 +72,11 @@ impl Pax {
     }
 }
 
+/// Key, value, and what follows the record.
+type Record<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
 /// `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record.
-fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8]), String> {
+fn record(data: &[u8]) -> Result<Record<'_>, String> {
     let bad = || String::from("a pax record has a wrong length");
     let space = data.iter().take(12).position(|b| *b == b' ').ok_or_else(bad)?;
     let length = number(&data[..space]).and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;

@@ -82,6 +82,9 @@ pub fn shown(raw: &[u8]) -> String {
     String::from_utf8_lossy(raw).chars().take(200).flat_map(char::escape_debug).collect()
 }
 
+/// Makes a missing directory below another.
+pub type MakeDirectory<'a> = dyn Fn(BorrowedFd<'_>, &OsStr) -> Result<()> + 'a;
+
 /// The tree being filled. Keeps the descriptors of the last entry's parents: archives come in tree order.
 pub struct Place {
     root: OwnedFd,
@@ -99,11 +102,7 @@ impl Place {
 
     /// The directory `path` (cleaned). With `make`, missing directories appear with mode 0755. Symlinks on the way are
     /// followed as if the tree were `/`.
-    pub fn directory(
-        &mut self,
-        path: &[u8],
-        make: Option<&dyn Fn(BorrowedFd<'_>, &OsStr) -> Result<()>>,
-    ) -> Result<BorrowedFd<'_>> {
+    pub fn directory(&mut self, path: &[u8], make: Option<&MakeDirectory<'_>>) -> Result<BorrowedFd<'_>> {
         let mut depth = 0;
         let mut consumed = 0;
         for component in path.split(|b| *b == b'/').filter(|c| !c.is_empty()) {
@@ -128,12 +127,7 @@ impl Place {
     }
 
     /// One component down from the stack's end; `whole` is the path up to and with it.
-    fn step(
-        &self,
-        whole: &[u8],
-        name: &OsStr,
-        make: Option<&dyn Fn(BorrowedFd<'_>, &OsStr) -> Result<()>>,
-    ) -> Result<OwnedFd> {
+    fn step(&self, whole: &[u8], name: &OsStr, make: Option<&MakeDirectory<'_>>) -> Result<OwnedFd> {
         let fail = |e: sys::Error| Error::unpacking(whole, e);
         let error = match files::open_path_dir_at(self.top(), name) {
             Ok(fd) => return Ok(fd),
