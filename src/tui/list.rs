@@ -22,6 +22,8 @@ pub struct List<K> {
     pub reverse: bool,
     /// Where the selection was, for when its object goes.
     index: usize,
+    /// To be selected as soon as it appears.
+    wanted: Option<K>,
 }
 
 impl<K> Default for List<K> {
@@ -37,6 +39,7 @@ impl<K> Default for List<K> {
             sort: 0,
             reverse: false,
             index: 0,
+            wanted: None,
         }
     }
 }
@@ -47,6 +50,9 @@ impl<K: Clone + Ord> List<K> {
         self.order = order;
         self.total = total;
         self.marks.retain(|k| exists(k));
+        if self.wanted.as_ref().is_some_and(|w| self.order.contains(w)) {
+            self.selected = self.wanted.take();
+        }
         match self.selected_index() {
             Some(i) => self.index = i,
             None => {
@@ -54,6 +60,11 @@ impl<K: Clone + Ord> List<K> {
                 self.selected = self.order.get(self.index).cloned();
             }
         }
+    }
+
+    /// Selects an object that may not be in the list yet.
+    pub fn want(&mut self, key: K) {
+        self.wanted = Some(key);
     }
 
     pub fn selected_index(&self) -> Option<usize> {

@@ -330,11 +330,7 @@ async fn next_key(keys: &mut Option<EventStream>) -> Option<io::Result<TerminalE
 /// Resolves when one of the signals that end us comes.
 async fn any_signal(signals: &mut [Signal]) {
     std::future::poll_fn(|context| {
-        if signals.iter_mut().any(|s| s.poll_recv(context).is_ready()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if signals.iter_mut().any(|s| s.poll_recv(context).is_ready()) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

@@ -8,8 +8,11 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;
+use teu::engine::Request;
+use teu::engine::job::Input;
 use teu::tui::app::{App, Cmd, Msg};
 use teu::tui::keys::Chord;
+use teu::tui::panes::Pane;
 use teu::tui::views::{self, Scratch};
 
 fn draw(app: &mut App) -> (String, Scratch) {
@@ -114,6 +117,99 @@ fn hostile_names_do_not_move_the_cursor() {
     let text = screen(&mut app);
     assert!(!text.contains(['\x1b', '\r', '\x07', '\u{202e}']), "{text}");
     assert_eq!(text.lines().count(), 36);
+}
+
+fn submitted(cmds: &[Cmd]) -> Vec<&Request> {
+    cmds.iter().filter_map(|c| if let Cmd::Submit(_, request) = c { Some(request) } else { None }).collect()
+}
+
+#[test]
+fn from_nothing_to_a_shell_is_one_key() {
+    let mut app = fixture::empty_app(120, 36);
+    app.update(Msg::Inventory(Arc::default()), NOW);
+    let cmds = press(&mut app, "enter");
+    let requests = submitted(&cmds);
+    assert!(
+        matches!(requests[..], [Request::Run(run)] if run.create.image == "localhost/starter" && run.create.config.tty
+            && run.size == Some((68, 14))),
+        "{cmds:?}"
+    );
+    assert_eq!(app.panes.focus, Pane::Shells);
+}
+
+#[test]
+fn removal_asks_with_cancel_focused() {
+    let mut app = fixture::app(120, 36);
+    press(&mut app, "j");
+    assert!(submitted(&press(&mut app, "D")).is_empty());
+    snapshot!("ui_confirm_120x36", screen(&mut app));
+    assert!(submitted(&press(&mut app, "enter")).is_empty(), "Enter is Cancel");
+    press(&mut app, "D");
+    let cmds = press(&mut app, "y");
+    assert!(
+        matches!(submitted(&cmds)[..], [Request::Remove(a)] if a.force && a.containers == ["worker-1"]),
+        "{cmds:?}"
+    );
+}
+
+#[test]
+fn marks_work_with_verbs() {
+    let mut app = fixture::app(120, 36);
+    press(&mut app, "home space space");
+    let cmds = press(&mut app, "r");
+    assert!(matches!(submitted(&cmds)[..], [Request::Restart(a)] if a.containers.len() == 2), "{cmds:?}");
+}
+
+#[test]
+fn inspecting_does_not_ask_again_for_its_own_echo() {
+    let mut app = fixture::app(120, 36);
+    let cmds = press(&mut app, "4 ] ]");
+    assert_eq!(submitted(&cmds).iter().filter(|r| matches!(r, Request::Inspect(_))).count(), 1);
+    let mut later = fixture::inventory();
+    later.revision = 99;
+    let cmds = app.update(Msg::Inventory(Arc::new(later)), NOW);
+    assert!(submitted(&cmds).is_empty(), "{cmds:?}");
+}
+
+#[test]
+fn overlays_as_drawn() {
+    let mut app = fixture::app(120, 36);
+    press(&mut app, "?");
+    type_text(&mut app, "mark");
+    snapshot!("ui_help_120x36", screen(&mut app));
+    press(&mut app, "esc 2 R");
+    snapshot!("ui_run_form_120x36", screen(&mut app));
+    press(&mut app, "esc P");
+    type_text(&mut app, "nginx:1.29");
+    snapshot!("ui_pull_80x24", {
+        app.update(Msg::Resize(80, 24), NOW);
+        screen(&mut app)
+    });
+    let cmds = press(&mut app, "enter");
+    assert!(matches!(submitted(&cmds)[..], [Request::Pull(_)]));
+}
+
+#[test]
+fn keys_go_to_the_shell_but_the_leader() {
+    let mut app = fixture::empty_app(120, 36);
+    app.update(Msg::Inventory(Arc::default()), NOW);
+    press(&mut app, "enter");
+    let cmds = press(&mut app, "q ctrl-c esc");
+    let sent = cmds.iter().filter(|c| matches!(c, Cmd::Send(_, Input::Bytes(_)))).count();
+    assert_eq!((sent, app.quit), (3, false));
+    press(&mut app, "ctrl-] d");
+    assert_eq!(app.panes.focus, Pane::Containers);
+    press(&mut app, "q");
+    assert!(!app.quit, "asks while a shell is open");
+    press(&mut app, "y");
+    assert!(app.quit);
+}
+
+#[test]
+fn ascii_screens_are_ascii() {
+    let mut app = fixture::app(120, 36);
+    app.ascii = true;
+    assert!(screen(&mut app).is_ascii());
 }
 
 fn any_msg() -> impl Strategy<Value = Msg> {

@@ -41,8 +41,8 @@ pub struct Detail {
     pub stats: StatsView,
     stats_of: Option<ContainerId>,
     pub tree: Tree,
-    /// What the tree shows: the subject and the state of it that was asked for.
-    tree_of: Option<(Subject, u64)>,
+    /// What the tree shows: the subject and, for a container, the state of it that was asked for.
+    tree_of: Option<(Subject, Option<Arc<ContainerEntry>>)>,
     pub tree_error: Option<String>,
     /// First line shown of the tabs that are plain lines.
     pub offset: usize,
@@ -173,14 +173,23 @@ impl App {
 
     fn inspect(&mut self) {
         let Some(subject) = self.subject() else { return };
-        let wanted = (subject.clone(), self.inventory.revision);
-        if self.detail.tree_of.as_ref() == Some(&wanted) {
+        // Not the inventory's revision: asking is a job, jobs are in the inventory, and that would go round for ever.
+        let state = match &subject {
+            Subject::Container(id) => self.inventory.container(id).cloned(),
+            Subject::Image(_) => None,
+        };
+        if self
+            .detail
+            .tree_of
+            .as_ref()
+            .is_some_and(|(s, old)| *s == subject && same_entry(old.as_ref(), state.as_ref()))
+        {
             return;
         }
         if self.detail.tree_of.as_ref().is_none_or(|(s, _)| *s != subject) {
             self.detail.tree = Tree::default();
         }
-        self.detail.tree_of = Some(wanted);
+        self.detail.tree_of = Some((subject.clone(), state));
         let (name, kind) = match &subject {
             Subject::Container(id) => (id.to_string(), InspectKind::Container),
             Subject::Image(key) => (key.clone(), InspectKind::Image),
@@ -236,5 +245,13 @@ impl App {
                 self.detail.offset = self.detail.offset.saturating_add_signed(by).min(lines.saturating_sub(1));
             }
         }
+    }
+}
+
+fn same_entry(a: Option<&Arc<ContainerEntry>>, b: Option<&Arc<ContainerEntry>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.container == b.container && a.state == b.state,
+        (None, None) => true,
+        _ => false,
     }
 }

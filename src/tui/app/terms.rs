@@ -52,7 +52,9 @@ impl Terms {
     /// A live exec session of this container.
     pub fn open_exec(&self, owner: &str) -> Option<TermId> {
         let is_exec = |id: &TermId| {
-            self.terms.get(id).is_some_and(|t| t.ticket.is_some() && (t.exec.is_some() || matches!(t.request, Request::Exec(_))))
+            self.terms
+                .get(id)
+                .is_some_and(|t| t.ticket.is_some() && (t.exec.is_some() || matches!(t.request, Request::Exec(_))))
         };
         self.view.of_owner(owner).into_iter().find(is_exec)
     }
@@ -146,6 +148,9 @@ impl App {
                 term.opened = true;
                 term.tty = tty;
                 term.exec = exec.or(term.exec.take());
+                if term.container.is_none() {
+                    self.containers.list.want(container.clone());
+                }
                 term.container = Some(container);
                 if let Some((cols, rows)) = self.terms.view.size(id) {
                     self.push(Cmd::Send(ticket, Input::Resize { cols, rows }));

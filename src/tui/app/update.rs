@@ -102,7 +102,14 @@ impl App {
     fn done(&mut self, ticket: Ticket, result: Result<Output, Error>) {
         let Some(task) = self.work.finish(ticket) else { return };
         match &task.purpose {
-            Purpose::Act | Purpose::Pull => self.report(&task, &result),
+            Purpose::Act | Purpose::Pull => {
+                self.report(&task, &result);
+                // What was just made is what one wants to look at.
+                if let Ok(Output::Container { id, .. }) = &result {
+                    self.containers.list.want(id.clone());
+                    self.rebuild_lists();
+                }
+            }
             Purpose::Shell => self.term_done(&task, ticket, &result),
             Purpose::Logs => {
                 let error = result.err().filter(|e| e.kind() != ErrorKind::Cancelled);

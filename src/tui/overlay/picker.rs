@@ -330,7 +330,8 @@ fn draw_item(app: &App, item: &Item, row: Rect, selected: bool, buf: &mut Buffer
     let label = text::sanitize(&item.label).into_owned();
     // Details line up where the label leaves room for a column of them.
     let column = (room * 3 / 5).min(40);
-    let end = text::put(buf, row.x, row.y, room, &text::truncate(&label, usize::from(room)), app.theme.style(Role::Text));
+    let end =
+        text::put(buf, row.x, row.y, room, &text::truncate(&label, usize::from(room)), app.theme.style(Role::Text));
     let x = (end + 1).max(row.x + column);
     let left = (row.x + room).saturating_sub(x + 2);
     let detail = text::sanitize(&item.detail).into_owned();
