@@ -109,7 +109,7 @@ impl Core {
     }
 
     pub fn host(&self) -> Arc<HostInfo> {
-        self.model.host(|| super::host::read(&self.root))
+        self.model.host(|| super::host::read(&self.root, self.snapshotter().map_or("overlay2", Snapshotter::name)))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::container::{ExitStatus, Limits, State};
 use crate::sys;
 use bytes::{Buf, Bytes, BytesMut};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -62,9 +62,20 @@ pub struct Started {
 /// Starts a monitor (`<program> __monitor`) for `launch` and waits until the container runs, or could not be started:
 /// then nothing of it is left.
 pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
+    begin(program)?.launch(launch, attach).await
+}
+
+/// A monitor's program that is being loaded, while what it is to run is still being prepared. Dropped, it goes away.
+pub struct Starting {
+    connection: Option<Connection>,
+    child: Child,
+}
+
+/// Starts the program alone: its loading takes about as long as the preparation of a launch.
+pub fn begin(program: &Path) -> Result<Starting> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let mut connection = Connection::new(UnixStream::from_std(ours)?);
+    let connection = Connection::new(UnixStream::from_std(ours)?);
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
     // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is the file
     // itself, and the init refuses to run it inside.
@@ -75,7 +86,7 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
     if identity.in_user_namespace {
         command.env(sys::userns::VARIABLE, identity.to_env());
     }
-    let mut child = command
+    let child = command
         .args(["__monitor", "0"])
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
         .stdout(Stdio::null())
@@ -83,27 +94,44 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
         .spawn()
         .map_err(|source| Error::Spawn { program: program.to_owned(), source })?;
     drop(sealed);
+    Ok(Starting { connection: Some(connection), child })
+}
+
+impl Starting {
+    /// See [`spawn`].
+    pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
+        let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
+        let answer = start(connection, launch, attach).await;
+        // Its first process leaves as soon as the monitor is nobody's child.
+        match (answer, self.child.wait()) {
+            (Err(Error::Lost(_)), Ok(status)) if !status.success() => Err(Error::Lost(format!(" ({status})"))),
+            (answer, _) => answer,
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        drop(self.connection.take());
+        // It leaves at once, with or without a launch; nobody else would reap it.
+        let _ = self.child.wait();
+    }
+}
+
+async fn start(mut connection: Connection, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
     let mut wire = Vec::new();
     let attached = attach.is_some();
     if let Some(attach) = attach {
         wire.extend(hello(attach.into())?);
     }
     wire.extend(protocol::json_frame(Kind::Launch, launch)?);
-    let answer = async {
-        connection.send(&wire).await?;
-        let pid = match connection.reply().await? {
-            Reply::Started { pid } => pid,
-            other => return Err(unexpected(&other)),
-        };
-        let session = if attached { Some(connection.into_session().await?) } else { None };
-        Ok(Started { pid, session })
-    }
-    .await;
-    // Its first process leaves as soon as the monitor is nobody's child.
-    match (answer, child.wait()) {
-        (Err(Error::Lost(_)), Ok(status)) if !status.success() => Err(Error::Lost(format!(" ({status})"))),
-        (answer, _) => answer,
-    }
+    connection.send(&wire).await?;
+    let pid = match connection.reply().await? {
+        Reply::Started { pid } => pid,
+        other => return Err(unexpected(&other)),
+    };
+    let session = if attached { Some(connection.into_session().await?) } else { None };
+    Ok(Started { pid, session })
 }
 
 /// The monitor of the container whose run directory this is. Only checks that one listens.

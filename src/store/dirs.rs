@@ -31,11 +31,15 @@ pub fn remove_volume(root: &StateRoot, name: &str) -> Result<()> {
 
 /// Removes a directory and everything in it, without following links; not being there is fine.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::io("removing", path, e)),
+    // A monitor that is about to leave may write its last state meanwhile, once.
+    for _ in 0..3 {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            result => return result.map_err(|e| Error::io("removing", path, e)),
+        }
     }
+    fs::remove_dir_all(path).map_err(|e| Error::io("removing", path, e))
 }
 
 /// Names of the directories for containers that are there, in the data and the run directory.

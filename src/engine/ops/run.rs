@@ -4,10 +4,12 @@ use super::session::{self, End};
 use super::{Error, ErrorKind, JobContext, Output, Result, create, remove, start};
 use crate::engine::request::RunArgs;
 use crate::model::container::Container;
-use crate::runtime::task::Attach;
+use crate::runtime::task::{self, Attach};
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let image = create::find_image(cx, &args.create).await?;
+    // Loading the monitor takes as long as making the container: both at once.
+    let monitor = task::begin(&cx.core.options.program)?;
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image).await;
     let container = child.finish(made).await?;
@@ -19,7 +21,7 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
         lossless: true,
     });
     let child = cx.child("start", &container.name);
-    let started = start::launch(&cx.core, &container, attach).await;
+    let started = start::launch_with(&cx.core, &container, attach, monitor).await;
     let started = match child.finish(started).await {
         Ok(started) => started,
         Err(e) => return Err(after_failed_start(cx, &container, e).await),

@@ -9,7 +9,7 @@ use crate::model::container::{Container, State, Status};
 use crate::runtime::bundle::{self, BundleInput};
 use crate::runtime::launch::{Launch, Rootfs};
 use crate::runtime::state;
-use crate::runtime::task::{self, Attach, Started};
+use crate::runtime::task::{self, Attach, Started, Starting};
 use crate::store::{create_private_dir, records};
 use crate::sys::userns;
 use std::sync::Arc;
@@ -34,12 +34,23 @@ pub(super) async fn one(core: &Arc<Core>, container: &Container) -> Result<Start
 
 /// Starts it; with `attach` the connection is its first session and misses nothing.
 pub(super) async fn launch(core: &Arc<Core>, container: &Container, attach: Option<Attach>) -> Result<Started> {
+    let monitor = task::begin(&core.options.program)?;
+    launch_with(core, container, attach, monitor).await
+}
+
+/// The same with a monitor that was begun earlier.
+pub(super) async fn launch_with(
+    core: &Arc<Core>,
+    container: &Container,
+    attach: Option<Attach>,
+    monitor: Starting,
+) -> Result<Started> {
     let (worker, record, size) = (core.clone(), container.clone(), attach.as_ref().and_then(|a| a.size));
     let prepared = tokio::task::spawn_blocking(move || prepare(&worker, &record, size));
     let launch = prepared
         .await
         .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))??;
-    let started = task::spawn(&core.options.program, &launch, attach).await;
+    let started = monitor.launch(&launch, attach).await;
     core.refresh_container(&container.id);
     Ok(started?)
 }

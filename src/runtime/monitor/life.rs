@@ -19,6 +19,8 @@ const HEALTHY: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long clients get to take their last bytes.
 const LINGER: Duration = Duration::from_secs(2);
+/// A foreground `run --rm` has so long to remove its container before the monitor sees to it.
+const REMOVAL: Duration = Duration::from_millis(500);
 
 impl Monitor {
     pub(super) fn take_signals(&mut self) {
@@ -205,12 +207,28 @@ impl Monitor {
         // From here on another monitor may start this container.
         drop(self.lock.take());
         self.answer_waiting();
+        // A foreground `run` that is still there removes the container itself: quicker than another program can.
+        let foreground = self.clients.iter().any(|client| client.patient);
+        self.linger();
+        if !(foreground && self.is_removed_soon()) {
+            self.run_on_end();
+        }
+        0
+    }
+
+    fn run_on_end(&self) {
         if let Some((program, args)) = self.launch.on_end.split_first() {
             let null = (Stdio::null(), Stdio::null(), Stdio::null());
             let _ = Command::new(program).args(args).stdin(null.0).stdout(null.1).stderr(null.2).spawn();
         }
-        self.linger();
-        0
+    }
+
+    fn is_removed_soon(&self) -> bool {
+        let until = Instant::now() + REMOVAL;
+        while !self.launch.on_end.is_empty() && self.launch.dir.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        !self.launch.dir.exists()
     }
 
     fn answer_waiting(&mut self) {
