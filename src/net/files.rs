@@ -84,7 +84,7 @@ fn valid_name(name: &str) -> bool {
 /// host's own stub, the `upstream` file of systemd-resolved is used, except on the host's network.
 pub fn resolv_conf(names: &Names<'_>, host: &str, upstream: &str) -> Result<String, Error> {
     let on_host = matches!(names.network, NetworkMode::Host);
-    let stub = !on_host && servers(host).all(|s| is_loopback(s)) && servers(upstream).next().is_some();
+    let stub = !on_host && servers(host).all(is_loopback) && servers(upstream).next().is_some();
     let source = if stub { upstream } else { host };
     let mut text = String::new();
     if names.dns_search.is_empty() {

@@ -104,8 +104,8 @@ fn attributes(from: &OwnedFd, to: &OwnedFd, stat: &Stat) -> Result<()> {
     copy_xattrs(from, to);
     let time = |tv_sec: i64, tv_nsec: i64| Timespec { tv_sec, tv_nsec };
     let times = Timestamps {
-        last_access: time(stat.st_atime as i64, stat.st_atime_nsec as i64),
-        last_modification: time(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        last_access: time(stat.st_atime, stat.st_atime_nsec as i64),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec as i64),
     };
     rustix::fs::futimens(to, &times).map_err(|e| Error::new("utimens", e))
 }

@@ -70,7 +70,9 @@ fn check_all(text: &str, capabilities: u64) {
     assert!(program.len() <= MAX_PROGRAM, "{}", program.len());
     let values = boundaries(&filter);
     for audit in filter.arches.iter().map(|a| a.audit).chain([0, 0xdead_beef]) {
-        for number in (0..600).chain([1000, 0x3fff_ffff, 0x4000_0000, 0x4000_0001, u32::MAX]) {
+        let known = filter.arches.iter().flat_map(|a| a.calls.keys()).flat_map(|n| [n.saturating_sub(1), *n, n + 1]);
+        let numbers: BTreeSet<u32> = known.chain([0, 511, 600]).collect();
+        for number in numbers.into_iter().chain([1000, 0x3fff_ffff, 0x4000_0000, 0x4000_0001, u32::MAX]) {
             let rules = filter.arches.iter().find(|a| a.audit == audit).and_then(|a| a.calls.get(&number));
             let simple = rules.is_none_or(|r| r.iter().all(|r| r.conditions.is_empty()));
             for v in if simple { &values[..1] } else { &values[..] } {
