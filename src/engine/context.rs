@@ -128,11 +128,6 @@ impl JobContext {
         self.core.refresh_images();
         self.core.notify(Event::Image(image.clone()));
     }
-
-    pub fn touch_volume(&self, name: &str) {
-        self.core.refresh_volumes();
-        self.core.notify(Event::Volume(name.to_owned()));
-    }
 }
 
 type UndoStep = Box<dyn FnOnce() -> Result<()> + Send + Sync>;

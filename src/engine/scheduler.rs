@@ -46,6 +46,7 @@ impl Core {
             // Undo runs now; a job that does not come to its end is tidied by the next command.
             let _still_busy = tokio::time::timeout(std::time::Duration::from_secs(2), self.tasks.wait()).await;
         }
+        self.stop.cancel();
         self.history.flush(self);
     }
 

@@ -3,6 +3,10 @@
 
 mod architecture;
 mod cli;
+mod crash;
+mod engine;
+mod jobs;
+mod lifecycle;
 mod harness;
 mod main_job;
 mod monitor;

@@ -1,0 +1,127 @@
+//! A container's life through the engine: run, stop, start, exec, logs, volumes, removal.
+
+use super::engine::{Bench, run, run_args, targets};
+use crate::needs;
+use std::time::Duration;
+use teu::engine::request::*;
+use teu::engine::{ErrorKind, Output, Request};
+use teu::model::mount::{Mount, MountSource};
+
+#[test]
+fn a_foreground_run_gives_output_streams_and_exit_code() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        let args = run_args("", &["sh", "-c", "echo out; echo err >&2; exit 7"], false);
+        let (outcome, said) = bench.session(Request::Run(Box::new(args))).await;
+        assert!(matches!(outcome.unwrap(), Output::Exited { code: 7, oom: false }));
+        assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("out\n", "err\n"));
+    });
+}
+
+#[test]
+fn run_rm_leaves_nothing() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        let mut args = run_args("gone", &["true"], false);
+        args.create.config.auto_remove = true;
+        bench.ask(Request::Run(Box::new(args.clone()))).await.unwrap();
+        assert!(bench.engine.inventory().containers.is_empty());
+        let left = std::fs::read_dir(bench.root.path().join("containers")).unwrap().count();
+        assert_eq!(left, 0);
+        // The name is free again at once.
+        bench.ask(Request::Run(Box::new(args))).await.unwrap();
+    });
+}
+
+#[test]
+fn a_command_that_is_not_there_is_127_and_one_that_cannot_be_run_126() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        let mut args = run_args("", &["nosuch-program"], false);
+        args.create.config.auto_remove = true;
+        let error = bench.ask(Request::Run(Box::new(args))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CommandNotFound, "{error}");
+        assert!(bench.engine.inventory().containers.is_empty(), "--rm holds for a failed start too");
+        let error = bench.ask(Request::Run(Box::new(run_args("kept", &["/etc"], false)))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CommandNotExecutable, "{error}");
+        assert_eq!(bench.engine.inventory().containers.len(), 1, "as docker, a failed start keeps the container");
+    });
+}
+
+#[test]
+fn stop_start_restart_and_exec() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        let id = bench.sleeper("web").await;
+        assert_eq!(bench.inspect("web").await["State"]["Status"], "running");
+        let exec = ExecArgs {
+            container: id[..6].into(),
+            command: vec!["sh".into(), "-c".into(), "echo $X; exit 4".into()],
+            env: vec!["X=inside".into()],
+            ..ExecArgs::default()
+        };
+        let (outcome, said) = bench.session(Request::Exec(Box::new(exec))).await;
+        assert!(matches!(outcome.unwrap(), Output::Exited { code: 4, .. }));
+        assert_eq!(said.stdout, "inside\n");
+        let stop = StopArgs { containers: vec!["web".into()], timeout: Some(Duration::ZERO), signal: None };
+        bench.ask(Request::Stop(stop.clone())).await.unwrap();
+        let state = bench.inspect("web").await;
+        assert_eq!((&state["State"]["Status"], &state["State"]["ExitCode"]), (&"exited".into(), &137.into()));
+        let Output::Waited(codes) = bench.ask(Request::Wait(targets(&["web"]))).await.unwrap() else { panic!() };
+        assert_eq!(codes, [137]);
+        let error = bench.ask(Request::Pause(targets(&["web"]))).await.unwrap_err();
+        assert!(error.to_string().contains("container web is not running"), "{error}");
+        bench.ask(Request::Start(targets(&["web"]))).await.unwrap();
+        bench.ask(Request::Restart(stop)).await.unwrap();
+        assert_eq!(bench.inspect("web").await["State"]["Running"], true);
+    });
+}
+
+#[test]
+fn logs_by_tail() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        bench
+            .ask(Request::Run(Box::new(run_args("say", &["sh", "-c", "echo a; echo b; echo c"], false))))
+            .await
+            .unwrap();
+        let logs = |tail| LogsArgs { container: "say".into(), tail, ..LogsArgs::default() };
+        assert_eq!(bench.session(Request::Logs(logs(None))).await.1.log, ["a", "b", "c"]);
+        assert_eq!(bench.session(Request::Logs(logs(Some(2)))).await.1.log, ["b", "c"]);
+        let follow = LogsArgs { follow: true, ..logs(Some(0)) };
+        assert!(bench.session(Request::Logs(follow)).await.1.log.is_empty(), "following what has ended ends");
+    });
+}
+
+#[test]
+fn a_new_volume_has_the_images_files_and_outlives_the_container() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        let with_volume = |command: &[&str]| {
+            let mut args = run_args("", command, false);
+            args.create.config.mounts.push(Mount {
+                source: MountSource::Volume { name: "data".into() },
+                target: "/etc".into(),
+                read_only: false,
+                propagation: None,
+                no_copy: false,
+            });
+            args.create.config.auto_remove = true;
+            Request::Run(Box::new(args))
+        };
+        let (outcome, said) =
+            bench.session(with_volume(&["sh", "-c", "cat /etc/passwd && echo kept > /etc/mine"])).await;
+        assert!(matches!(outcome.unwrap(), Output::Exited { code: 0, .. }), "{said:?}");
+        assert!(said.stdout.contains("root:"), "{said:?}");
+        assert_eq!(bench.session(with_volume(&["cat", "/etc/mine"])).await.1.stdout, "kept\n");
+        assert_eq!(bench.engine.inventory().volumes.len(), 1);
+        bench.ask(Request::RemoveVolumes { volumes: vec!["data".into()], force: false }).await.unwrap();
+        assert!(!bench.root.path().join("volumes/data").exists());
+    });
+}
