@@ -13,6 +13,9 @@ use signals::Signals;
 use std::io::{IsTerminal, Write};
 use tokio::sync::mpsc;
 
+/// Told once which container the session is in.
+pub(super) type Opened = Box<dyn FnOnce(&ContainerId) -> Result<()> + Send>;
+
 /// How to behave at our own end.
 pub(super) struct Session {
     /// Pass stdin on.
@@ -24,7 +27,7 @@ pub(super) struct Session {
     pub sig_proxy: bool,
     pub keys: DetachKeys,
     /// Called once with the container's id when the session is open.
-    pub opened: Option<Box<dyn FnOnce(&ContainerId) -> Result<()> + Send>>,
+    pub opened: Option<Opened>,
 }
 
 /// Why a session ended.

@@ -11,10 +11,8 @@ use crate::model::container::Limits;
 use std::time::Duration;
 
 pub(super) async fn stop(cx: &Context<'_>, verb: Verb) -> Result<u8> {
-    let timeout = match cx.args.number::<i64>("timeout")? {
-        None => None,
-        Some(seconds) => Some(u64::try_from(seconds).map_or(Duration::MAX, Duration::from_secs)),
-    };
+    let bound = |seconds: i64| u64::try_from(seconds).map_or(Duration::MAX, Duration::from_secs);
+    let timeout = cx.args.number::<i64>("timeout")?.map(bound);
     let args = StopArgs { containers: cx.names(), timeout, signal: cx.args.text("signal").map(str::to_owned) };
     cx.bulk(if verb == Verb::Stop { Request::Stop(args) } else { Request::Restart(args) }).await
 }

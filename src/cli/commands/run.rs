@@ -4,7 +4,7 @@ use super::Context;
 use crate::cli::args::{Args, misuse, wrong};
 use crate::cli::create::{create_args, environment};
 use crate::cli::detach::DetachKeys;
-use crate::cli::session::{End, Session, drive};
+use crate::cli::session::{End, Opened, Session, drive};
 use crate::cli::{progress, report};
 use crate::engine::console::window_size;
 use crate::engine::request::{AttachArgs, ExecArgs, RunArgs, Targets};
@@ -63,15 +63,13 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<u8> {
     let size = if tty { window_size() } else { None };
     let handle = cx.engine.submit(Request::Run(Box::new(RunArgs { create, detach, stdin, size })));
     let shown = progress::alongside(&handle, args.on("quiet"));
-    let write_id = cidfile.map(|path| -> Box<dyn FnOnce(&ContainerId) -> Result<()> + Send> {
-        Box::new(move |id| write_cidfile(&path, id))
-    });
+    let write_id = cidfile.map(|path| -> Opened { Box::new(move |id| write_cidfile(&path, id)) });
     if detach {
         let output = cx.finish(handle).await;
         shown.end().await;
         return created(output?, write_id);
     }
-    let opened: Box<dyn FnOnce(&ContainerId) -> Result<()> + Send> = Box::new(move |id| {
+    let opened: Opened = Box::new(move |id| {
         shown.end_now();
         write_id.map_or(Ok(()), |write| write(id))
     });

@@ -91,7 +91,7 @@ pub(super) async fn disk_usage(cx: &Context<'_>) -> Result<u8> {
     let names: Vec<String> = inventory.volumes.iter().map(|v| v.name.clone()).collect();
     let volumes = sizes_of_volumes(cx, names).await?;
     let row = |kind: &str, count: usize, active: usize, size: u64, idle: u64| {
-        let share = if size == 0 { String::new() } else { format!(" ({}%)", idle * 100 / size) };
+        let share = (idle * 100).checked_div(size).map(|percent| format!(" ({percent}%)")).unwrap_or_default();
         let value = json!({"Type": kind, "TotalCount": count.to_string(), "Active": active.to_string(),
             "Size": decimal_size(size), "Reclaimable": decimal_size(idle) + &share});
         Data { value, ..Data::default() }

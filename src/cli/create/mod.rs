@@ -40,7 +40,7 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
 }
 
 fn refuse_unsupported(args: Args) -> Result<()> {
-    for (flag, short, _) in UNSUPPORTED.iter().filter(|(flag, ..)| args.given(flag)) {
+    if let Some((flag, short, _)) = UNSUPPORTED.iter().find(|(flag, ..)| args.given(flag)) {
         let name = short.map_or_else(|| format!("--{flag}"), |s| format!("-{s}, --{flag}"));
         let error = Error::new(ErrorKind::Unsupported, format!("{name} is not supported yet"));
         return Err(match *flag {

@@ -53,7 +53,7 @@ struct Parser {
 /// What closed a list of nodes.
 enum End {
     Input,
-    End,
+    Closed,
     Else,
     /// `{{else if …}}`: the keyword; its pipeline follows.
     ElseIf(String),
@@ -81,7 +81,7 @@ impl Parser {
                     match word.clone().as_str() {
                         "end" => {
                             self.keyword_alone()?;
-                            break End::End;
+                            break End::Closed;
                         }
                         "else" => {
                             self.tokens.next();
@@ -113,9 +113,9 @@ impl Parser {
         let value = self.last_pipeline()?;
         let (then, end) = self.nodes()?;
         let otherwise = match end {
-            End::End => Vec::new(),
+            End::Closed => Vec::new(),
             End::Else => match self.nodes()? {
-                (nodes, End::End) => nodes,
+                (nodes, End::Closed) => nodes,
                 _ => return error("{{end}} is missing"),
             },
             End::ElseIf(word) if keyword != "range" => vec![self.block(&word)?],
@@ -138,7 +138,7 @@ impl Parser {
             _ => return Ok(Vec::new()),
         };
         let mut names = Vec::new();
-        while let Some(token) = self.tokens.next() {
+        for token in self.tokens.by_ref() {
             match token {
                 Token::Variable(name) => names.push(name),
                 Token::Assign => break,
