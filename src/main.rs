@@ -1,10 +1,12 @@
 //! Chooses the role before any thread or runtime exists; then the screen or one command of the command line.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 use teu::cli::{self, Parsed};
 use teu::config::{self, Config, Overrides};
 use teu::engine::{Engine, Error, ErrorKind};
+use teu::runtime::cgroup::scope;
 use teu::sys::userns;
 
 fn main() -> ExitCode {
@@ -17,15 +19,19 @@ fn main() -> ExitCode {
     }
     let code = match cli::parse(&args) {
         Parsed::Done(code) => Ok(code),
-        Parsed::Screen(globals) => start(&globals.overrides, true, async |engine, config| {
-            teu::tui::run(engine, config)
-                .await
-                .map_err(|e| Error::from_source(ErrorKind::Internal, "running the screen", &e))
-        }),
+        Parsed::Screen(globals) => {
+            enter_scope(&args);
+            start(&globals.overrides, true, screen)
+        }
         Parsed::Command(command) if !command.needs_engine() => Ok(cli::run_without_engine(&command)),
-        Parsed::Command(command) => start(&command.globals.overrides, command.is_long(), async |engine, config| {
-            Ok(cli::run(&command, engine, &config).await)
-        }),
+        Parsed::Command(command) => {
+            if command.starts_containers() {
+                enter_scope(&args);
+            }
+            start(&command.globals.overrides, command.is_long(), async |engine, config| {
+                Ok(cli::run(&command, engine, &config).await)
+            })
+        }
     };
     ExitCode::from(code.unwrap_or_else(|e| {
         cli::print_error(&e);
@@ -38,6 +44,22 @@ fn monitor(descriptor: Option<&OsString>) -> ExitCode {
     let descriptor = descriptor.and_then(|d| d.to_str()).and_then(|d| d.parse().ok());
     let inherited = std::env::var(userns::VARIABLE).ok();
     descriptor.map_or(ExitCode::FAILURE, |d| ExitCode::from(teu::runtime::monitor::main(d, inherited.as_deref())))
+}
+
+async fn screen(engine: Engine, config: Config) -> Result<u8, Error> {
+    teu::tui::run(engine, config).await.map_err(|e| Error::from_source(ErrorKind::Internal, "running the screen", &e))
+}
+
+/// Where a user's session has no control group for containers, goes on in one that has. Without it: no limits.
+fn enter_scope(args: &[OsString]) {
+    let Some(runtime_dir) = std::env::var_os("XDG_RUNTIME_DIR") else { return };
+    if std::env::var_os(scope::VARIABLE).is_none()
+        && let Ok(program) = std::env::current_exe()
+        && let Some(mut command) = scope::command(&program, args, runtime_dir.as_ref())
+    {
+        // Returns only when there is no systemd-run: then it goes on without, and the doctor says what is missing.
+        let _ = command.exec();
+    }
 }
 
 /// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.

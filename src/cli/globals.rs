@@ -48,6 +48,11 @@ impl Command {
     pub fn is_long(&self) -> bool {
         matches!(self.verb, Verb::Pull | Verb::FromHost)
     }
+
+    /// May bring a monitor to life, which then stays in this process's control group.
+    pub fn starts_containers(&self) -> bool {
+        matches!(self.verb, Verb::Run | Verb::Start | Verb::Restart)
+    }
 }
 
 /// Parses `args` (without the program's name). Prints help and usage errors itself.

@@ -9,6 +9,7 @@ mod hierarchy;
 mod limits;
 mod processes;
 mod sampler;
+pub mod scope;
 mod support;
 mod v1;
 mod v2;
