@@ -130,3 +130,30 @@ fn without_a_group_the_processes_are_added_up() {
     child.wait().expect("unshare");
     assert!(matches!(sampler.sample(Timestamp(2), true), Err(Error::Gone(_))));
 }
+
+/// As in a delegated scope that teu itself was started in: its own process must not make the group a threaded one.
+#[test]
+fn a_delegated_group_with_a_process_of_its_own_takes_containers() {
+    let Hierarchies::V2(mount) = Hierarchies::read() else {
+        return eprintln!("SKIP cgroup::occupied: no pure cgroup v2");
+    };
+    let scope = format!("/unit-{}-occupied", std::process::id());
+    if std::fs::create_dir(hierarchy::below(&mount, &scope)).is_err() {
+        return eprintln!("SKIP cgroup::occupied: not root");
+    }
+    let sleeper = || std::process::Command::new("sleep").arg("600").spawn().expect("sleep");
+    let (mut host, mut inside) = (sleeper(), sleeper());
+    v2::Group::open(&mount, &scope).join(&host.id().to_string()).expect("the scope's own process");
+
+    let plan = Plan::new(&Limits::default()).expect("no limits");
+    let parent = format!("{scope}/teu");
+    let (group, warnings) = v2::Group::create(&mount, &parent, "one", &plan).expect("a group beside the process");
+    assert_eq!(warnings, [""; 0]);
+    group.join(&inside.id().to_string()).expect("a group that takes processes");
+    group.kill_all().expect("killing");
+    inside.wait().expect("the killed one");
+    group.remove().expect("removing");
+    host.kill().expect("killing");
+    host.wait().expect("the scope's own");
+    files::remove_tree(&hierarchy::below(&mount, &scope)).expect("removing the scope");
+}

@@ -252,28 +252,31 @@ fn gone(e: &io::Error) -> bool {
     e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(files::ENODEV)
 }
 
-/// Switches on, for the children of `dir`, every controller teu uses and `dir` has. One that is refused is left out
-/// (its limits then warn), except that processes in the way are moved to a leaf first.
+/// Switches on, for the children of `dir`, every controller teu uses and `dir` has; one that is refused is left out
+/// (its limits then warn). Processes in the way are moved to a leaf first, and not only when the kernel says EBUSY:
+/// cpu and pids are accepted beside processes, and make the group a threaded one whose children take no process
+/// (EOPNOTSUPP; cgroup v2, "Threads").
 fn enable(dir: &Path) -> Result<()> {
     let control = dir.join("cgroup.subtree_control");
     let (has, on) = (read(&dir.join("cgroup.controllers"))?, read(&control)?);
     let listed = |text: &str, name: &str| text.split_whitespace().any(|word| word == name);
-    for name in CONTROLLERS.into_iter().filter(|name| listed(&has, name) && !listed(&on, name)) {
-        let value = format!("+{name}");
-        match files::raw_write(&control, &value) {
-            Err(e) if e.raw_os_error() == Some(files::EBUSY) => {
-                move_to_leaf(dir)?;
-                // Refused again: this controller is not to be had here.
-                let _ = files::raw_write(&control, &value);
-            }
-            _ => {}
-        }
+    let wanted: Vec<_> = CONTROLLERS.into_iter().filter(|name| listed(&has, name) && !listed(&on, name)).collect();
+    // The root of the hierarchy has no type, and may hold processes.
+    if !wanted.is_empty() && dir.join("cgroup.type").exists() {
+        move_to_leaf(dir)?;
+    }
+    for name in wanted {
+        // Refused: this controller is not to be had here.
+        let _ = files::raw_write(&control, &format!("+{name}"));
     }
     Ok(())
 }
 
 /// "No internal processes": a group with controllers for its children may hold no process itself.
 fn move_to_leaf(dir: &Path) -> Result<()> {
+    if files::pids(&dir.join("cgroup.procs")).is_empty() {
+        return Ok(());
+    }
     let leaf = dir.join(LEAF);
     files::make(dir, &leaf)?;
     let procs = leaf.join("cgroup.procs");
