@@ -46,7 +46,8 @@ const FRAME: Duration = Duration::from_millis(16);
 pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
     let anchor = (Instant::now(), wall_clock());
     let remembered = UiState::load(&config.ui_state_file).0;
-    let app = App::new(&config, &remembered, &user_themes(&config), anchor);
+    let mut app = App::new(&config, &remembered, &user_themes(&config), anchor);
+    app.detail.logs.set_time_zone(jiff::tz::TimeZone::system());
     let _guard = Guard::enter(app.mouse)?;
     let screen = Terminal::new(Quiet::new())?;
     let mut signals = Vec::new();

@@ -165,10 +165,24 @@ pub(super) fn add_data(tree: &mut Tree) {
     }
 }
 
-/// `/usr/share/vim/vim90/defaults.vim`: vi says so at each start when it is missing.
+/// What vim reads at each start, under `/usr/share/vim/vim90`: it complains where one is missing.
+const VIM: [&str; 11] = [
+    "defaults.vim",
+    "debian.vim",
+    "filetype.vim",
+    "ftplugin.vim",
+    "indent.vim",
+    "autoload/dist/ft.vim",
+    "autoload/dist/script.vim",
+    "syntax/syntax.vim",
+    "syntax/synload.vim",
+    "syntax/syncolor.vim",
+    "syntax/sh.vim",
+];
+
 fn vim_defaults() -> Vec<PathBuf> {
     let versions = std::fs::read_dir("/usr/share/vim").into_iter().flatten().flatten();
-    versions.flat_map(|e| ["defaults.vim", "debian.vim"].map(|f| e.path().join(f))).collect()
+    versions.flat_map(|e| VIM.map(|f| e.path().join(f))).collect()
 }
 
 /// Does this busybox have the applet? Its table is in the binary, names between zero bytes.

@@ -92,8 +92,14 @@ pub struct HeadersTooLong;
 
 impl<R: Read> Read for Recorder<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.source.read(into)?;
+        let mut n = self.source.read(into)?;
         let mut state = self.tape.0.borrow_mut();
+        // Some writers leave out the last entry's padding and the end mark; docker reads such layers, and so do we.
+        let over = (state.position % BLOCK) as usize;
+        if n == 0 && over > 0 {
+            n = into.len().min(BLOCK as usize - over);
+            into[..n].fill(0);
+        }
         state.position += n as u64;
         if state.recording {
             if state.bytes.len() + n > limits::ENTRY_HEADERS {

@@ -56,7 +56,7 @@ pub(super) fn process(
 fn environment(hostname: &str, tty: bool, given: &[String]) -> Vec<String> {
     let mut env = vec![PATH.to_owned(), format!("HOSTNAME={hostname}")];
     if tty {
-        env.push("TERM=xterm-256color".to_owned());
+        env.extend(["TERM=xterm-256color", "COLORTERM=truecolor"].map(str::to_owned));
     }
     for entry in given {
         let name = entry.split('=').next().unwrap_or_default();
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn later_variables_win() {
         let given = ["A=1", "PATH=/x", "A=2", "HOSTNAME"].map(str::to_owned);
-        assert_eq!(environment("box", true, &given), ["TERM=xterm-256color", "PATH=/x", "A=2"]);
+        assert_eq!(environment("box", true, &given), ["TERM=xterm-256color", "COLORTERM=truecolor", "PATH=/x", "A=2"]);
     }
 
     #[test]

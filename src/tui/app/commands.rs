@@ -3,6 +3,7 @@
 use super::work::{Purpose, Ticket};
 use super::{App, Cmd};
 use crate::engine::Request;
+use crate::engine::job::JobStatus;
 use crate::engine::request::{PullArgs, RunArgs};
 use crate::model::id::ContainerId;
 use crate::model::reference::Reference;
@@ -124,6 +125,27 @@ impl App {
         }
         let args = PullArgs { reference, platform: None, all_tags: false, only_if_missing: false };
         self.submit(Purpose::Pull, Request::Pull(args));
+    }
+
+    /// Names whose last pull died with its teu, newest first; what they had loaded is kept.
+    pub fn interrupted_pulls(&self) -> Vec<String> {
+        let mut seen = std::collections::HashSet::new();
+        let pulls = self.inventory.jobs.iter().filter(|j| j.name == "pull" && seen.insert(j.subject.clone()));
+        let dead = pulls.filter(|j| matches!(j.status, JobStatus::Interrupted)).map(|j| j.subject.clone());
+        dead.filter(|name| !self.work.pulls().any(|(_, t)| t.title == format!("pull {name}"))).collect()
+    }
+
+    /// At start: a pull that was cut off is not forgotten.
+    pub(super) fn offer_resume(&mut self) {
+        if std::mem::replace(&mut self.resume_offered, true) {
+            return;
+        }
+        let key = self.keymap.key_text(crate::tui::action::Action::Pull);
+        match &self.interrupted_pulls()[..] {
+            [] => {}
+            [one] => self.toast(format!("the pull of {one} was interrupted: {key} goes on with it"), true),
+            more => self.toast(format!("{} pulls were interrupted: {key} goes on with them", more.len()), true),
+        }
     }
 
     /// Runs what the form said; with a terminal it opens in the shells pane.

@@ -18,6 +18,7 @@ use super::overlay::Overlay;
 use super::panes::{Pane, Panes, Proportions};
 use super::theme::{self, Theme};
 use super::views::shell::Leader;
+use super::views::stats::GlyphSet;
 use crate::config::Config;
 use crate::engine::job::{Check, Chunk, Input, JobId, Progress};
 use crate::engine::{Error, Inventory, Output, Request, StatsBoard};
@@ -169,6 +170,8 @@ pub struct App {
     pub work: Work,
     pub status: Option<Status>,
     pub toasts: Vec<Toast>,
+    /// Interrupted pulls have been told of.
+    resume_offered: bool,
     /// Something visible may have changed.
     pub dirty: bool,
     pub quit: bool,
@@ -230,6 +233,7 @@ impl App {
             work: Work::default(),
             status: None,
             toasts: Vec::new(),
+            resume_offered: false,
             dirty: true,
             quit: false,
             dragging: None,
@@ -237,6 +241,9 @@ impl App {
             anchor,
             cmds: Vec::new(),
         };
+        if app.ascii {
+            app.detail.stats.set_glyphs(GlyphSet::Ascii);
+        }
         app.use_theme(&theme_name);
         app.recall(remembered);
         app.tell_problems(problems);

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// More terminals than this are not reopened by themselves at start.
 const REATTACH: usize = 16;
 
+/// What our terminals can do.
+const TERMINAL_ENV: [&str; 2] = ["TERM=xterm-256color", "COLORTERM=truecolor"];
+
 /// What stands behind a terminal.
 #[derive(Clone, Debug)]
 pub struct Term {
@@ -73,7 +76,7 @@ impl App {
             container: id.to_string(),
             tty: true,
             stdin: true,
-            env: vec![String::from("TERM=xterm-256color")],
+            env: TERMINAL_ENV.map(str::to_owned).to_vec(),
             ..ExecArgs::default()
         };
         let name = entry.container.name.clone();
@@ -152,6 +155,7 @@ impl App {
                     self.containers.list.want(container.clone());
                 }
                 term.container = Some(container);
+                self.name_terms();
                 if let Some((cols, rows)) = self.terms.view.size(id) {
                     self.push(Cmd::Send(ticket, Input::Resize { cols, rows }));
                 }
@@ -178,6 +182,20 @@ impl App {
             Chunk::Gap(_) | Chunk::Log(_) | Chunk::LogCaughtUp | Chunk::Stats(_) | Chunk::Event(_) => {}
         }
         true
+    }
+
+    /// Tabs bear the container's name and what really runs, once both are known.
+    pub(super) fn name_terms(&mut self) {
+        for (id, term) in &self.terms.terms {
+            let Some(entry) = term.container.as_ref().and_then(|c| self.inventory.container(c)) else { continue };
+            let program = match &term.exec {
+                Some(exec) => entry.state.execs.iter().find(|e| e.id == *exec).and_then(|e| e.args.first()),
+                None if matches!(term.request, Request::Exec(_)) => None,
+                None => entry.container.config.args.first(),
+            };
+            let owner = entry.container.id.as_str();
+            self.terms.view.rename(*id, &entry.container.name, program.map(|p| base_name(p)), owner);
+        }
     }
 
     fn feed(&mut self, id: TermId, ticket: Ticket, bytes: &[u8]) {

@@ -50,7 +50,9 @@ impl App {
         self.inventory = inventory;
         self.loaded = true;
         self.rebuild_lists();
+        self.offer_resume();
         self.reattach();
+        self.name_terms();
         self.fetch_detail();
     }
 
@@ -151,9 +153,11 @@ impl App {
             }
             Err(error) => (Err(error_text(error)), error_text(error)),
         };
-        match &outcome {
-            Ok(_) => self.say(text),
-            Err(_) => self.complain(text),
+        let cancelled = matches!(result, Err(error) if error.kind() == ErrorKind::Cancelled);
+        if outcome.is_ok() || cancelled {
+            self.say(text)
+        } else {
+            self.complain(text)
         }
         let (time, title, command) = (task.started, task.title.clone(), task.command.clone());
         self.work.write(Entry { time, title, result: outcome, nanos, command });

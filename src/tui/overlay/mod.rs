@@ -2,6 +2,7 @@
 
 mod confirm;
 mod form;
+mod jobs;
 mod page;
 mod picker;
 mod pull;

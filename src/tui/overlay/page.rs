@@ -1,8 +1,7 @@
 //! Pages to read: the action log, jobs, the doctor's findings, events.
 
-use super::{Flow, boxed, wrap};
-use crate::engine::job::{Check, CheckLevel, JobStatus};
-use crate::tui::app::work::{Ticket, error_text};
+use super::{Flow, boxed, jobs, wrap};
+use crate::engine::job::{Check, CheckLevel};
 use crate::tui::app::{App, Hit};
 use crate::tui::figures::{age, duration};
 use crate::tui::keys::Chord;
@@ -27,7 +26,7 @@ pub struct Page {
     at: usize,
 }
 
-type Line = (String, Role);
+pub(super) type Line = (String, Role);
 
 impl Page {
     pub fn new(kind: PageKind) -> Page {
@@ -57,11 +56,8 @@ impl Page {
             KeyCode::PageDown | KeyCode::Char(' ') => self.scroll(10),
             KeyCode::Home | KeyCode::Char('g') => self.at = 0,
             KeyCode::End | KeyCode::Char('G') => self.at = last,
-            KeyCode::Char('x') if self.kind == PageKind::Jobs => {
-                if let Some((ticket, _)) = running(app).get(self.at) {
-                    app.cancel(*ticket);
-                }
-            }
+            KeyCode::Char('x') if self.kind == PageKind::Jobs => jobs::stop(app, self.at),
+            KeyCode::Char('r') if self.kind == PageKind::Jobs => jobs::resume(app, self.at),
             KeyCode::Char('r') if self.kind == PageKind::Doctor => app.ask_doctor(),
             _ => {}
         }
@@ -81,7 +77,7 @@ impl Page {
     fn lines(&self, app: &App, width: usize) -> Vec<Line> {
         match self.kind {
             PageKind::ActionLog => action_log(app, width),
-            PageKind::Jobs => jobs(app),
+            PageKind::Jobs => jobs::lines(app),
             PageKind::Doctor => match &app.doctor {
                 None => vec![(String::from("looking..."), Role::Dim)],
                 Some(Ok(checks)) => checks.iter().flat_map(|c| check(c, width)).collect(),
@@ -97,7 +93,7 @@ impl Page {
         let most = area.height.saturating_sub(4).max(6);
         let size = (width, (lines.len().min(500) as u16 + 2).clamp(6, most));
         let foot = match self.kind {
-            PageKind::Jobs => "x stops · Esc closes",
+            PageKind::Jobs => "x stops · r goes on with a pull · Esc closes",
             PageKind::Doctor => "r looks again · Esc closes",
             _ => "Esc closes",
         };
@@ -150,39 +146,6 @@ fn action_log(app: &App, width: usize) -> Vec<Line> {
     }
     if lines.is_empty() {
         lines.push((String::from("nothing yet"), Role::Dim));
-    }
-    lines
-}
-
-/// What this screen set going and can stop.
-fn running(app: &App) -> Vec<(Ticket, String)> {
-    app.work.running.iter().rev().map(|(ticket, task)| (*ticket, task.title.clone())).collect()
-}
-
-fn jobs(app: &App) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for (ticket, title) in running(app) {
-        let Some(task) = app.work.running.get(&ticket) else { continue };
-        let since = age(app.now.seconds_since(task.started));
-        let word = if task.cancelling { "stopping" } else { "running" };
-        let share = crate::tui::views::images::share(task).map(|s| format!(" {:.0}%", s * 100.0)).unwrap_or_default();
-        let stage = &task.progress.stage;
-        lines.push((format!("{} {:10} {title}  {stage}{share}", text::fit_right(&since, 4), word), Role::Accent));
-    }
-    let own: Vec<_> = app.work.running.values().filter_map(|t| t.job).collect();
-    for job in app.inventory.jobs.iter().filter(|j| !own.contains(&j.id)) {
-        let since = age(app.now.seconds_since(job.started));
-        let (role, why) = match &job.status {
-            JobStatus::Failed(error) => (Role::Error, format!("  {}", error_text(error))),
-            JobStatus::Interrupted => (Role::Warn, String::new()),
-            JobStatus::Done | JobStatus::Cancelled => (Role::Dim, String::new()),
-            _ => (Role::Text, String::new()),
-        };
-        let line = format!("{} {:10} {} {}{why}", text::fit_right(&since, 4), job.status.word(), job.name, job.subject);
-        lines.push((line, role));
-    }
-    if lines.is_empty() {
-        lines.push((String::from("no jobs"), Role::Dim));
     }
     lines
 }

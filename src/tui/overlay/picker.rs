@@ -2,7 +2,7 @@
 
 use super::{Flow, boxed, field};
 use crate::engine::Request;
-use crate::engine::request::{KillArgs, PullArgs};
+use crate::engine::request::KillArgs;
 use crate::model::id::ContainerId;
 use crate::model::reference::Reference;
 use crate::tui::action::{Action, Scope, TABLE, spec};

@@ -76,6 +76,11 @@ impl PullPrompt {
     /// The first known name that begins with what is typed.
     fn complete(&mut self, app: &App) {
         let typed = self.input.text().trim().to_owned();
+        if typed.is_empty()
+            && let Some(name) = app.interrupted_pulls().first()
+        {
+            return self.input.set(name);
+        }
         let known = app.images.rows.iter().filter(|r| !r.dangling).map(|r| r.name.as_str());
         let found =
             known.chain(["alpine", "debian", "nginx", "postgres", "redis", "ubuntu"]).find(|n| n.starts_with(&typed));
@@ -87,6 +92,7 @@ impl PullPrompt {
 
     pub fn draw(&self, app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
         let pulls: Vec<(Ticket, &Task)> = app.work.pulls().collect();
+        let resumable = app.interrupted_pulls();
         let layers: usize = pulls.iter().map(|(_, t)| 2 + t.progress.parts.len()).sum();
         let height = if pulls.is_empty() { 10 } else { layers as u16 + 6 };
         let foot = if pulls.is_empty() {
@@ -120,7 +126,15 @@ impl PullPrompt {
             app.theme.style(role),
         );
         let body = Rect { y: inner.y + 3, height: inner.height - 3, ..inner };
-        if pulls.is_empty() {
+        if pulls.is_empty() && !resumable.is_empty() {
+            let head = String::from("interrupted; Tab takes the first, what was loaded is kept:");
+            let names = resumable.into_iter().map(|name| (format!("  {name}"), Role::Text));
+            for (i, (line, role)) in std::iter::once((head, Role::Warn)).chain(names).enumerate() {
+                if i as u16 + 1 < body.height {
+                    text::put(buf, body.x, body.y + 1 + i as u16, body.width, &line, app.theme.style(role));
+                }
+            }
+        } else if pulls.is_empty() {
             for (i, example) in EXAMPLES.iter().enumerate().take(usize::from(body.height.saturating_sub(1))) {
                 text::put(buf, body.x, body.y + 1 + i as u16, body.width, example, app.theme.style(Role::Dim));
             }

@@ -3,11 +3,15 @@
 use super::Scratch;
 use crate::tui::action::{Action, Scope, spec};
 use crate::tui::app::{App, Hit};
-use crate::tui::panes::Layout;
+use crate::tui::panes::{Layout, Pane};
 use crate::tui::text;
 use crate::tui::theme::Role;
+use crate::tui::views::shell::LEADER_KEYS;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+const COPY_KEYS: [(&str, &str); 5] = [("v", "select"), ("V", "lines"), ("y", "copy"), ("/", "search"), ("q", "leave")];
+const ENDED_KEYS: [(&str, &str); 4] = [("Enter", "close"), ("r", "run again"), ("Esc", "leave"), ("Tab", "pane")];
 
 pub fn draw(app: &App, scratch: &mut Scratch, layout: &Layout, buf: &mut Buffer) {
     if layout.hint.height == 0 {
@@ -39,6 +43,9 @@ fn last_act(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
 /// Actions with a hint word, those of the focused pane first; each is a button. Where the line is short the later ones of
 /// the pane go before the ones that lead on: filter, palette, help.
 fn hints(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
+    if app.panes.focus == Pane::Shells && app.overlays.is_empty() && app.terms.takes_keys() {
+        return shell_hints(app, area, buf);
+    }
     let buttons = |actions: Vec<Action>| -> Vec<(Action, String, &'static str)> {
         let whole = actions.into_iter().map(|a| (a, app.keymap.key_text(a), spec(a).hint));
         whole.filter(|(_, key, word)| !key.is_empty() && !word.is_empty()).collect()
@@ -58,6 +65,31 @@ fn hints(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
         let end = text::put(buf, at + 1, area.y, area.right().saturating_sub(at + 1), word, app.theme.style(Role::Dim));
         scratch.mark(Rect::new(x, area.y, end.saturating_sub(x), 1), Hit::Action(action));
         x = end + 2;
+    }
+}
+
+/// In a shell every key is its program's, so the line says what follows the leader.
+fn shell_hints(app: &App, area: Rect, buf: &mut Buffer) {
+    let view = &app.terms.view;
+    let leader = view.leader().to_string();
+    let (lead, keys): (&str, &[(&str, &str)]) = match (view.leader_pending(), view.in_copy_mode(), view.has_ended()) {
+        (true, ..) => ("", LEADER_KEYS.as_slice()),
+        (_, true, _) => ("", &COPY_KEYS),
+        (.., true) => ("", &ENDED_KEYS),
+        _ => (leader.as_str(), LEADER_KEYS.as_slice()),
+    };
+    let end = area.right();
+    let mut x = area.x + 1;
+    if !lead.is_empty() {
+        x = text::put(buf, x, area.y, end - x, lead, app.theme.style(Role::Key));
+        x = text::put(buf, x, area.y, end.saturating_sub(x), " then  ", app.theme.style(Role::Dim));
+    }
+    for (key, word) in keys {
+        if x as usize + text::width(key) + text::width(word) + 1 > usize::from(end) {
+            return;
+        }
+        x = text::put(buf, x, area.y, end.saturating_sub(x), key, app.theme.style(Role::Key));
+        x = text::put(buf, x + 1, area.y, end.saturating_sub(x + 1), word, app.theme.style(Role::Dim)) + 2;
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) fn parse(bytes: &[u8]) -> Styled {
                 column += fill;
                 continue;
             }
+            // A terminal's line begins where its cursor was put back to.
+            '\r' if out.text.is_empty() => continue,
             '\0'..='\x1f' => out.text.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('?')),
             '\x7f' => out.text.push('␡'),
             '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => continue,
@@ -63,6 +65,10 @@ pub(super) fn parse(bytes: &[u8]) -> Styled {
         }
         column += 1;
     }
+    // Between a line's text and its end, terminals' programs put sequences that are gone now.
+    let end = out.text.trim_end_matches('␍').len();
+    out.text.truncate(end);
+    out.runs.retain(|(at, _)| *at <= end);
     out
 }
 

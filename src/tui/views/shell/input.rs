@@ -119,6 +119,11 @@ impl Shells {
         self.current().and_then(|id| self.pane(id)).is_some_and(|pane| pane.copy.is_some())
     }
 
+    /// Whether the current terminal's program is over.
+    pub fn has_ended(&self) -> bool {
+        self.current().and_then(|id| self.pane(id)).is_some_and(|pane| pane.end.is_some())
+    }
+
     pub fn leader(&self) -> Leader {
         self.leader
     }

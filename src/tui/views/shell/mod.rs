@@ -171,6 +171,17 @@ impl Shells {
         self.dirty = true;
     }
 
+    /// What is known of a terminal by now: `None` keeps the program's name.
+    pub fn rename(&mut self, id: TermId, container: &str, program: Option<&str>, owner: &str) {
+        let Some(pane) = self.pane_mut(id) else { return };
+        container.clone_into(&mut pane.container);
+        owner.clone_into(&mut pane.owner);
+        if let Some(program) = program {
+            program.clone_into(&mut pane.program);
+        }
+        self.dirty = true;
+    }
+
     pub fn close(&mut self, id: TermId) {
         self.panes.retain(|pane| pane.id != id);
         let Some(at) = self.tabs.iter().position(|tab| tab.root.leaves().contains(&id)) else { return };
