@@ -61,7 +61,7 @@ actions! {
     Rename, "rename", Containers, ["R"], "rename", "";
     ShowAll, "show-all", Containers, ["a"], "all or only running containers", "all/running";
     RunImage, "run", Images, ["R"], "run a container from this image", "run";
-    Pull, "pull", Images, ["P"], "pull an image", "pull";
+    Pull, "pull", List, ["P"], "pull an image", "pull";
     Tag, "tag", Images, ["T"], "give the image another name", "tag";
     Reclaim, "reclaim", Images, ["U"], "free the space of unused images", "";
     New, "new", List, ["n"], "make a new container", "new";

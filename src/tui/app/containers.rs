@@ -15,6 +15,9 @@ const HISTORY: usize = 32;
 /// The CPU order moves at most this often, so that rows do not jump under the eye.
 const REORDER_NANOS: i64 = 2_000_000_000;
 
+/// A running container's row names an OOM kill for so long.
+const OOM_SECONDS: u64 = 60;
+
 /// What a row shows.
 #[derive(Clone, Debug)]
 pub struct ContainerRow {
@@ -52,6 +55,8 @@ pub struct Containers {
     pub history: HashMap<ContainerId, VecDeque<f32>>,
     /// When the order last followed the figures.
     ordered: Timestamp,
+    /// OOM kills counted so far, and when the last came while we looked.
+    ooms: HashMap<ContainerId, (u64, Option<Timestamp>)>,
 }
 
 impl Default for Containers {
@@ -62,13 +67,24 @@ impl Default for Containers {
             show_all: true,
             history: HashMap::new(),
             ordered: Timestamp::default(),
+            ooms: HashMap::new(),
         }
     }
 }
 
 impl Containers {
-    /// Takes a second's figures into the sparklines.
-    pub fn take_stats(&mut self, stats: &StatsBoard) {
+    /// Takes a second's figures into the sparklines; the names of those the kernel has just killed a process of.
+    pub fn take_stats(&mut self, stats: &StatsBoard, now: Timestamp) -> Vec<String> {
+        let mut killed = Vec::new();
+        self.ooms.retain(|id, _| stats.latest.contains_key(id));
+        for (id, figures) in &stats.latest {
+            let Some(count) = figures.sample.as_ref().and_then(|s| s.oom_kills) else { continue };
+            let known = self.ooms.entry(id.clone()).or_insert((count, None));
+            if count > known.0 {
+                *known = (count, Some(now));
+                killed.push(figures.name.clone());
+            }
+        }
         self.history.retain(|id, _| stats.latest.contains_key(id));
         for (id, figures) in &stats.latest {
             let values = self.history.entry(id.clone()).or_default();
@@ -77,6 +93,13 @@ impl Containers {
             }
             values.push_back(figures.rates.cpu_percent as f32);
         }
+        killed
+    }
+
+    /// Kills of a container whose last one came within the last minute.
+    pub fn recent_ooms(&self, id: &ContainerId, now: Timestamp) -> Option<u64> {
+        let (count, when) = self.ooms.get(id)?;
+        when.filter(|t| now.seconds_since(*t) < OOM_SECONDS).map(|_| *count)
     }
 
     /// Builds the rows anew. `tick`: only figures changed, so the order may wait.
@@ -163,8 +186,12 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory) -
         since: if live { state.started } else { state.finished },
         created: container.created,
         restarts: state.restarts,
-        shells: state.execs.iter().filter(|e| e.exit.is_none()).count(),
-        alert: near(memory_share) || throttled || cpus.is_some() && near(cpu.map(|c| c / cpu_limit)),
+        shells: state.execs.iter().filter(|e| e.exit.is_none()).count()
+            + usize::from(live && container.config.tty && container.config.open_stdin),
+        alert: sample.is_some_and(|s| s.oom_kills.is_some_and(|n| n > 0))
+            || near(memory_share)
+            || throttled
+            || cpus.is_some() && near(cpu.map(|c| c / cpu_limit)),
     }
 }
 

@@ -274,7 +274,10 @@ impl App {
 
     pub fn toast(&mut self, text: impl Into<String>, bad: bool) {
         let until = Timestamp(self.now.0.saturating_add(6_000_000_000));
-        self.toasts.push(Toast { text: text.into(), bad, until });
+        let text = text.into();
+        // The same news by another way is no news.
+        self.toasts.retain(|t| t.text != text);
+        self.toasts.push(Toast { text, bad, until });
         let extra = self.toasts.len().saturating_sub(4);
         self.toasts.drain(..extra);
     }

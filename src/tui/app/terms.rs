@@ -80,7 +80,7 @@ impl App {
             ..ExecArgs::default()
         };
         let name = entry.container.name.clone();
-        self.open_term(Request::Exec(Box::new(args)), &name, "sh", Some(id.clone()), place);
+        self.open_term(Request::Exec(Box::new(args)), &name, "shell", Some(id.clone()), place);
     }
 
     /// The container's main process.
@@ -127,7 +127,7 @@ impl App {
                 found.push((attach(id, None, false), entry.container.name.clone(), program.to_owned(), id.clone()));
             }
             for exec in entry.state.execs.iter().filter(|e| e.tty && e.exit.is_none()) {
-                let program = exec.args.first().map_or("sh", |a| base_name(a));
+                let program = exec.args.first().map_or("shell", |a| base_name(a));
                 let request = attach(id, Some(exec.id.clone()), false);
                 found.push((request, entry.container.name.clone(), program.to_owned(), id.clone()));
             }

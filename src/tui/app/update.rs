@@ -73,7 +73,9 @@ impl App {
 
     fn take_stats(&mut self, stats: Arc<StatsBoard>) {
         self.stats = stats;
-        self.containers.take_stats(&self.stats);
+        for name in self.containers.take_stats(&self.stats, self.now) {
+            self.toast(oom_text(&name), true);
+        }
         let total = self.stats.latest.values().fold(0.0, |sum, s| sum + s.rates.cpu_percent);
         let cpus = f64::from(self.inventory.host.cpus.max(1));
         self.host_cpu.push((total / cpus) as f32);
@@ -93,7 +95,7 @@ impl App {
         let name: String = name.chars().take(40).collect();
         let code = record.attributes.get("exitCode").map_or("", String::as_str);
         match (record.kind.as_str(), record.action.as_str()) {
-            ("container", "oom") => self.toast(format!("{name}: out of memory, the kernel killed a process"), true),
+            ("container", "oom") => self.toast(oom_text(&name), true),
             ("container", "die") if !matches!(code, "" | "0" | "130" | "137" | "143") => {
                 self.toast(format!("{name} ended: exit {code}"), true);
             }
@@ -162,6 +164,10 @@ impl App {
         let (time, title, command) = (task.started, task.title.clone(), task.command.clone());
         self.work.write(Entry { time, title, result: outcome, nanos, command });
     }
+}
+
+fn oom_text(name: &str) -> String {
+    format!("{name}: out of memory, the kernel killed a process")
 }
 
 fn spaced(detail: &str) -> String {

@@ -83,6 +83,10 @@ impl Work {
 
     pub fn progress(&mut self, ticket: Ticket, now: Timestamp, progress: Progress) {
         let Some(task) = self.running.get_mut(&ticket) else { return };
+        // What an earlier pull left is there at once: that is no speed.
+        if task.measured.1 == 0 {
+            task.measured = (now, progress.done);
+        }
         let nanos = now.0.saturating_sub(task.measured.0.0);
         if nanos >= 500_000_000 {
             let speed = progress.done.saturating_sub(task.measured.1) as f64 * 1e9 / nanos as f64;

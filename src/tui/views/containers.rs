@@ -194,7 +194,10 @@ fn figures_of(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut 
     if let Some(cpu) = row.cpu {
         let role = threshold(cpu / row.cpu_limit, Role::Text);
         put(buf, c.cpu, 5, &format!("{cpu:>5.1}"), role);
-        if let Some(history) = app.containers.history.get(&row.id).filter(|_| c.spark) {
+        if let Some(kills) = app.containers.recent_ooms(&row.id, app.now) {
+            let word = if c.spark { format!("OOM{kills}") } else { String::new() };
+            put(buf, c.cpu + 6, 5, &word, Role::Failed);
+        } else if let Some(history) = app.containers.history.get(&row.id).filter(|_| c.spark) {
             let top = history.iter().copied().fold(5.0, f32::max);
             let spark = glyphs::sparkline(history.iter().copied(), 4, top);
             put(buf, c.cpu + 6, 4, &spark, threshold(cpu / row.cpu_limit, Role::Graph));

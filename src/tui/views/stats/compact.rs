@@ -32,7 +32,11 @@ impl StatsView {
         words(row(y), buf, theme, &cpu_words(moment));
         y += 1;
         let plot = Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: plot_rows }.intersection(area);
-        self.draw_plot(plot, buf, theme, Metric::Cpu, cpu_limit(&moment.sample));
+        let limit = cpu_limit(&moment.sample);
+        self.draw_plot(plot, buf, theme, Metric::Cpu, limit);
+        if limit.is_some() {
+            super::full::limit_line(plot, buf, theme);
+        }
         y += plot_rows;
         memory_row(row(y), buf, theme, &moment.sample);
         words(row(y + 1), buf, theme, &transfer_words(moment));

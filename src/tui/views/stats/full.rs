@@ -69,6 +69,9 @@ impl StatsView {
                 text::put(buf, x, place.y, width, &label, theme.style(Role::Dim));
             }
         }
+        if limit.is_some_and(|l| l * 1.1 >= top) {
+            limit_line(place, buf, theme);
+        }
     }
 
     /// What of the memory is page cache is drawn lighter, over the plot's upper part.
@@ -99,6 +102,18 @@ impl StatsView {
             let label = format!(" -{}s ", end.seconds_since(cursor));
             let x = row.x + row.width / 2;
             text::put(buf, x, row.y, row.right() - x, &label, theme.style(Role::Accent));
+        }
+    }
+}
+
+/// A dotted line where the scale ends at a limit, behind what is drawn there.
+pub(super) fn limit_line(place: Rect, buf: &mut Buffer, theme: &Theme) {
+    if place.height < 2 {
+        return;
+    }
+    for x in place.x..place.right() {
+        if let Some(cell) = buf.cell_mut((x, place.y)).filter(|c| c.symbol() == " ") {
+            cell.set_symbol("┈").set_style(theme.style(Role::Dim));
         }
     }
 }
