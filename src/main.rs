@@ -87,7 +87,8 @@ fn prepare(overrides: &Overrides) -> Result<Config, Error> {
     let config =
         config::load(overrides).map_err(|e| Error::from_source(ErrorKind::Invalid, "finding teu's directories", &e))?;
     config::prepare_run_dir(&config.run_dir)
-        .map_err(|e| Error::from_source(ErrorKind::Denied, "preparing the run directory", &e))?;
+        .map_err(|e| Error::from_source(ErrorKind::Denied, "preparing the run directory", &e))
+        .map_err(|e| e.hint("--root DIR (or TEU_ROOT) keeps all state in a directory of yours"))?;
     let inherited = std::env::var(userns::VARIABLE).ok();
     userns::enter(&config.run_dir, inherited.as_deref()).map_err(|e| {
         let error = Error::from_source(ErrorKind::Denied, "becoming root of an own user namespace", &e);

@@ -3,13 +3,14 @@
 use super::{Error, ErrorKind};
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::{bundle, eventlog, log, state, task};
-use crate::store;
+use crate::store::{self, Trouble};
 
 impl From<store::Error> for Error {
     fn from(e: store::Error) -> Error {
         use store::Error as E;
         let kind = match &e {
             E::Io { source, .. } => io_kind(source),
+            E::Sqlite { .. } | E::Row(_) if e.trouble().is_some() => ErrorKind::Unavailable,
             E::Sqlite { .. } | E::Row(_) => ErrorKind::Internal,
             E::Future { .. } => ErrorKind::Unsupported,
             E::NameTaken { .. } | E::Gone { .. } => ErrorKind::Conflict,
@@ -19,9 +20,20 @@ impl From<store::Error> for Error {
             E::Future { .. } => Some("a newer teu has written it: update this teu, or use another --root"),
             E::NameTaken { .. } => Some("choose another --name, or remove or rename that container"),
             E::Io { source, .. } => io_hint(source),
+            E::Sqlite { .. } | E::Row(_) => match e.trouble() {
+                Some(Trouble::Full) => Some("free some space (`teu system prune`), or use a --root on another disk"),
+                Some(Trouble::ReadOnly) => Some("use a --root on a writable file system"),
+                Some(Trouble::Damaged) => Some(
+                    "move teu.db, teu.db-wal and teu.db-shm aside to begin anew (containers are lost, \
+                     images are pulled again, volumes stay), or use another --root",
+                ),
+                None => None,
+            },
             _ => None,
         };
-        with_hint(flat(kind, &e), hint)
+        // SQLite says the same again one level down.
+        let sqlite = matches!(e, E::Sqlite { .. } | E::Row(_));
+        with_hint(if sqlite { Error::new(kind, e.to_string()) } else { flat(kind, &e) }, hint)
     }
 }
 

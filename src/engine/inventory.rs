@@ -21,6 +21,8 @@ pub struct Inventory {
     /// Newest first; running ones of this process and the stored history.
     pub jobs: Vec<Arc<Job>>,
     pub host: Arc<HostInfo>,
+    /// What is wrong with each record that cannot be read, and so is missing above.
+    pub damaged: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -82,6 +82,11 @@ impl Engine {
         self.core.inventory()
     }
 
+    /// [`Engine::inventory`] for who must not mistake what cannot be read for what is not there.
+    pub fn read_inventory(&self) -> Result<Arc<Inventory>> {
+        self.core.read_inventory()
+    }
+
     /// Hints; on lag, re-read the inventory.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.core.events.subscribe()

@@ -27,6 +27,7 @@ struct Objects {
     volumes: Vec<Arc<Volume>>,
     /// From the stored history.
     jobs: Vec<Arc<Job>>,
+    damaged: Vec<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,12 +51,17 @@ impl ReadModel {
 
 impl Core {
     pub fn inventory(&self) -> Arc<Inventory> {
-        if !self.keeps_model()
-            && let Err(e) = self.refresh_all()
-        {
+        self.read_inventory().unwrap_or_else(|e| {
             tracing::warn!(error = %e, "reading the inventory");
+            self.model.published()
+        })
+    }
+
+    pub fn read_inventory(&self) -> Result<Arc<Inventory>> {
+        if !self.keeps_model() {
+            self.refresh_all()?;
         }
-        self.model.published()
+        Ok(self.model.published())
     }
 
     /// Reads everything from disk and publishes it.
@@ -63,12 +69,14 @@ impl Core {
         let containers = self.read_containers()?;
         let (images, volumes) = (self.read_images()?, self.db.read(records::volumes)?);
         let jobs = history::load(self);
+        let damaged = self.db.read(records::damaged)?;
         self.host();
         let mut objects = lock(&self.model.objects);
         objects.containers = containers.into_iter().map(|e| (e.container.id.clone(), Arc::new(e))).collect();
         objects.images = images;
         objects.volumes = volumes.into_iter().map(Arc::new).collect();
         objects.jobs = jobs;
+        objects.damaged = damaged;
         self.publish(objects);
         Ok(())
     }
@@ -196,6 +204,7 @@ impl Core {
             volumes: objects.volumes.clone(),
             jobs,
             host: self.host(),
+            damaged: objects.damaged.clone(),
         };
         // Published under the lock of the objects, so that an older view never overtakes a newer one.
         *lock(&self.model.published) = Arc::new(inventory);

@@ -2,9 +2,11 @@
 
 use super::core::Core;
 use super::{Result, ops};
+use crate::image::layers::LayerStore;
 use crate::model::id::ContainerId;
 use crate::store::dirs;
 use crate::store::records::{self, ContainerRow};
+use std::time::SystemTime;
 
 /// A container whose creation or removal was cut short by its owner's death: nobody has seen it, or nobody wants it.
 pub(crate) fn finish(core: &Core, row: &ContainerRow) {
@@ -22,16 +24,18 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     for row in rows.iter().filter(|row| row.busy.is_some_and(|b| !b.owner().is_alive())) {
         finish(core, row);
     }
+    // The bare ids: a row that cannot be read still owns its directory.
+    let known = core.db.read(records::container_ids)?;
     for name in found {
-        let known = rows.iter().any(|row| row.container.id.as_str() == name);
-        if !known && ContainerId::try_from(name.clone()).is_ok() {
+        if !known.contains(&name) && ContainerId::try_from(name.clone()).is_ok() {
             ops::remove::erase_dirs(core, &name)?;
         }
     }
     let volumes = dirs::volume_dirs(&core.root)?;
     let known = core.db.read(records::volumes)?;
     for name in volumes.into_iter().filter(|name| !known.iter().any(|v| v.name == *name)) {
-        dirs::remove_volume(&core.root, &name)?;
+        dirs::remove_empty_volume(&core.root, &name)?;
     }
+    LayerStore::open(&core.root)?.clean(SystemTime::now())?;
     Ok(())
 }

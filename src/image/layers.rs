@@ -134,10 +134,8 @@ impl LayerStore {
         for _ in 0..16 {
             let dir = self.ingest.join(format!("layer-{:016x}", rand::random::<u64>()));
             private_dir(&dir).map_err(|e| Error::io(&dir, e))?;
-            let lock = File::open(&dir).map_err(|e| Error::io(&dir, e))?;
-            if !files::try_lock(&lock)? {
-                continue;
-            }
+            // Between the two steps a clean-up may take it for garbage.
+            let Some(lock) = claim(&dir)? else { continue };
             let staging = Staging { dir, _lock: lock, committed: false };
             let fs = staging.fs();
             fs::create_dir(&fs).map_err(|e| Error::io(&fs, e))?;
@@ -224,9 +222,13 @@ impl LayerStore {
                 _ if name.starts_with("layer-") => true,
                 _ => old(ASIDE_AGE),
             };
-            if garbage && unused(&path) {
-                freed += size_of(&path);
-                tree::remove(&path)?;
+            // Held until it is gone, so that nobody begins to use it meanwhile. One that will not go hinders nobody.
+            if garbage && let Ok(Some(_held)) = claim(&path) {
+                let size = size_of(&path);
+                match tree::remove(&path) {
+                    Ok(()) => freed += size,
+                    Err(e) => tracing::warn!(path = %path.display(), error = %e, "removing what a dead process left"),
+                }
             }
         }
         for entry in fs::read_dir(&self.layers).map_err(|e| Error::io(&self.layers, e))?.flatten() {
@@ -240,9 +242,14 @@ impl LayerStore {
     }
 }
 
-/// Nobody holds its lock.
-fn unused(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| files::try_lock(&file).unwrap_or(false))
+/// Its lock; `None` when somebody holds it, or it is gone.
+fn claim(path: &Path) -> Result<Option<File>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io(path, e)),
+    };
+    Ok((files::try_lock(&file)? && path.exists()).then_some(file))
 }
 
 fn size_of(path: &Path) -> u64 {

@@ -29,8 +29,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The state as it really is: what the file says, corrected when the monitor, the init or the whole boot is gone.
 /// No file: a container never started.
+///
+/// A damaged or lost file costs what it said, never the container: a living monitor still has it all, and without one
+/// it has ended in a way nobody knows.
 pub fn read(dir: &Path, run_dir: &Path) -> Result<State> {
-    let state = load(dir)?;
+    let state = match load(dir) {
+        Ok(state) => state,
+        Err(e @ Error::Damaged { .. }) => return without_file(run_dir, e.to_string()),
+        Err(e) => return Err(e),
+    };
+    if state.status == Status::Created && !dir.exists() && monitor_lives(run_dir)? {
+        return without_file(run_dir, format!("{} is gone", dir.display()));
+    }
     if !(state.status.is_live() || state.status == Status::Restarting) {
         return Ok(state);
     }
@@ -41,7 +51,10 @@ pub fn read(dir: &Path, run_dir: &Path) -> Result<State> {
         return Ok(state);
     }
     // It may have ended in good order between the two looks.
-    let state = load(dir)?;
+    let state = match load(dir) {
+        Err(e @ Error::Damaged { .. }) => return without_file(run_dir, e.to_string()),
+        state => state?,
+    };
     if !state.status.is_live() {
         return Ok(if state.status == Status::Restarting { lost(state, MONITOR_GONE) } else { state });
     }
@@ -52,6 +65,11 @@ pub fn read(dir: &Path, run_dir: &Path) -> Result<State> {
 }
 
 const MONITOR_GONE: &str = "its monitor was killed";
+
+fn without_file(run_dir: &Path, error: String) -> Result<State> {
+    let state = State { status: Status::Running, error: error.clone(), ..State::default() };
+    Ok(if monitor_lives(run_dir)? { state } else { lost(state, &error) })
+}
 
 /// The file alone, unchecked.
 fn load(dir: &Path) -> Result<State> {
@@ -72,13 +90,27 @@ fn lost(state: State, why: &str) -> State {
     State { status: Status::Exited, pid: 0, monitor_pid: 0, exit, error: why.into(), execs: Vec::new(), ..state }
 }
 
-/// Replaces the file in one step: a reader sees the old or the new one.
+/// Replaces the file in one step: a reader sees the old or the new one. On a full disk the old one is overwritten, for
+/// which its own block is enough: how a container ended must not be lost.
 pub fn write(dir: &Path, state: &State) -> Result<()> {
     let (path, fresh) = (dir.join(FILE), dir.join("state.json.new"));
     let text = serde_json::to_vec(state).map_err(|source| Error::Damaged { path: path.clone(), source })?;
     let done = File::create(&fresh).and_then(|mut f| f.write_all(&text));
-    done.map_err(|source| Error::Io { what: "write", path: fresh.clone(), source })?;
+    if let Err(source) = done {
+        let full = matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        let _ = std::fs::remove_file(&fresh);
+        return match full && overwrite(&path, &text).is_ok() {
+            true => Ok(()),
+            false => Err(Error::Io { what: "write", path: fresh, source }),
+        };
+    }
     std::fs::rename(&fresh, &path).map_err(|source| Error::Io { what: "rename", path: fresh, source })
+}
+
+fn overwrite(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(text)?;
+    file.set_len(text.len() as u64)
 }
 
 /// True while a monitor holds the container's lock.

@@ -101,6 +101,13 @@ impl Db {
         Ok(value)
     }
 
+    /// Moves the log's pages into the database and gives the log's room back: on a full disk the next small write fits.
+    pub fn settle(&self) {
+        if let Err(e) = self.lock().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(error = %e, "writing back the database's log");
+        }
+    }
+
     /// A panic in a transaction rolled it back, so the connection is still good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)

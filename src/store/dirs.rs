@@ -29,6 +29,19 @@ pub fn remove_volume(root: &StateRoot, name: &str) -> Result<()> {
     remove_tree(&root.volume(name))
 }
 
+/// Removes a volume's directory when it holds nothing: files of a volume that the database has lost are somebody's data.
+pub fn remove_empty_volume(root: &StateRoot, name: &str) -> Result<()> {
+    let home = root.volume(name);
+    for path in [home.join("_data"), home] {
+        match fs::remove_dir(&path) {
+            Ok(()) => {}
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {}
+            Err(e) => return Err(Error::io("removing", &path, e)),
+        }
+    }
+    Ok(())
+}
+
 /// Removes a directory and everything in it, without following links; not being there is fine.
 pub fn remove_tree(path: &Path) -> Result<()> {
     // A monitor that is about to leave may write its last state meanwhile, once.

@@ -35,7 +35,27 @@ pub enum Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What the user can do something about when the database fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Full,
+    ReadOnly,
+    Damaged,
+}
+
 impl Error {
+    /// What ails the database, where that is known.
+    pub fn trouble(&self) -> Option<Trouble> {
+        use rusqlite::ErrorCode as C;
+        let (Error::Sqlite { source, .. } | Error::Row(source)) = self else { return None };
+        match source.sqlite_error_code()? {
+            C::DiskFull => Some(Trouble::Full),
+            C::ReadOnly => Some(Trouble::ReadOnly),
+            C::NotADatabase | C::DatabaseCorrupt => Some(Trouble::Damaged),
+            _ => None,
+        }
+    }
+
     pub(crate) fn io(call: &'static str, path: &Path, source: std::io::Error) -> Error {
         Error::Io { call, path: path.to_owned(), source }
     }

@@ -119,9 +119,28 @@ fn container_row(row: &Row<'_>) -> Result<ContainerRow> {
     Ok(ContainerRow { container, busy: busy.as_deref().and_then(Busy::from_text) })
 }
 
-/// Newest first.
+/// Newest first, without those that cannot be read: one damaged row must not hide all others (see [`damaged`]).
 pub fn containers(c: &Connection) -> Result<Vec<ContainerRow>> {
-    query(c, &format!("{CONTAINER} ORDER BY c.created DESC"), [], container_row)
+    Ok(readable(query(c, &format!("{CONTAINER} ORDER BY c.created DESC"), [], |row| or_damaged(container_row(row)))?))
+}
+
+/// What is wrong with each row that cannot be read.
+pub fn damaged(c: &Connection) -> Result<Vec<String>> {
+    let mut found = query(c, CONTAINER, [], |row| or_damaged(container_row(row).map(drop)))?;
+    found.extend(query(c, IMAGE, [], |row| or_damaged(image_row(row).map(drop)))?);
+    Ok(found.into_iter().filter_map(Result::err).map(|e| e.to_string()).collect())
+}
+
+/// A damaged row is a finding, every other error ends the query.
+fn or_damaged<T>(row: Result<T>) -> Result<Result<T>> {
+    match row {
+        Err(e) if !matches!(e, Error::Corrupt { .. }) => Err(e),
+        row => Ok(row),
+    }
+}
+
+fn readable<T>(rows: Vec<Result<T>>) -> Vec<T> {
+    rows.into_iter().filter_map(Result::ok).collect()
 }
 
 pub fn container(c: &Connection, id: &str) -> Result<Option<ContainerRow>> {
@@ -213,12 +232,16 @@ pub fn delete_image(t: &Transaction<'_>, id: &Digest) -> Result<bool> {
     Ok(execute(t, "DELETE FROM images WHERE id = ?1", [id.to_string()])? > 0)
 }
 
-/// By first name, nameless ones last.
+const IMAGE: &str = "SELECT id, json FROM images";
+
+fn image_row(row: &Row<'_>) -> Result<Image> {
+    let id = text(row, 0)?;
+    from_json(|| format!("image {id}"), &text(row, 1)?)
+}
+
+/// By first name, nameless ones last; without those that cannot be read.
 pub fn images(c: &Connection) -> Result<Vec<Image>> {
-    let mut images = query(c, "SELECT id, json FROM images", [], |row| {
-        let id = text(row, 0)?;
-        from_json::<Image>(|| format!("image {id}"), &text(row, 1)?)
-    })?;
+    let mut images = readable(query(c, IMAGE, [], |row| or_damaged(image_row(row)))?);
     for image in &mut images {
         image.references = references(c, &image.id)?;
     }

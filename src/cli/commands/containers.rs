@@ -51,7 +51,7 @@ const HEADINGS: &[(&str, &str)] = &[
 pub(super) async fn list(cx: &Context<'_>) -> Result<u8> {
     let args = cx.args;
     let filters = Filters::parse(&args.texts("filter"), &FILTERS)?;
-    let inventory = cx.engine.inventory();
+    let inventory = cx.inventory()?;
     let last =
         if args.on("latest") { Some(1) } else { args.number::<i64>("last")?.and_then(|n| usize::try_from(n).ok()) };
     let narrowed = ["status", "exited", "before", "since"].iter().any(|f| filters.has(f));
@@ -135,7 +135,7 @@ async fn add_sizes(cx: &Context<'_>, shown: &[&Arc<ContainerEntry>], data: &mut 
 /// Containers have no published ports yet: an empty answer is the right one, a question after one port an error.
 pub(super) fn port(cx: &Context<'_>) -> Result<u8> {
     let name = cx.args.text("names").unwrap_or_default();
-    find(&cx.engine.inventory(), name)?;
+    find(&*cx.inventory()?, name)?;
     match cx.args.text("port") {
         None => Ok(0),
         Some(port) => Err(Error::new(ErrorKind::NotFound, format!("no public port '{port}' published for {name}"))),

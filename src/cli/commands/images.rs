@@ -41,7 +41,7 @@ const WITH_DIGESTS: Listing =
 pub(super) fn list(cx: &Context<'_>) -> Result<u8> {
     let args = cx.args;
     let filters = Filters::parse(&args.texts("filter"), &FILTERS)?;
-    let inventory = cx.engine.inventory();
+    let inventory = cx.inventory()?;
     let at = now();
     let until: Vec<i64> = filters
         .values("until")

@@ -19,8 +19,10 @@ use super::globals::Command;
 use super::report;
 use super::verbs::Verb;
 use crate::config::Config;
+use crate::engine::inventory::Inventory;
 use crate::engine::request::InspectKind;
 use crate::engine::{Engine, JobHandle, Output, Request, Result};
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What every verb works with.
@@ -102,6 +104,15 @@ pub fn run_without_engine(command: &Command) -> u8 {
 impl Context<'_> {
     fn names(&self) -> Vec<String> {
         self.args.owned("names")
+    }
+
+    /// What there is; what cannot be read is said.
+    fn inventory(&self) -> Result<Arc<Inventory>> {
+        let inventory = self.engine.read_inventory()?;
+        for words in &inventory.damaged {
+            report::err(&format!("WARNING: {words}\n"));
+        }
+        Ok(inventory)
     }
 
     /// Submits and waits.

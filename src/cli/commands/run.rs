@@ -187,7 +187,12 @@ pub(super) async fn start(cx: &Context<'_>) -> Result<u8> {
 
 async fn session_code(cx: &Context<'_>, handle: JobHandle, session: Session) -> Result<u8> {
     match drive(handle, session).await? {
-        End::Outcome(Output::Exited { code, .. }) => Ok(code),
+        End::Outcome(Output::Exited { code, oom }) => {
+            if oom {
+                report::err("teu: killed by the kernel: out of memory, the limit is reached (-m sets it)\n");
+            }
+            Ok(code)
+        }
         End::Outcome(_) => Ok(0),
         End::Killed(code) => {
             // What the session was told last (detach) must have left before the program does.

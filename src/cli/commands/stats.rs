@@ -34,7 +34,7 @@ pub(super) async fn stats(cx: &Context<'_>) -> Result<u8> {
     let request = StatsArgs { containers: cx.names(), all: args.on("all"), once };
     let mut handle = cx.engine.submit(Request::Stats(request));
     let Some(JobIo { mut output, .. }) = handle.io.take() else { return cx.finish(handle).await.map(|_| 0) };
-    let host_memory = cx.engine.inventory().host.memory;
+    let host_memory = cx.inventory()?.host.memory;
     let redraw = !once && std::io::stdout().is_terminal() && args.text("format").is_none_or(|f| f.starts_with("table"));
     let mut shown_any = false;
     while let Some(chunk) = output.recv().await {

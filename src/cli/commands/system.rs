@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(super) fn info(cx: &Context<'_>) -> Result<u8> {
-    let inventory = cx.engine.inventory();
+    let inventory = cx.inventory()?;
     let host = &inventory.host;
     let count = |word: &str| inventory.containers.iter().filter(|c| c.state.status.word() == word).count();
     let all = inventory.containers.len();
@@ -72,7 +72,7 @@ const USAGE: Listing = Listing {
 };
 
 pub(super) async fn disk_usage(cx: &Context<'_>) -> Result<u8> {
-    let inventory = cx.engine.inventory();
+    let inventory = cx.inventory()?;
     // A layer counts once, however many images stand on it.
     let mut layers: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     for entry in &inventory.images {
@@ -131,7 +131,7 @@ struct Volumes {
 async fn sizes_of_volumes(cx: &Context<'_>, names: Vec<String>) -> Result<Volumes> {
     let mut all = Volumes { count: names.len(), ..Volumes::default() };
     let bytes = sizes(cx, names, InspectKind::Volume, |v| v["UsageData"]["Size"].as_u64()).await?;
-    let inventory = cx.engine.inventory();
+    let inventory = cx.inventory()?;
     for (volume, size) in inventory.volumes.iter().zip(bytes) {
         let used = inventory.containers.iter().any(|c| super::volumes::uses(&c.container, &volume.name));
         all.active += usize::from(used);

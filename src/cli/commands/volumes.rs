@@ -28,7 +28,7 @@ const LISTING: Listing = Listing {
 
 pub(super) fn list(cx: &Context<'_>) -> Result<u8> {
     let filters = Filters::parse(&cx.args.texts("filter"), &["dangling", "driver", "label", "name"])?;
-    let inventory = cx.engine.inventory();
+    let inventory = cx.inventory()?;
     let used = |name: &str| inventory.containers.iter().any(|c| uses(&c.container, name));
     let mut volumes: Vec<_> = inventory.volumes.iter().collect();
     volumes.sort_by(|a, b| a.name.cmp(&b.name));

@@ -23,7 +23,13 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveImagesArgs) -> Resul
     let (mut all, mut failures) = (Removed::default(), Vec::new());
     for name in &args.images {
         cx.check()?;
-        match one(&cx.core, name, args.force) {
+        let mut removed = one(&cx.core, name, args.force);
+        if removed.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unavailable) {
+            // A full disk: what removes must not need room.
+            cx.core.db.settle();
+            removed = one(&cx.core, name, args.force);
+        }
+        match removed {
             Ok(removed) => {
                 all.untagged.extend(removed.untagged);
                 all.deleted.extend(removed.deleted);

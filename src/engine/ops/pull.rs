@@ -38,7 +38,14 @@ async fn one(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
     };
     let guard = cx.blocking(|core| Ok(FileLock::shared(&images::guard(core))?)).await?;
     let stores = cx
-        .blocking(|core| Ok(Stores { content: ContentStore::open(&core.root)?, layers: LayerStore::open(&core.root)? }))
+        .blocking(|core| {
+            let layers = LayerStore::open(&core.root)?;
+            // What killed pulls have left must not fill the disk; nor hinder this one.
+            if let Err(e) = layers.clean(std::time::SystemTime::now()) {
+                tracing::warn!(error = %e, "tidying what killed pulls left");
+            }
+            Ok(Stores { content: ContentStore::open(&core.root)?, layers })
+        })
         .await?;
     let client = cx.core.registry()?;
     let done = image::pull::pull(client, &stores, request, progress(cx), &cx.cancel).await?;

@@ -8,7 +8,7 @@ use crate::model::container::{Container, Status};
 use crate::model::mount::MountSource;
 use crate::runtime::state;
 use crate::store::records::{self, Busy};
-use crate::store::{Owner, create_private_dir, dirs};
+use crate::store::{Owner, Trouble, create_private_dir, dirs};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +41,11 @@ pub(crate) async fn one(core: &Arc<Core>, entry: ContainerEntry, force: bool, vo
 pub(crate) fn delete(core: &Core, container: &Container, volumes: bool) -> Result<()> {
     let run_dir = core.root.container_run(container.id.as_str());
     create_private_dir(&run_dir)?;
-    // Before the lock is ours: it looks whether somebody has it.
-    state::clean_up(&core.root.container(container.id.as_str()), &run_dir, now())?;
+    // Before the lock is ours: it looks whether somebody has it. Its last word on the state may find the disk full,
+    // which a removal mends.
+    if let Err(e) = state::clean_up(&core.root.container(container.id.as_str()), &run_dir, now()) {
+        tracing::warn!(container = container.id.short(), error = %e, "clearing away what a monitor left");
+    }
     let Some(_held) = state::take_lock(&run_dir)? else {
         return Err(Error::new(ErrorKind::Conflict, "its monitor still runs"));
     };
@@ -51,7 +54,11 @@ pub(crate) fn delete(core: &Core, container: &Container, volumes: bool) -> Resul
 
 /// Removes a container of which it is known that nothing lives any more.
 pub(crate) fn after_end(core: &Core, container: &Container, volumes: bool) -> Result<()> {
-    core.db.write(|t| records::set_busy(t, &container.id, Some(Busy::Remove(Owner::this()))))?;
+    match core.db.write(|t| records::set_busy(t, &container.id, Some(Busy::Remove(Owner::this())))) {
+        // The disk is full: what goes now makes room for the rest.
+        Err(e) if e.trouble() == Some(Trouble::Full) => core.db.settle(),
+        other => other?,
+    }
     erase(core, container)?;
     core.emit_container("destroy", container);
     if volumes {

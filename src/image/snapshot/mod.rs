@@ -8,7 +8,7 @@ pub use copy::Copy;
 pub use copy_up::copy_up;
 pub use overlay::Overlay;
 
-use super::Result;
+use super::{Error, Result};
 use super::layers::LayerStore;
 use crate::model::image::Layer;
 use crate::store::StateRoot;
@@ -48,14 +48,25 @@ pub fn choose(root: &StateRoot) -> Result<Box<dyn Snapshotter>> {
     let overlay = match known.strip_prefix(&format!("{key} ")) {
         Some(driver) => driver.trim() == "overlay",
         None => {
-            let refused = overlay::probe(&layers).err();
-            let word = if refused.is_none() { "overlay" } else { "copy" };
-            // Only a cache: failing to write it costs the next start a probe.
-            let _ = fs::write(&noted, format!("{key} {word}\n"));
-            refused.is_none()
+            // The kernel's "no" counts; a disk that is full or read-only now says nothing about overlay.
+            let answer = match overlay::probe(&layers) {
+                Ok(()) => Some(true),
+                Err(Error::Sys(e)) if !passing(e.source.kind()) => Some(false),
+                Err(_) => None,
+            };
+            if let Some(works) = answer {
+                // Only a cache: failing to write it costs the next start a probe.
+                let _ = fs::write(&noted, format!("{key} {}\n", if works { "overlay" } else { "copy" }));
+            }
+            answer.unwrap_or(true)
         }
     };
     Ok(if overlay { Box::new(Overlay::new(root, layers)) } else { Box::new(Copy::new(root, layers)) })
+}
+
+fn passing(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind as K;
+    matches!(kind, K::StorageFull | K::QuotaExceeded | K::ReadOnlyFilesystem | K::OutOfMemory)
 }
 
 /// Why overlay cannot be used here; `None` when it can. Mounts for real, for `doctor`.

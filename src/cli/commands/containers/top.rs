@@ -18,7 +18,7 @@ const LISTING: Listing = Listing {
 
 pub(in crate::cli::commands) fn top(cx: &Context<'_>) -> Result<u8> {
     let name = cx.args.text("names").unwrap_or_default();
-    let entry = find(&cx.engine.inventory(), name)?;
+    let entry = find(&*cx.inventory()?, name)?;
     let namespace = Path::new("/proc").join(entry.state.pid.to_string()).join("ns/pid");
     let wanted = fs::metadata(&namespace).map(|m| (m.dev(), m.ino()));
     let wanted = match wanted {
