@@ -196,7 +196,7 @@ impl Core {
         let mut jobs = self.jobs.list();
         let own: BTreeSet<_> = jobs.iter().map(|j| j.id).collect();
         jobs.extend(objects.jobs.iter().filter(|j| !own.contains(&j.id)).cloned());
-        jobs.sort_by(|a, b| b.id.cmp(&a.id));
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.id));
         let inventory = Inventory {
             revision: objects.revision,
             containers,

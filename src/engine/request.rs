@@ -4,7 +4,7 @@ use crate::model::container::{ContainerConfig, Limits, SeccompProfile};
 use crate::model::id::ExecId;
 use crate::model::image::Platform;
 use crate::model::reference::Reference;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -397,7 +397,7 @@ pub(super) fn static_name(name: &str) -> &'static str {
 }
 
 /// Read once, by whoever parses `--security-opt seccomp=FILE`.
-pub fn read_seccomp(path: &PathBuf, text: String) -> Result<SeccompProfile, super::Error> {
+pub fn read_seccomp(path: &Path, text: String) -> Result<SeccompProfile, super::Error> {
     match serde_json::from_str::<serde_json::Value>(&text) {
         Ok(_) => Ok(SeccompProfile::Custom(text)),
         Err(e) => Err(super::Error::from_source(

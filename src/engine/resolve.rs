@@ -41,8 +41,13 @@ impl Core {
     /// A name was held by a container that was left half made: it is free now. `short` is the beginning of its id.
     pub fn tidied(&self, short: &str) -> bool {
         let Ok(rows) = self.db.read(|c| records::containers_by_prefix(c, short, 1)) else { return false };
-        rows.into_iter().filter(|r| r.busy.is_some_and(|b| !b.owner().is_alive())).map(|row| self.entry(row)).count()
-            > 0
+        let dead: Vec<_> = rows.into_iter().filter(|r| r.busy.is_some_and(|b| !b.owner().is_alive())).collect();
+        let found = !dead.is_empty();
+        // Looking at such a row is what tidies it.
+        for row in dead {
+            self.entry(row);
+        }
+        found
     }
 
     /// Has live processes now.

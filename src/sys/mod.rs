@@ -59,7 +59,7 @@ pub(crate) fn check(call: &'static str, result: i32) -> Result<()> {
 /// `statfs`'s `f_type` of the file system that holds `path`.
 pub fn file_system_magic(path: &Path) -> Result<i64> {
     match nix::sys::statfs::statfs(path) {
-        Ok(stat) => Ok(stat.filesystem_type().0 as i64),
+        Ok(stat) => Ok(stat.filesystem_type().0),
         Err(e) => Err(Error::at("statfs", path, e)),
     }
 }

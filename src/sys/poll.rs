@@ -106,6 +106,12 @@ impl Signals {
             set.add(signal);
         }
         set.thread_block().map_err(|e| Error::new("sigprocmask", e))?;
+        // Whoever started us may have ignored it, which is inherited: the kernel would reap our children and tell nobody.
+        // SAFETY: SIG_DFL installs no handler.
+        let done = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        if done == libc::SIG_ERR {
+            return Err(Error::new("signal", std::io::Error::last_os_error()));
+        }
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
             .map_err(|e| Error::new("signalfd", e))?;
         Ok(Self { fd })

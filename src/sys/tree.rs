@@ -152,7 +152,7 @@ mod tests {
         fs::hard_link(tree.join("a/b/file"), tree.join("a/again")).unwrap();
         std::os::unix::fs::symlink(&outside, tree.join("a/link")).unwrap();
         assert_eq!(super::size(&tree).unwrap(), 5);
-        fs::set_permissions(tree.join("a/b"), fs::Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(tree.join("a/b"), fs::Permissions::from_mode(0o0)).unwrap();
         super::remove(&tree).unwrap();
         assert!(!tree.exists());
         assert!(outside.join("kept").exists());

@@ -139,7 +139,7 @@ fn limits(l: &Limits, words: &mut Vec<String>) {
 /// The shortest exact form: `64m`, `1536k`, `1000`.
 pub fn bytes(value: u64) -> String {
     for (unit, shift) in [("g", 30), ("m", 20), ("k", 10)] {
-        if value > 0 && value % (1 << shift) == 0 {
+        if value > 0 && value.is_multiple_of(1 << shift) {
             return format!("{}{unit}", value >> shift);
         }
     }

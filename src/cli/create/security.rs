@@ -53,5 +53,5 @@ fn apply(security: &mut Security, option: &str) -> Result<()> {
 fn profile(path: &str) -> Result<SeccompProfile> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::from_source(ErrorKind::Invalid, format!("reading the seccomp profile {path}"), &e))?;
-    read_seccomp(&path.into(), text)
+    read_seccomp(path.as_ref(), text)
 }

@@ -17,8 +17,11 @@ pub(super) async fn inspect(cx: &mut JobContext, args: InspectArgs) -> Result<Ou
     Ok(Output::Inspected(found))
 }
 
+/// Looks for one kind of object by its name; the flag asks for its size too.
+type Look = fn(&Arc<Core>, &str, bool) -> Result<Value>;
+
 fn one(core: &Arc<Core>, name: &str, kind: InspectKind, size: bool) -> Result<Value> {
-    let tries: &[fn(&Arc<Core>, &str, bool) -> Result<Value>] = match kind {
+    let tries: &[Look] = match kind {
         InspectKind::Any => &[container, image, volume],
         InspectKind::Container => &[container],
         InspectKind::Image => &[image],

@@ -13,7 +13,7 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image).await;
     let container = child.finish(made).await?;
-    let attach = (!args.detach).then(|| Attach {
+    let attach = (!args.detach).then_some(Attach {
         exec: None,
         stdin: args.stdin,
         replay: false,

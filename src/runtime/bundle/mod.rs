@@ -3,8 +3,6 @@
 mod linux;
 mod mounts;
 mod process;
-#[cfg(test)]
-mod tests;
 
 use crate::model::container::{Container, SeccompProfile};
 use crate::model::network::NetworkMode;

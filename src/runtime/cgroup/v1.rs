@@ -113,7 +113,9 @@ impl Group {
 
     /// Freeze, signal, thaw: nothing can fork away in between. Without a freezer, rounds until no one is new.
     pub fn kill_all(&self) -> Result<()> {
-        let Some(state) = self.freezer_state() else { return self.kill_rounds() };
+        if self.freezer_state().is_none() {
+            return self.kill_rounds();
+        }
         // Where nobody is, nobody can fork.
         if !self.populated() {
             return Ok(());

@@ -128,7 +128,9 @@ impl Session {
     pub fn block(&mut self, blocked: bool, epoll: &Epoll) {
         for output in &mut self.outputs {
             if output.blocked != blocked {
-                let interest = Interest { read: !blocked, write: false };
+                // A terminal is the input too: what still waits to go in must not be forgotten.
+                let write = self.tty && self.stdin_armed;
+                let interest = Interest { read: !blocked, write };
                 if epoll.modify(&output.fd, output.token, interest).is_ok() {
                     output.blocked = blocked;
                 }

@@ -217,12 +217,9 @@ impl Form {
             Ok(command) => (command.clone(), Role::Dim),
             Err((i, why)) => (format!("{}: {why}", self.fields[*i].label), Role::Error),
         };
-        let mut y = inner.y + (self.fields.len() as u16).min(rows) + 1;
-        for line in wrap(&note, room).iter().take(4) {
-            if y < inner.bottom() {
-                text::put(buf, inner.x, y, inner.width, line, app.theme.style(role));
-            }
-            y += 1;
+        let top = inner.y + (self.fields.len() as u16).min(rows) + 1;
+        for (y, line) in (top..inner.bottom()).zip(wrap(&note, room).iter().take(4)) {
+            text::put(buf, inner.x, y, inner.width, line, app.theme.style(role));
         }
     }
 

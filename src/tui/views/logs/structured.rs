@@ -75,7 +75,7 @@ impl Fields {
         }
         match value {
             Value::String(text) => text.eq_ignore_ascii_case(wanted),
-            other => other.to_string() == wanted,
+            other => *other == *wanted,
         }
     }
 }
