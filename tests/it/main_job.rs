@@ -1,6 +1,7 @@
 //! The main job with the real program on real input: pull, run, exec, logs, exit codes, crashes, nothing left behind.
 
 use crate::needs;
+use crate::support::screen::Screen;
 use crate::support::{StateRoot, image, leaks, wait_until};
 use serde_json::Value;
 use std::fs;
@@ -176,4 +177,43 @@ fn a_restart_policy_brings_it_back() {
         over.then_some(())
     });
     assert_eq!(root.inspect("again")["State"]["ExitCode"], 4);
+}
+
+/// The whole screen, opened on this root.
+fn workstation(root: &StateRoot) -> Screen {
+    Screen::start(120, 36, &root.command())
+}
+
+#[test]
+fn a_killed_screen_finds_its_shell_again() {
+    needs!(Userns, Tmux);
+    let root = StateRoot::new();
+    let first = workstation(&root);
+    first.wait_for("Containers");
+    first.press(&["Enter"]);
+    first.wait_for("INPUT");
+    first.write("X=teu; echo kept-$X\r");
+    first.wait_for("kept-teu");
+    kill_9(i64::from(first.pid()));
+    wait_until("the screen is gone", || first.is_over().then_some(()));
+    drop(first);
+
+    let again = workstation(&root);
+    again.wait_for("1 shell found again");
+    again.press(&["5"]);
+    again.wait_for("INPUT");
+    let text = again.wait_for("echo kept-$X");
+    assert!(text.contains("kept-teu"), "{text}");
+    // The same process: it still knows its variable.
+    again.write("echo again-$X\r");
+    again.wait_for("again-teu");
+    again.write("exit 3\r");
+    wait_until("the shell's end is recorded", || {
+        let rows = root.teu(&["ps", "-a", "--format", "{{.Status}}"]).exits(0).stdout;
+        rows.starts_with("Exited (3)").then_some(())
+    });
+    drop(again);
+    let id = root.teu(&["ps", "-aq"]).exits(0).stdout;
+    root.teu(&["rm", id.trim()]).exits(0);
+    leaks::assert_none(root.path());
 }

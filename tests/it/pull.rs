@@ -1,5 +1,6 @@
 //! Pulls from registries that behave and from those that do not.
 
+use crate::needs;
 use crate::support::registry::{INDEX, Image, MANIFEST, Registry, Reply, Request, gzip, tar};
 use std::fs;
 use std::path::PathBuf;
@@ -368,6 +369,31 @@ fn a_cancelled_pull_is_resumed_and_a_rotten_part_is_not_trusted() {
     fs::write(other.data("ingest").join(part.file_name().unwrap()), rotten).unwrap();
     other.pull(&registry).unwrap();
     assert!(other.notes().contains("corrupt"), "{}", other.notes());
+}
+
+#[test]
+fn a_killed_pull_is_resumed_by_the_next() {
+    needs!(Userns);
+    let image = two_layers();
+    let silent: fn(Vec<u8>, usize) -> Reply =
+        |body, promised| Reply::Silent { status: 200, headers: Vec::new(), promised, body };
+    let registry = half(&image, silent);
+    let root = crate::support::StateRoot::new();
+    let reference = format!("{}/app", registry.address);
+    let part = root.path().join(format!("ingest/blob-{}.part", image.layers[0].hex()));
+    let mut pulling = root.start(&["pull", &reference]);
+    crate::support::wait_until("half of the layer is here", || {
+        fs::metadata(&part).is_ok_and(|m| m.len() == 1_000_000).then_some(())
+    });
+    pulling.0.kill().unwrap();
+    pulling.0.wait().unwrap();
+    assert_eq!(root.teu(&["images", "-q"]).exits(0).stdout, "", "nothing is visible before it is whole");
+    assert!(part.exists(), "other commands leave the part alone");
+    root.teu(&["pull", &reference]).exits(0);
+    assert!(registry.seen().iter().any(|r| r.header("range") == "bytes=1000000-"));
+    assert_eq!(root.teu(&["images", "-q"]).exits(0).stdout.lines().count(), 1);
+    assert_eq!(fs::read_dir(root.path().join("ingest")).unwrap().count(), 0);
+    crate::support::leaks::assert_none(root.path());
 }
 
 #[test]

@@ -61,11 +61,24 @@ impl Screen {
         self.tmux(&["display-message", "-p", "#{pane_pid}"]).trim().parse().expect("a pid")
     }
 
+    /// Its terminal is closed.
+    pub fn is_over(&self) -> bool {
+        self.tmux(&["display-message", "-p", "#{pane_dead}"]).trim() == "1"
+    }
+
     /// Its exit code once it has ended.
     pub fn exit_code(&self) -> Option<i32> {
-        let text = self.tmux(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"]);
-        let (dead, code) = text.trim().split_once(' ')?;
-        (dead == "1").then(|| code.parse().ok()).flatten()
+        let text = self.tmux(&["display-message", "-p", "#{pane_dead} #{pane_dead_status} #{pid}"]);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            ["1", code, _] => code.parse().ok(),
+            // tmux 3.3 now and then misses the end of its child, which stays a zombie: told again, it looks.
+            ["1", server] => {
+                let _ = Command::new("kill").args(["-CHLD", server]).status();
+                None
+            }
+            _ => None,
+        }
     }
 
     /// Waits until the screen contains the text; shows the screen when it never does.

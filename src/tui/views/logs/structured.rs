@@ -75,7 +75,10 @@ impl Fields {
         }
         match value {
             Value::String(text) => text.eq_ignore_ascii_case(wanted),
-            other => *other == *wanted,
+            other => {
+                let text = other.to_string();
+                text == wanted
+            }
         }
     }
 }
