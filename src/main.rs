@@ -7,9 +7,11 @@ use teu::cli::{self, Parsed};
 use teu::config::{self, Config, Overrides};
 use teu::engine::{Engine, Error, ErrorKind};
 use teu::runtime::cgroup::scope;
-use teu::sys::userns;
+use teu::sys::{process, userns};
 
 fn main() -> ExitCode {
+    // Whoever started teu may ignore it: then nobody would ever hear of a container's end.
+    process::default_child_signal();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if args.first().is_some_and(|a| a == "__monitor") {
         return monitor(args.get(1));

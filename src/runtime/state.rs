@@ -7,13 +7,19 @@ use crate::sys;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// In the container's data directory.
 pub const FILE: &str = "state.json";
 /// In the container's run directory; its monitor holds an flock on it for life.
 pub const LOCK: &str = "lock";
+/// A monitor whose container has ended needs a moment to clear up; engines that look whether one lives hold the lock
+/// for some microseconds, those that clear up a little longer.
+const LEAVING: Duration = Duration::from_secs(2);
+/// How long such a look may take.
+const GLANCE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,13 +39,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A damaged or lost file costs what it said, never the container: a living monitor still has it all, and without one
 /// it has ended in a way nobody knows.
 pub fn read(dir: &Path, run_dir: &Path) -> Result<State> {
+    judge(dir, || monitor_lives(run_dir))
+}
+
+fn judge(dir: &Path, monitor_lives: impl Fn() -> Result<bool>) -> Result<State> {
     let state = match load(dir) {
         Ok(state) => state,
-        Err(e @ Error::Damaged { .. }) => return without_file(run_dir, e.to_string()),
+        Err(e @ Error::Damaged { .. }) => return without_file(monitor_lives, e.to_string()),
         Err(e) => return Err(e),
     };
-    if state.status == Status::Created && !dir.exists() && monitor_lives(run_dir)? {
-        return without_file(run_dir, format!("{} is gone", dir.display()));
+    if state.status == Status::Created && !dir.exists() && monitor_lives()? {
+        return without_file(monitor_lives, format!("{} is gone", dir.display()));
     }
     if !(state.status.is_live() || state.status == Status::Restarting) {
         return Ok(state);
@@ -47,12 +57,12 @@ pub fn read(dir: &Path, run_dir: &Path) -> Result<State> {
     if state.boot_id != boot_id()? {
         return Ok(lost(state, "the machine was restarted while it ran"));
     }
-    if monitor_lives(run_dir)? {
+    if monitor_lives()? {
         return Ok(state);
     }
     // It may have ended in good order between the two looks.
     let state = match load(dir) {
-        Err(e @ Error::Damaged { .. }) => return without_file(run_dir, e.to_string()),
+        Err(e @ Error::Damaged { .. }) => return without_file(monitor_lives, e.to_string()),
         state => state?,
     };
     if !state.status.is_live() {
@@ -66,9 +76,9 @@ pub fn read(dir: &Path, run_dir: &Path) -> Result<State> {
 
 const MONITOR_GONE: &str = "its monitor was killed";
 
-fn without_file(run_dir: &Path, error: String) -> Result<State> {
+fn without_file(monitor_lives: impl Fn() -> Result<bool>, error: String) -> Result<State> {
     let state = State { status: Status::Running, error: error.clone(), ..State::default() };
-    Ok(if monitor_lives(run_dir)? { state } else { lost(state, &error) })
+    Ok(if monitor_lives()? { state } else { lost(state, &error) })
 }
 
 /// The file alone, unchecked.
@@ -91,7 +101,8 @@ fn lost(state: State, why: &str) -> State {
 }
 
 /// Replaces the file in one step: a reader sees the old or the new one. On a full disk the old one is overwritten, for
-/// which its own block is enough: how a container ended must not be lost.
+/// which its own block is enough: how a container ended must not be lost. Only for the holder of
+/// the lock.
 pub fn write(dir: &Path, state: &State) -> Result<()> {
     let (path, fresh) = (dir.join(FILE), dir.join("state.json.new"));
     let text = serde_json::to_vec(state).map_err(|source| Error::Damaged { path: path.clone(), source })?;
@@ -123,19 +134,45 @@ pub fn monitor_lives(run_dir: &Path) -> Result<bool> {
     }
 }
 
-/// Takes the container's lock for this process's life. `None`: another monitor has it.
+/// Takes the container's lock for this process's life, making the run directory (0700) where it is gone. `None`:
+/// another monitor has it and keeps it.
 pub fn take_lock(run_dir: &Path) -> Result<Option<File>> {
+    take_lock_within(run_dir, LEAVING)
+}
+
+fn take_lock_within(run_dir: &Path, patience: Duration) -> Result<Option<File>> {
     let path = run_dir.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|source| Error::Io { what: "open", path, source })?;
-    // Engines that look whether we live hold it for some microseconds.
-    for _ in 0..100 {
-        if sys::poll::try_lock(&file, true)? {
+    let deadline = Instant::now() + patience;
+    loop {
+        let file = open_lock(run_dir, &path)?;
+        // Whoever held it before may have removed the file as its last act: then the lock is nobody's but worthless.
+        if sys::poll::try_lock(&file, true)? && is_file_at(&file, &path) {
             return Ok(Some(file));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    Ok(None)
+}
+
+/// Whether the path still leads to this very file.
+fn is_file_at(file: &File, path: &Path) -> bool {
+    let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
+    file.metadata().ok().map(identity) == std::fs::metadata(path).ok().map(identity)
+}
+
+fn open_lock(run_dir: &Path, path: &Path) -> Result<File> {
+    let open = || File::options().create(true).truncate(false).write(true).open(path);
+    let file = match open() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir);
+            made.map_err(|source| Error::Io { what: "create", path: run_dir.to_owned(), source })?;
+            open()
+        }
+        file => file,
+    };
+    file.map_err(|source| Error::Io { what: "open", path: path.to_owned(), source })
 }
 
 /// The kernel's name for this boot.
@@ -191,20 +228,65 @@ fn kill_group(state: &State) {
 }
 
 /// Clears away what a killed monitor has left (cgroup, socket, run directory's files) and writes the end into the state
-/// file. Does nothing when a monitor lives. Safe to repeat.
+/// file. Does nothing when a monitor lives. Safe to repeat, and from several processes at once: it holds the lock, so
+/// that no new monitor's state or group is taken for the old one's.
 pub fn clean_up(dir: &Path, run_dir: &Path, now: Timestamp) -> Result<State> {
     let state = read(dir, run_dir)?;
-    if state.status.is_live() || monitor_lives(run_dir)? {
+    if state.status != Status::Exited
+        || (state.cgroup.is_empty() && load(dir).is_ok_and(|file| file.status == Status::Exited))
+    {
+        return Ok(state);
+    }
+    let Some(_lock) = take_lock_within(run_dir, GLANCE)? else { return read(dir, run_dir) };
+    let state = judge(dir, || Ok(false))?;
+    if state.status != Status::Exited {
+        clear_run_dir(run_dir);
         return Ok(state);
     }
     if !state.cgroup.is_empty() {
         kill_group(&state);
         let _ = Group::open(&state.cgroup).remove();
     }
-    let _ = std::fs::remove_file(run_dir.join("sock"));
     let state = State { finished: state.finished.or(Some(now)), cgroup: String::new(), ..state };
-    if state.status == Status::Exited {
-        write(dir, &state)?;
+    let written = write(dir, &state);
+    clear_run_dir(run_dir);
+    written.map(|()| state)
+}
+
+/// Removes socket, lock and run directory. Only for the holder of the lock.
+pub fn clear_run_dir(run_dir: &Path) {
+    for name in ["sock", "sock.new", LOCK] {
+        let _ = std::fs::remove_file(run_dir.join(name));
     }
-    Ok(state)
+    let _ = std::fs::remove_dir(run_dir);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A monitor that leaves removes the lock it still holds; whoever waited for it must not end up with that file.
+    #[test]
+    fn a_lock_whose_file_is_gone_is_not_taken_for_the_container_s() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        let leaving = take_lock(&run).unwrap().unwrap();
+        assert!(monitor_lives(&run).unwrap());
+        let waiter = std::thread::spawn({
+            let run = run.clone();
+            move || take_lock(&run).unwrap().unwrap()
+        });
+        std::fs::remove_file(run.join(LOCK)).unwrap();
+        std::fs::remove_dir(&run).unwrap();
+        drop(leaving);
+        let _lock = waiter.join().unwrap();
+        assert!(monitor_lives(&run).unwrap(), "its lock is the one that others look at");
+    }
+
+    #[test]
+    fn a_lock_that_is_kept_is_not_waited_for_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let _held = take_lock(dir.path()).unwrap().unwrap();
+        assert!(take_lock(dir.path()).unwrap().is_none());
+    }
 }

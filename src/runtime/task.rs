@@ -297,9 +297,12 @@ impl Connection {
                 }
                 return Ok(frame.json()?);
             }
-            if self.stream.read_buf(&mut self.decoder.buffer).await? == 0 {
-                return Err(Error::Lost(String::new()));
-            }
+            match self.stream.read_buf(&mut self.decoder.buffer).await {
+                // Reset: it left without having read what was asked.
+                Ok(0) => return Err(Error::Lost(String::new())),
+                Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return Err(Error::Lost(String::new())),
+                read => read?,
+            };
         }
     }
 

@@ -220,8 +220,10 @@ pub fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// A session of its own, `/` as working directory, orphans of its descendants as children of its own.
+/// A session of its own, `/` as working directory, files for its own user only, orphans of its descendants as children
+/// of its own.
 pub fn become_daemon() -> Result<()> {
+    super::process::umask(0o077);
     rustix::process::setsid().map_err(|e| Error::new("setsid", e))?;
     rustix::process::chdir("/").map_err(|e| Error::at("chdir", "/", e))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| Error::new("prctl", e))

@@ -213,6 +213,12 @@ pub fn reset_signals() -> Result<()> {
     check("sigprocmask", result)
 }
 
+/// SIGCHLD at its default action. Ignored (which execve keeps), the kernel reaps children itself and tells nobody.
+pub fn default_child_signal() {
+    // SAFETY: SIG_DFL installs no handler, and the number is a valid one, so that the call cannot fail.
+    let _ = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// Blocks every signal; they are then taken one by one with [`next_signal`].
 pub fn block_signals() -> Result<()> {
     let set = full_set()?;

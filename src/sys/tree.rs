@@ -46,7 +46,10 @@ pub fn remove_at(dir: impl AsFd, name: &OsStr) -> Result<()> {
                 Some(parent) => rx::unlinkat(&parent.fd, name.as_os_str(), AtFlags::REMOVEDIR),
                 None => rx::unlinkat(&dir, name.as_os_str(), AtFlags::REMOVEDIR),
             };
-            if let Err(e) = removed {
+            // Gone already: somebody else removes the same tree.
+            if let Err(e) = removed
+                && e != rustix::io::Errno::NOENT
+            {
                 first.get_or_insert(Error::at("rmdir", name, e));
             }
             continue;

@@ -125,3 +125,19 @@ fn a_new_volume_has_the_images_files_and_outlives_the_container() {
         assert!(!bench.root.path().join("volumes/data").exists());
     });
 }
+
+/// Ignored signals outlive execve: a caller that ignores SIGCHLD must not make every container last for ever.
+#[test]
+fn a_caller_that_ignores_its_children_hears_of_the_end_all_the_same() {
+    needs!(Root);
+    let root = crate::support::StateRoot::new();
+    let mut command = std::process::Command::new("bash");
+    command
+        .args(["-c", "trap '' CHLD; exec \"$@\"", "bash"])
+        .arg(crate::support::program::binary())
+        .arg("--root")
+        .arg(root.path())
+        .args(["run", "--rm", "--network", "none", "localhost/starter", "sh", "-c", "echo x; exit 3"])
+        .stdin(std::process::Stdio::null());
+    assert_eq!(crate::support::program::finish(&mut command).exits(3).out(), "x");
+}

@@ -21,7 +21,11 @@ pub(super) async fn start(cx: &mut JobContext, targets: Targets) -> Result<Outpu
             // As docker has it: nothing to do, and no failure.
             return Ok(name);
         }
-        one(&core, &entry.container).await.map_err(|e| e.during(format!("starting container {name}")))?;
+        match one(&core, &entry.container).await {
+            // Another teu was quicker.
+            Err(e) if e.kind() == ErrorKind::Conflict && core.container(&name)?.state.status.is_live() => {}
+            started => drop(started.map_err(|e| e.during(format!("starting container {name}")))?),
+        }
         Ok(name)
     })
     .await

@@ -101,14 +101,20 @@ pub(super) async fn kill(cx: &mut JobContext, args: KillArgs) -> Result<Output> 
 
 async fn send(core: &Arc<Core>, entry: &ContainerEntry, number: i32) -> Result<()> {
     match entry.state.status {
-        Status::Running | Status::Paused => Ok(core.task(&entry.container.id).kill(number).await?),
+        Status::Running | Status::Paused => match core.task(&entry.container.id).kill(number).await {
+            // It ended while we asked.
+            Err(task::Error::Gone(_) | task::Error::Lost(_)) => Err(not_running()),
+            sent => Ok(sent?),
+        },
         Status::Orphaned if number == SIGKILL => kill_orphan(core, &entry.container.id).await,
         Status::Orphaned => Err(Error::new(ErrorKind::Conflict, "its monitor is gone")
             .hint("only `stop`, `kill -s KILL` and `rm -f` work on it now")),
-        Status::Created | Status::Exited | Status::Restarting => {
-            Err(Error::new(ErrorKind::Conflict, "it is not running"))
-        }
+        Status::Created | Status::Exited | Status::Restarting => Err(not_running()),
     }
+}
+
+fn not_running() -> Error {
+    Error::new(ErrorKind::Conflict, "it is not running")
 }
 
 pub(super) async fn restart(cx: &mut JobContext, args: StopArgs) -> Result<Output> {

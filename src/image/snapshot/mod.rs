@@ -8,8 +8,8 @@ pub use copy::Copy;
 pub use copy_up::copy_up;
 pub use overlay::Overlay;
 
-use super::{Error, Result};
 use super::layers::LayerStore;
+use super::{Error, Result};
 use crate::model::image::Layer;
 use crate::store::StateRoot;
 use std::fs;

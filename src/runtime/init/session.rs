@@ -106,7 +106,7 @@ fn gone(error: &crate::sys::Error) -> Failure {
         3 => failure(FailureKind::Conflict, "the container is not running"),
         _ => Failure {
             kind: FailureKind::Internal,
-            chain: vec!["entering the container's pid namespace".into(), super::report::text(error)],
+            chain: vec!["entering the container's namespaces".into(), super::report::text(error)],
             hint: None,
         },
     }
@@ -118,7 +118,7 @@ pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &O
         group.join_current().map_err(|e| failure(FailureKind::Internal, e.to_string()))?;
     }
     // From here on every path is the container's.
-    clone::setns(plan.init, plan.flags).during("entering the container's namespaces")?;
+    clone::setns(plan.init, plan.flags).map_err(|e| gone(&e))?;
     process::setsid().during("starting a session")?;
     process::umask(0o022);
     if streams.is_terminal() {

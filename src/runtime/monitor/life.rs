@@ -2,7 +2,7 @@
 
 use super::client::Role;
 use super::session::Session;
-use super::start::{FIRST_BACKOFF, clear_run_dir};
+use super::start::FIRST_BACKOFF;
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
 use crate::runtime::protocol::{Kind, Reply};
@@ -203,7 +203,7 @@ impl Monitor {
         self.state.cgroup = if removed.is_ok() { String::new() } else { self.state.cgroup.clone() };
         self.state.execs.clear();
         let _ = state::write(&self.launch.dir, &self.state);
-        clear_run_dir(&self.launch.run_dir);
+        state::clear_run_dir(&self.launch.run_dir);
         // From here on another monitor may start this container.
         drop(self.lock.take());
         self.answer_waiting();

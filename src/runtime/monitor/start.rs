@@ -95,13 +95,15 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<(Launch, O
 /// Everything up to the running process. On failure all of it is undone.
 fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
-    std::fs::create_dir_all(&launch.run_dir)
-        .map_err(|e| internal(&format!("create {}", launch.run_dir.display()), &e))?;
     let lock = state::take_lock(&launch.run_dir).map_err(|e| internal("take the container's lock", &e))?;
     let Some(lock) = lock else {
         return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
     };
     let mut undo = Undo { run_dir: &launch.run_dir, group: None, done: false };
+    if !launch.dir.is_dir() {
+        // By another teu, while this one waited for the lock.
+        return Err(failure(FailureKind::NotFound, format!("container {} was removed", launch.name)));
+    }
     let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
     let signals = Signals::take().map_err(|e| internal("set up", &e))?;
     let listener = channel::listen_in(&launch.run_dir).map_err(|e| internal("open the attach socket", &e))?;
@@ -201,16 +203,8 @@ impl Drop for Undo<'_> {
             let _ = group.kill_all();
             let _ = group.remove();
         }
-        clear_run_dir(self.run_dir);
+        state::clear_run_dir(self.run_dir);
     }
-}
-
-/// Removes socket, lock and run directory. Only for the holder of the lock.
-pub(super) fn clear_run_dir(run_dir: &Path) {
-    for name in ["sock", "sock.new", state::LOCK] {
-        let _ = std::fs::remove_file(run_dir.join(name));
-    }
-    let _ = std::fs::remove_dir(run_dir);
 }
 
 /// Docker keeps the error and the exit code of a start that failed; the status stays what it was.
