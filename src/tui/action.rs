@@ -88,6 +88,7 @@ actions! {
     LogUnfold, "log-unfold", Logs, ["enter"], "unfold a structured line", "";
     LogSelect, "log-select", Logs, ["v"], "select lines", "select";
     LogRegex, "log-regex", Logs, ["ctrl-r"], "search by text or by expression", "";
+    LogSave, "log-save", Logs, ["S"], "save the shown lines to a file", "";
     LogLeft, "log-left", Logs, ["left"], "pan left", "";
     LogRight, "log-right", Logs, ["right"], "pan right", "";
     ZoomTimeIn, "time-in", Stats, ["+", "="], "look at a shorter time", "time";

@@ -257,6 +257,10 @@ impl Ui {
             Cmd::Mouse(on) => terminal::capture_mouse(on)?,
             Cmd::Save(state) => self.save(state),
             Cmd::Edit(text) => self.edit(&text)?,
+            Cmd::WriteFile(name, bytes) => match write_new(&name, &bytes) {
+                Ok(()) => self.app.toast(format!("saved {name}"), false),
+                Err(error) => self.app.complain(format!("saving {name}: {error}")),
+            },
             Cmd::Suspend => self.suspend()?,
             Cmd::Redraw => {
                 self.screen.backend_mut().forget();
@@ -309,6 +313,13 @@ impl Ui {
         self.drawn = Instant::now();
         Ok(())
     }
+}
+
+/// A log may hold secrets: the file is the user's alone, and none is overwritten.
+fn write_new(name: &str, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)?;
+    io::Write::write_all(&mut file, bytes)
 }
 
 /// What this future gives at once, if anything.

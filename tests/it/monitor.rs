@@ -483,6 +483,23 @@ fn an_oom_kill_is_named() {
 }
 
 #[test]
+fn an_oom_kill_long_ago_does_not_explain_a_kill_by_hand() {
+    needs!(Root, Cgroup);
+    let fixture = Fixture::new();
+    run(async {
+        let limits = Limits { memory: Some(16 << 20), memory_swap: Some(16 << 20), ..Limits::default() };
+        let script = "(x=0123456789; while :; do x=$x$x; done); echo survived; sleep 600";
+        let launch = Launch { limits, ..fixture.launch(script) };
+        let mut session = task::spawn(program(), &launch, attach()).await.unwrap().session.unwrap();
+        expect(&mut session, "survived").await;
+        task::connect(&fixture.run_dir()).await.unwrap().kill(9).await.unwrap();
+        let (_, _, exit) = finish(&mut session).await;
+        assert_eq!((exit.code, exit.oom), (137, false));
+    });
+    fixture.wait_over();
+}
+
+#[test]
 fn after_the_end_something_is_run_and_the_container_may_be_started_again() {
     needs!(Root);
     let fixture = Fixture::new();

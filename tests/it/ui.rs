@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;
-use teu::engine::Request;
-use teu::engine::job::Input;
+use teu::engine::job::{Chunk, Input, Job, JobId, JobStatus, Part, PartState, Progress, Unit};
+use teu::engine::{Inventory, Output, Request};
+use teu::tui::app::work::Ticket;
 use teu::tui::app::{App, Cmd, Msg};
 use teu::tui::keys::Chord;
 use teu::tui::panes::Pane;
@@ -187,6 +188,88 @@ fn overlays_as_drawn() {
     });
     let cmds = press(&mut app, "enter");
     assert!(matches!(submitted(&cmds)[..], [Request::Pull(_)]));
+}
+
+/// The ticket of the first request among these.
+fn ticket(cmds: &[Cmd]) -> Ticket {
+    cmds.iter().find_map(|c| if let Cmd::Submit(ticket, _) = c { Some(*ticket) } else { None }).expect("a request")
+}
+
+#[test]
+fn a_pull_shows_its_layers_and_can_be_stopped() {
+    let mut app = fixture::app(80, 24);
+    press(&mut app, "P");
+    type_text(&mut app, "debian:13");
+    let pull = ticket(&press(&mut app, "enter"));
+    let part = |name: &str, state, done| Part { name: name.into(), state, done, total: Some(40 << 20) };
+    let parts = vec![
+        part("95eb23bb1158", PartState::Exists, 40 << 20),
+        part("f24ef96dd80c", PartState::Downloading, 10 << 20),
+        part("ff84b063e2f8", PartState::Extracting, 20 << 20),
+    ];
+    let stage = String::from("downloading");
+    let progress =
+        Progress { stage, done: 70 << 20, total: Some(120 << 20), unit: Unit::Bytes, parts, ..Progress::default() };
+    app.update(Msg::Progress(pull, progress), NOW);
+    snapshot!("ui_pulling_80x24", screen(&mut app));
+    let cmds = press(&mut app, "ctrl-x");
+    assert!(matches!(cmds[..], [Cmd::Cancel(t)] if t == pull));
+    press(&mut app, "esc 2");
+    assert!(screen(&mut app).contains("pull debian:13"), "goes on in the images pane");
+}
+
+#[test]
+fn an_interrupted_pull_is_offered_again() {
+    let job = Job {
+        id: JobId(7),
+        name: "pull",
+        subject: "debian:13".into(),
+        parent: None,
+        status: JobStatus::Interrupted,
+        progress: Progress::default(),
+        started: NOW,
+        ended: Some(NOW),
+        owner_pid: 1,
+    };
+    let mut app = fixture::empty_app(120, 36);
+    let inventory = Inventory { jobs: vec![Arc::new(job)], ..fixture::inventory() };
+    app.update(Msg::Inventory(Arc::new(inventory)), NOW);
+    assert!(screen(&mut app).contains("the pull of debian:13 was interrupted"));
+    press(&mut app, "f2");
+    assert!(screen(&mut app).contains("r goes on with it"), "{}", screen(&mut app));
+    let cmds = press(&mut app, "r");
+    assert!(matches!(submitted(&cmds)[..], [Request::Pull(_)]));
+    press(&mut app, "esc P");
+    assert!(!screen(&mut app).contains("interrupted;"), "it runs again");
+}
+
+#[test]
+fn an_oom_kill_is_named_in_its_row() {
+    let mut app = fixture::app(120, 36);
+    for kills in [0, 2] {
+        let mut board = fixture::board(4);
+        for figures in board.latest.values_mut().filter(|f| f.name == "web") {
+            let mut figures_now = (**figures).clone();
+            figures_now.sample.as_mut().expect("it runs").oom_kills = Some(kills);
+            *figures = Arc::new(figures_now);
+        }
+        app.update(Msg::Stats(Arc::new(board)), NOW);
+    }
+    press(&mut app, "3");
+    snapshot!("ui_oom_120x36", screen(&mut app));
+}
+
+#[test]
+fn a_shells_exit_code_stays_until_it_is_closed() {
+    let mut app = fixture::empty_app(60, 15);
+    app.update(Msg::Inventory(Arc::default()), NOW);
+    let shell = ticket(&press(&mut app, "enter"));
+    app.update(Msg::Session(shell, Chunk::Console(b"# exit 3\r\n".as_slice().into())), NOW);
+    assert!(screen(&mut app).contains("Ctrl-] then  d leave"));
+    app.update(Msg::Done(shell, Ok(Output::Exited { code: 3, oom: false })), NOW);
+    snapshot!("ui_exit_60x15", screen(&mut app));
+    press(&mut app, "enter");
+    assert_eq!(app.panes.focus, Pane::Containers);
 }
 
 #[test]

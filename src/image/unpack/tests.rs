@@ -140,6 +140,15 @@ fn every_kind_of_entry_comes_out_as_it_went_in() {
 }
 
 #[test]
+fn the_last_padding_and_the_end_mark_may_be_missing() {
+    let bytes = Tar::new().file("a", b"one").file("b", b"twelve bytes").bytes();
+    let cut = bytes.iter().rposition(|b| *b != 0).unwrap() + 1;
+    let dir = tempfile::tempdir().unwrap();
+    unpack(&bytes[..cut], files::open_dir(dir.path()).unwrap(), options()).unwrap();
+    assert_eq!(fs::read(dir.path().join("b")).unwrap(), b"twelve bytes");
+}
+
+#[test]
 fn devices_are_made_in_range_and_never_as_whiteouts() {
     if initial_root() {
         let (dir, report) = Tar::new().device("null", 1, 3).device("gone", 0, 0).good();

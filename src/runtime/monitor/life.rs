@@ -38,7 +38,8 @@ impl Monitor {
 
     fn process_ended(&mut self, pid: i32, ended: poll::Ended) {
         let main = self.sessions.first().is_some_and(|s| s.id == 0 && s.pid == pid);
-        let oom = main && self.group.oom_kills() > self.oom_before;
+        let ours = self.killed && matches!(ended, poll::Ended::Signal(9));
+        let oom = main && !ours && self.group.oom_kills() > self.oom_before;
         if main {
             // Whatever it left behind in the group goes too, so that the streams end.
             let _ = self.group.kill_all();
@@ -114,6 +115,7 @@ impl Monitor {
     pub(super) fn start_again(&mut self) {
         self.state.restarts += 1;
         self.oom_before = self.group.oom_kills();
+        self.killed = false;
         self.started_at = Instant::now();
         match init::start(&self.launch, &self.group) {
             Ok(child) => {
@@ -182,6 +184,7 @@ impl Monitor {
         let Some(main) = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none()) else { return false };
         let sent = poll::send_signal(&main.pidfd, signal).is_ok();
         if sent {
+            self.killed |= signal == 9;
             self.event("kill", &[("signal", signal.to_string())]);
         }
         sent

@@ -138,6 +138,8 @@ struct Monitor {
     started_at: Instant,
     /// OOM kills of the group before this run.
     oom_before: u64,
+    /// We sent the main process SIGKILL: an earlier OOM kill is not what ended it.
+    killed: bool,
     buffer: Vec<u8>,
 }
 

@@ -151,6 +151,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
         backoff: FIRST_BACKOFF,
         started_at: Instant::now(),
         oom_before,
+        killed: false,
         buffer: vec![0; BUFFER],
     })
 }

@@ -171,6 +171,17 @@ impl App {
         }
     }
 
+    /// The log as it is shown, into `web-20261121T101500.log`.
+    pub(super) fn save_log(&mut self) {
+        if self.detail.logs.is_empty() {
+            return self.say("the log has no lines to save");
+        }
+        let time: String = self.now.rfc3339().chars().filter(|c| !matches!(c, '-' | ':')).take(15).collect();
+        let name = format!("{}-{time}.log", self.subject_name());
+        let bytes = self.detail.logs.all_text();
+        self.push(Cmd::WriteFile(name, bytes));
+    }
+
     fn inspect(&mut self) {
         let Some(subject) = self.subject() else { return };
         // Not the inventory's revision: asking is a job, jobs are in the inventory, and that would go round for ever.

@@ -223,6 +223,7 @@ impl App {
             }
             Action::LogSelect => logs.toggle_select(),
             Action::LogRegex => logs.toggle_regex(),
+            Action::LogSave => self.save_log(),
             Action::LogLeft => logs.pan(-8),
             Action::LogRight => logs.pan(8),
             Action::Fold => tree.toggle(),

@@ -72,6 +72,8 @@ pub enum Cmd {
     Copy(String),
     /// Shows this text in the user's editor.
     Edit(String),
+    /// Writes a new file of this name into the directory teu was started in, and tells how that went.
+    WriteFile(String, Vec<u8>),
     Mouse(bool),
     Save(BTreeMap<String, String>),
     Suspend,

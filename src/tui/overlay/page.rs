@@ -174,6 +174,8 @@ fn events(app: &App) -> Vec<Line> {
         .events
         .iter()
         .rev()
+        // Jobs have a page of their own.
+        .filter(|record| record.kind != "job")
         .map(|record| {
             let ago = text::fit_right(&age(app.now.seconds_since(record.time)), 4);
             let id: String = record.id.chars().take(12).collect();

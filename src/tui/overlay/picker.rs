@@ -79,8 +79,10 @@ const SIGNALS: [(&str, &str); 10] = [
     ("USR2", "12  the program's own"),
     ("STOP", "19  halt, cannot be caught"),
     ("CONT", "18  go on after STOP"),
-    ("WINCH", "28  window size changed; apache and nginx stop gracefully"),
+    ("WINCH", "28 window size changed; apache and nginx stop gracefully"),
 ];
+
+const WIDTH: u16 = 96;
 
 impl Picker {
     fn new(kind: Kind, title: String, items: Vec<Item>) -> Picker {
@@ -304,7 +306,7 @@ impl Picker {
         let wanted = self.items.len() as u16 + 4;
         let height = wanted.clamp(6, area.height.saturating_sub(4).max(6));
         let foot = format!("{} of {} · Enter chooses · Esc closes", self.shown.len(), self.items.len());
-        let inner = boxed(app, &self.title, &foot, (76, height), area, buf);
+        let inner = boxed(app, &self.title, &foot, (WIDTH, height), area, buf);
         if inner.height < 3 {
             return;
         }
@@ -318,18 +320,23 @@ impl Picker {
         for (i, index) in self.shown.iter().enumerate().skip(offset).take(rows) {
             let row = Rect { y: body.y + (i - offset) as u16, height: 1, ..body };
             scratch.mark(row, Hit::Overlay(i));
-            draw_item(app, &self.items[*index], row, i == self.selected, buf);
+            draw_item(app, &self.items[*index], self.columns(row.width), row, i == self.selected, buf);
         }
+    }
+
+    /// Where details begin and how wide keys are: the same for all rows, whatever is filtered.
+    fn columns(&self, width: u16) -> (u16, u16) {
+        let widest = |f: fn(&Item) -> &str| self.items.iter().map(|i| text::width(f(i))).max().unwrap_or(0) as u16;
+        let keys = widest(|i| &i.key).min(width / 4);
+        (widest(|i| &i.label).min(42).min((width - keys) * 3 / 5), keys)
     }
 }
 
-fn draw_item(app: &App, item: &Item, row: Rect, selected: bool, buf: &mut Buffer) {
-    let key_width = 14.min(row.width / 4);
+fn draw_item(app: &App, item: &Item, columns: (u16, u16), row: Rect, selected: bool, buf: &mut Buffer) {
+    let (column, key_width) = columns;
     let key = text::fit_right(&item.key, usize::from(key_width));
     let room = row.width.saturating_sub(key_width + 1);
     let label = text::sanitize(&item.label).into_owned();
-    // Details line up where the label leaves room for a column of them.
-    let column = (room * 3 / 5).min(40);
     let end =
         text::put(buf, row.x, row.y, room, &text::truncate(&label, usize::from(room)), app.theme.style(Role::Text));
     let x = (end + 1).max(row.x + column);

@@ -2,6 +2,7 @@
 
 use super::Scratch;
 use crate::tui::action::{Action, Scope, spec};
+use crate::tui::app::work::Purpose;
 use crate::tui::app::{App, Hit};
 use crate::tui::panes::{Layout, Pane};
 use crate::tui::text;
@@ -31,6 +32,15 @@ fn last_act(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
             text::put(buf, end, area.y, width, &hint, app.theme.style(Role::Dim));
             scratch.mark(Rect::new(end, area.y, width, 1), Hit::Action(Action::ActionLog));
         }
+    }
+    let under_way = app.work.running.values().rev().find(|t| t.purpose == Purpose::Act);
+    if let Some(task) = under_way {
+        let x = text::put(buf, area.x + 1, area.y, 8, "busy", app.theme.style(Role::Accent)) + 2;
+        let words = [task.title.as_str(), &task.progress.stage].join("  ");
+        let line = text::sanitize(words.trim_end()).into_owned();
+        let room = end.saturating_sub(x + 1);
+        text::put(buf, x, area.y, room, &text::truncate(&line, usize::from(room)), app.theme.style(Role::Text));
+        return;
     }
     let Some(status) = &app.status else { return };
     let (word, role) = if status.ok { ("ok", Role::Ok) } else { ("failed", Role::Error) };

@@ -191,6 +191,12 @@ mod tests {
     }
 
     #[test]
+    fn a_terminals_carriage_returns_leave_no_mark() {
+        assert_eq!(parse(b"\r\x1b[?2004l\rbin  etc\r\r\n").text, "bin  etc");
+        assert_eq!(parse(b"10%\r\x1b[32m20%\x1b[0m\r\x1b[?2004l\r").text, "10%\u{240d}20%");
+    }
+
+    #[test]
     fn wide_colours_and_tabs() {
         let line = parse(b"a\tb\x1b[38;5;200mc\x1b[48:2:1:2:3md\x1b[38;5m");
         assert_eq!(line.text, "a       bcd");
