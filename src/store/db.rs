@@ -54,6 +54,9 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_started ON jobs(started);
 "];
 
+/// Bytes kept back on the disk, enough for the database's log of a few removals.
+const RESERVE: usize = 256 << 10;
+
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -70,6 +73,7 @@ impl Db {
     pub fn open(root: &StateRoot) -> Result<Db> {
         let path = root.database();
         let current = if path.exists() { Some(connect(&path)?) } else { None };
+        let fresh = current.is_none();
         let connection = match current {
             Some(c) if version(&c, &path)? == MIGRATIONS.len() => c,
             _ => prepare(root, &path)?,
@@ -77,7 +81,11 @@ impl Db {
         let mode: String =
             connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(|e| Error::sqlite(&path, e))?;
         let write_lock = (mode != "wal").then(|| root.data().join("teu.db.lock"));
-        Ok(Db { path, connection: Mutex::new(connection), write_lock })
+        let db = Db { path, connection: Mutex::new(connection), write_lock };
+        if fresh {
+            db.keep_reserve();
+        }
+        Ok(db)
     }
 
     /// Runs `work` on a consistent view. Keep it short: an open read keeps others from checkpointing.
@@ -101,11 +109,23 @@ impl Db {
         Ok(value)
     }
 
-    /// Moves the log's pages into the database and gives the log's room back: on a full disk the next small write fits.
-    pub fn settle(&self) {
-        if let Err(e) = self.lock().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::warn!(error = %e, "writing back the database's log");
+    /// Gives the reserve's room to the next small writes: on a full disk removing must still work.
+    pub fn use_reserve(&self) {
+        if let Err(e) = std::fs::remove_file(self.reserve()) {
+            tracing::warn!(error = %e, "giving the reserve away");
         }
+    }
+
+    /// Makes the reserve anew when it was given away and there is room again.
+    pub fn keep_reserve(&self) {
+        let place = self.reserve();
+        if !place.exists() && std::fs::write(&place, vec![0; RESERVE]).is_err() {
+            let _ = std::fs::remove_file(&place);
+        }
+    }
+
+    fn reserve(&self) -> PathBuf {
+        self.path.with_file_name("reserve")
     }
 
     /// A panic in a transaction rolled it back, so the connection is still good.

@@ -2,6 +2,7 @@
 
 use super::engine::{Bench, open, run, run_args, targets};
 use crate::needs;
+use crate::support::{StateRoot, leaks};
 use std::process::Command;
 use std::time::Duration;
 use teu::engine::{ErrorKind, Event, Request};
@@ -55,8 +56,14 @@ fn what_belongs_to_nobody_is_swept() {
         std::fs::create_dir_all(stray.join("upper/x")).unwrap();
         let volume = bench.root.path().join("volumes/stray/_data");
         std::fs::create_dir_all(&volume).unwrap();
+        let lost = bench.root.path().join("volumes/lost/_data");
+        std::fs::create_dir_all(&lost).unwrap();
+        std::fs::write(lost.join("work"), "of years").unwrap();
+        let half = bench.root.path().join("ingest/layer-0123456789abcdef");
+        std::fs::create_dir_all(half.join("fs/usr")).unwrap();
         let next = open(&bench.root, true).await;
-        assert!(!stray.exists() && !volume.exists());
+        assert!(!stray.exists() && !volume.exists() && !half.exists());
+        assert!(lost.join("work").exists(), "what a user has written is never swept");
         assert_eq!(next.inventory().containers.len(), 1);
         next.shutdown(Duration::from_secs(1)).await;
     });
@@ -89,4 +96,98 @@ fn a_command_killed_at_any_moment_leaves_no_half_container() {
         let left = std::fs::read_dir(bench.root.path().join("containers")).unwrap().count();
         assert_eq!(left, 1);
     });
+}
+
+#[test]
+fn a_damaged_state_file_costs_what_it_said_and_not_the_container() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let run = |name: &str, command: &str| {
+        let answer =
+            root.teu(&["run", "-d", "--name", name, "--network", "none", "localhost/starter", "sh", "-c", command]);
+        root.path().join("containers").join(answer.exits(0).out())
+    };
+    let state = run("live", "sleep 1000").join("state.json");
+    std::fs::write(&state, "{\"status\":").unwrap();
+    assert_eq!(root.inspect("live")["State"]["Running"], true);
+    root.teu(&["exec", "live", "true"]).exits(0);
+    root.teu(&["stop", "-t", "0", "live"]).exits(0);
+    assert_eq!(root.inspect("live")["State"]["ExitCode"], 137);
+    std::fs::write(&state, "").unwrap();
+    assert_eq!(root.inspect("live")["State"]["Status"], "exited");
+    root.teu(&["start", "live"]).exits(0);
+    assert_eq!(root.inspect("live")["State"]["Running"], true);
+    root.teu(&["rm", "-f", "live"]).exits(0);
+
+    let home = run("homeless", "sleep 1000");
+    // Out of sight: an ordinary user could not delete what belongs to sub-ids.
+    std::fs::rename(&home, root.path().join("elsewhere")).unwrap();
+    assert_eq!(root.inspect("homeless")["State"]["Running"], true);
+    root.teu(&["rm", "-f", "homeless"]).exits(0);
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn a_damaged_row_hides_no_other_and_is_named() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    root.teu(&["create", "--name", "good", "localhost/starter", "true"]).exits(0);
+    let row = "INSERT INTO containers VALUES ('ee', 'x', 1, NULL, '{bad')";
+    sqlite(&root, row);
+    let listed = root.teu(&["ps", "-aq"]).exits(0);
+    assert_eq!(listed.stdout.lines().count(), 1);
+    assert!(listed.stderr.contains("container ee"), "{}", listed.stderr);
+    sqlite(&root, "DELETE FROM containers WHERE id = 'ee'");
+}
+
+fn sqlite(root: &StateRoot, sql: &str) {
+    let script = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()";
+    let status = Command::new("python3").args(["-c", script]).arg(root.path().join("teu.db")).arg(sql).status();
+    assert!(status.unwrap().success());
+}
+
+/// A small file system of its own, unmounted on drop.
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    fn mount(place: std::path::PathBuf, size: &str) -> Disk {
+        std::fs::create_dir(&place).unwrap();
+        let status = Command::new("mount").args(["-t", "tmpfs", "-o", size, "teu-test"]).arg(&place).status();
+        assert!(status.unwrap().success());
+        Disk(place)
+    }
+
+    /// To the last byte.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.join("ballast")).unwrap();
+        while std::io::Write::write(&mut file, &[1; 4096]).is_ok_and(|n| n > 0) {}
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_what_removes_still_works() {
+    needs!(Root);
+    let outer = StateRoot::new();
+    let disk = Disk::mount(outer.path().join("disk"), "size=16m");
+    let place = disk.0.join("root");
+    std::fs::create_dir(&place).unwrap();
+    let teu = |args: &[&str]| crate::support::program::run(&place, args);
+    teu(&["image", "from-host", "-q", "-t", "localhost/small", "sh", "sleep"]).exits(0);
+    teu(&["run", "-d", "--name", "web", "--network", "none", "localhost/small", "sleep", "1000"]).exits(0);
+    disk.fill();
+    let refused = teu(&["run", "--rm", "--network", "none", "localhost/small", "true"]).exits(125);
+    assert!(refused.stderr.contains("full") && refused.stderr.contains("hint: free some space"), "{}", refused.stderr);
+    teu(&["stop", "-t", "0", "web"]).exits(0);
+    let state = teu(&["inspect", "web"]).exits(0).stdout;
+    assert!(state.contains("\"ExitCode\": 137"), "how it ended is known:\n{state}");
+    teu(&["rm", "web"]).exits(0);
+    teu(&["rmi", "localhost/small"]).exits(0);
+    assert_eq!(std::fs::read_dir(place.join("layers")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(place.join("containers")).unwrap().count(), 0);
 }

@@ -26,7 +26,7 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveImagesArgs) -> Resul
         let mut removed = one(&cx.core, name, args.force);
         if removed.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unavailable) {
             // A full disk: what removes must not need room.
-            cx.core.db.settle();
+            cx.core.db.use_reserve();
             removed = one(&cx.core, name, args.force);
         }
         match removed {
@@ -43,7 +43,12 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveImagesArgs) -> Resul
     if all.deleted.is_empty() {
         cx.core.refresh_images();
     }
-    cx.blocking(|core| collect_garbage(core)).await?;
+    cx.blocking(|core| {
+        collect_garbage(core)?;
+        core.db.keep_reserve();
+        Ok(())
+    })
+    .await?;
     match failures.pop() {
         None => Ok(Output::RemovedImages { untagged: all.untagged, deleted: all.deleted }),
         Some(first) => Err(failures.into_iter().fold(first, |e, other| e.because(other.to_string()))),

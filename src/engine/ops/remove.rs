@@ -54,12 +54,16 @@ pub(crate) fn delete(core: &Core, container: &Container, volumes: bool) -> Resul
 
 /// Removes a container of which it is known that nothing lives any more.
 pub(crate) fn after_end(core: &Core, container: &Container, volumes: bool) -> Result<()> {
-    match core.db.write(|t| records::set_busy(t, &container.id, Some(Busy::Remove(Owner::this())))) {
-        // The disk is full: what goes now makes room for the rest.
-        Err(e) if e.trouble() == Some(Trouble::Full) => core.db.settle(),
-        other => other?,
+    let mark = || core.db.write(|t| records::set_busy(t, &container.id, Some(Busy::Remove(Owner::this()))));
+    match mark() {
+        Err(e) if e.trouble() == Some(Trouble::Full) => {
+            core.db.use_reserve();
+            mark()?;
+        }
+        marked => marked?,
     }
     erase(core, container)?;
+    core.db.keep_reserve();
     core.emit_container("destroy", container);
     if volumes {
         remove_anonymous_volumes(core, container)?;

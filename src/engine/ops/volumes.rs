@@ -9,6 +9,7 @@ use crate::model::mount::{Mount, MountSource, Volume};
 use crate::store::lock::FileLock;
 use crate::store::{create_private_dir, dirs, records};
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,7 +59,9 @@ fn one(core: &Core, name: &str, anonymous: bool, mount: &Mount, layers: &[Layer]
     }
     let target = data(core, name);
     create_private_dir(&core.root.volume(name))?;
-    if mount.no_copy {
+    if fs::read_dir(&target).is_ok_and(|mut files| files.next().is_some()) {
+        // The database was lost, its files were not: they are taken as they are.
+    } else if mount.no_copy {
         dirs::create_public_dir(&target)?;
     } else {
         snapshot::copy_up(&core.root, layers, &mount.target, &target)?;
