@@ -8,6 +8,7 @@ use teu::config::{self, Config, Overrides};
 use teu::engine::{Engine, Error, ErrorKind};
 use teu::runtime::cgroup::scope;
 use teu::sys::{process, userns};
+use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     // Whoever started teu may ignore it: then nobody would ever hear of a container's end.
@@ -35,10 +36,7 @@ fn main() -> ExitCode {
             })
         }
     };
-    ExitCode::from(code.unwrap_or_else(|e| {
-        cli::print_error(&e);
-        cli::FAILED_BEFORE_START
-    }))
+    ExitCode::from(code.unwrap_or_else(|e| cli::failed_before_start(&e)))
 }
 
 /// The role of a container's monitor; its socket is the descriptor of this number.
@@ -71,10 +69,8 @@ where
 {
     let config = prepare(overrides)?;
     // One worker is quickest to start; work that takes long (pulls, the screen) gets its own threads.
-    let runtime = match long {
-        true => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
-        false => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-    };
+    let mut builder = if long { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let runtime = builder.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
     let code = runtime.block_on(async {
         let engine = Engine::open(cli::options(&config, long)).await?;
@@ -102,6 +98,6 @@ fn prepare(overrides: &Overrides) -> Result<Config, Error> {
 /// For shell completion: what there is, or nothing when that cannot be read.
 fn inventory(overrides: &Overrides) -> Option<std::sync::Arc<teu::engine::Inventory>> {
     let config = prepare(overrides).ok()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { Engine::open(cli::options(&config, false)).await.ok().map(|e| e.inventory()) })
 }

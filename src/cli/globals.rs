@@ -171,11 +171,17 @@ fn clap_error(path: &str, error: &clap::Error) -> u8 {
     let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let message = match error.kind() {
         Kind::UnknownArgument => match error.get(clap::error::ContextKind::InvalidArg) {
-            Some(clap::error::ContextValue::String(flag)) => format!("unknown flag: {flag}"),
+            Some(clap::error::ContextValue::String(flag)) if flag.starts_with('-') => format!("unknown flag: {flag}"),
+            Some(clap::error::ContextValue::String(word)) => format!("unexpected argument '{word}'"),
             _ => message,
         },
+        Kind::MissingRequiredArgument => {
+            message.replace("the following required arguments were not provided:", "missing")
+        }
         _ => message,
     };
     report::err(&format!("teu: {message}\nhint: see '{path} --help'\n"));
-    report::USAGE
+    // As docker: 125 for a flag, 1 for names that are missing or too many.
+    let flag = error.get(clap::error::ContextKind::InvalidArg).is_none_or(|arg| arg.to_string().starts_with('-'));
+    if flag { report::USAGE } else { 1 }
 }

@@ -5,8 +5,12 @@ use std::io::Write;
 
 /// A mistake in flags, or a failure before anything was started (docker's 125).
 pub(super) const USAGE: u8 = 125;
-/// [`USAGE`], for `main`.
-pub const FAILED_BEFORE_START: u8 = USAGE;
+
+/// For `main`: what kept teu from doing anything at all.
+pub fn failed_before_start(error: &Error) -> u8 {
+    print_error(error);
+    USAGE
+}
 
 /// Writes to stdout. A reader that went away ends the output quietly, as it should in a pipe.
 pub(super) fn out(text: &str) {
@@ -20,7 +24,7 @@ pub(super) fn err(text: &str) {
 }
 
 /// `teu: what: because` and, when there is one, `hint: …`.
-pub fn print_error(error: &Error) {
+pub(super) fn print_error(error: &Error) {
     let mut text = format!("teu: {error}\n");
     for failure in error.cleanup_failures() {
         text.push_str(&format!("      and while cleaning up: {failure}\n"));

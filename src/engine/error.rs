@@ -1,5 +1,6 @@
 //! The one public error: a kind for code, a story for people.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -114,11 +115,21 @@ impl Error {
 /// One line: `what: cause: cause`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.during)?;
+        f.write_str(&without_number(&self.0.during))?;
         for cause in &self.0.causes {
-            write!(f, ": {cause}")?;
+            write!(f, ": {}", without_number(cause))?;
         }
         Ok(())
+    }
+}
+
+/// The standard library ends the kernel's words with "(os error 2)", which tells people nothing.
+fn without_number(text: &str) -> Cow<'_, str> {
+    match text.split_once(" (os error ").and_then(|(before, rest)| Some((before, rest.split_once(')')?))) {
+        Some((before, (number, after))) if number.bytes().all(|b| b.is_ascii_digit()) => {
+            Cow::Owned(format!("{before}{}", without_number(after)))
+        }
+        _ => Cow::Borrowed(text),
     }
 }
 

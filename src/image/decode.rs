@@ -33,26 +33,36 @@ pub struct Decoder<R: Read> {
     inner: Inner<BufReader<R>>,
     compression: Compression,
     left: u64,
+    too_much: TooMuch,
 }
 
 /// How much may come out of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
     pub bytes: u64,
+    /// What it means when more comes.
+    pub beyond: TooMuch,
 }
 
 impl Bound {
     /// For a blob of `shipped` bytes on a disk with `free` bytes.
     pub fn new(shipped: u64, free: u64) -> Bound {
         let fair = shipped.saturating_mul(limits::UNPACKED_RATIO).max(limits::UNPACKED_FREE);
-        Bound { bytes: fair.min(free) }
+        match free < fair {
+            true => Bound { bytes: free, beyond: TooMuch::NoSpace },
+            false => Bound { bytes: fair, beyond: TooMuch::Bomb },
+        }
     }
 }
 
 /// The error a [`Decoder`] ends with when its bound is reached.
-#[derive(Debug, thiserror::Error)]
-#[error("it unpacks to more than is sane or free here")]
-pub struct TooMuch;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    #[error("it unpacks to more than {} times its size", limits::UNPACKED_RATIO)]
+    Bomb,
+    #[error("it unpacks to more than is free here")]
+    NoSpace,
+}
 
 impl<R: Read> Decoder<R> {
     pub fn new(source: R, bound: Bound) -> io::Result<Decoder<R>> {
@@ -74,7 +84,7 @@ impl<R: Read> Decoder<R> {
             }
             Compression::Plain => Inner::Plain(source),
         };
-        Ok(Decoder { inner, compression, left: bound.bytes })
+        Ok(Decoder { inner, compression, left: bound.bytes, too_much: bound.beyond })
     }
 
     pub fn compression(&self) -> Compression {
@@ -93,7 +103,7 @@ impl<R: Read> Read for Decoder<R> {
             Inner::Zstd(d) => d.read(into),
             Inner::Plain(d) => d.read(into),
         }?;
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| io::Error::other(TooMuch))?;
+        self.left = self.left.checked_sub(n as u64).ok_or_else(|| io::Error::other(self.too_much))?;
         Ok(n)
     }
 }
@@ -111,7 +121,7 @@ mod tests {
 
     fn decode(data: &[u8], bytes: u64) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
-        Decoder::new(data, Bound { bytes })?.read_to_end(&mut out)?;
+        Decoder::new(data, Bound { bytes, beyond: TooMuch::Bomb })?.read_to_end(&mut out)?;
         Ok(out)
     }
 
@@ -133,6 +143,7 @@ mod tests {
         assert!(bomb.get_ref().is_some_and(|e| e.is::<TooMuch>()), "{bomb}");
         assert!(decode(b"BZh91AY", 99).is_err());
         assert_eq!(Bound::new(1, u64::MAX).bytes, limits::UNPACKED_FREE);
-        assert_eq!(Bound::new(1 << 40, 77).bytes, 77);
+        let full = Bound::new(1 << 40, 77);
+        assert_eq!((full.bytes, full.beyond), (77, TooMuch::NoSpace));
     }
 }

@@ -1,6 +1,6 @@
 //! Unpacked layers by chain id: staged aside, verified, renamed into place; shared by several processes.
 
-use super::decode::{Bound, Compression, Decoder};
+use super::decode::{Bound, Compression, Decoder, TooMuch};
 use super::unpack::{self, Options, Report};
 use super::{Error, Result};
 use crate::model::image::Layer;
@@ -332,7 +332,8 @@ pub fn import_tar(store: &LayerStore, reader: impl Read, parent: Option<&Digest>
     let staging = store.stage()?;
     let free = files::free_space(&store.ingest)?;
     let mut shipped = Hashing::new(reader);
-    let mut decoder = Decoder::new(&mut shipped, Bound { bytes: free }).map_err(unpack::reading)?;
+    let mut decoder =
+        Decoder::new(&mut shipped, Bound { bytes: free, beyond: TooMuch::NoSpace }).map_err(unpack::reading)?;
     let compression = decoder.compression();
     let (report, inner) = if compression == Compression::Plain {
         (unpack::unpack(&mut decoder, staging.root()?, store.options)?, None)

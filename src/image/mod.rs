@@ -106,7 +106,16 @@ impl Error {
 
     pub(crate) fn unpacking(entry: &[u8], cause: sys::Error) -> Error {
         let entry: String = String::from_utf8_lossy(entry).chars().take(200).flat_map(char::escape_debug).collect();
-        if is_full(&cause) { Error::NoSpace { what: entry } } else { Error::Unpack { entry, cause } }
+        use std::io::ErrorKind as Kind;
+        match cause.source.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Error::NoSpace { what: entry },
+            // Entries that contradict each other: below a file, through a link that leads nowhere or out of the layer.
+            Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::AlreadyExists | Kind::CrossesDevices => {
+                let why = format!("it does not fit the entries before it ({})", cause.source);
+                Error::invalid(format!("archive entry '{entry}'"), why)
+            }
+            _ => Error::Unpack { entry, cause },
+        }
     }
 
     pub(crate) fn invalid(what: impl Into<String>, why: impl Into<String>) -> Error {
@@ -124,6 +133,19 @@ impl Error {
             Error::RateLimited { .. } => String::from("wait, or log in: known users often have a higher limit"),
             Error::NoPlatform { .. } => String::from("choose one of them with --platform"),
             Error::NoSpace { .. } => String::from("free some space, or remove unused images"),
+            Error::Unavailable { why, .. } if why.contains("refused") => {
+                String::from("is a registry running at that address and port?")
+            }
+            Error::Unavailable { why, .. } if why.contains("lookup") => {
+                String::from("check the registry's name, and this machine's network and DNS")
+            }
+            Error::Unavailable { .. } => {
+                String::from("try again: what has arrived is kept and the pull goes on from there")
+            }
+            Error::Mismatch { .. } => {
+                String::from("the registry, or something on the way, changes content: nothing of it was kept")
+            }
+            Error::Invalid { .. } => String::from("the image is broken, or hostile: nothing of it was kept"),
             Error::NoLayer(_) => String::from("pull the image again"),
             _ => return None,
         })

@@ -8,7 +8,8 @@ use bytes::Bytes;
 pub struct LogRecord {
     pub time: Timestamp,
     pub stream: Stream,
-    /// The line goes on in the next record of this stream (it was longer than 16 KiB).
+    /// The line goes on in the next record of this stream (it was longer than 16 KiB), or its stream ended without a
+    /// newline.
     pub partial: bool,
     /// Without the newline.
     pub bytes: Bytes,

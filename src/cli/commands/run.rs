@@ -58,12 +58,12 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<u8> {
     if let Some(code) = refuse_without_terminal(stdin, tty) {
         return Ok(code);
     }
-    let cidfile = cidfile(args)?;
+    let cidfile = CidFile::wanted(args)?;
     say_network(args);
     let size = if tty { window_size() } else { None };
     let handle = cx.engine.submit(Request::Run(Box::new(RunArgs { create, detach, stdin, size })));
     let shown = progress::alongside(&handle, args.on("quiet"));
-    let write_id = cidfile.map(|path| -> Opened { Box::new(move |id| write_cidfile(&path, id)) });
+    let write_id = cidfile.map(|file| -> Opened { Box::new(move |id| file.write(id)) });
     if detach {
         let output = cx.finish(handle).await;
         shown.end().await;
@@ -80,14 +80,14 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<u8> {
 }
 
 pub(super) async fn create(cx: &Context<'_>) -> Result<u8> {
-    let create = create_args(cx.args).inspect_err(|_| ())?;
-    let cidfile = cidfile(cx.args)?;
+    let create = create_args(cx.args)?;
+    let cidfile = CidFile::wanted(cx.args)?;
     say_network(cx.args);
     let handle = cx.engine.submit(Request::Create(Box::new(create)));
     let shown = progress::alongside(&handle, cx.args.on("quiet"));
     let output = cx.finish(handle).await;
     shown.end().await;
-    created(output?, cidfile.map(|path| move |id: &ContainerId| write_cidfile(&path, id)))
+    created(output?, cidfile.map(|file| move |id: &ContainerId| file.write(id)))
 }
 
 /// The id on stdout, warnings on stderr.
@@ -104,18 +104,43 @@ fn created(output: Output, write_id: Option<impl FnOnce(&ContainerId) -> Result<
     Ok(0)
 }
 
-fn cidfile(args: Args) -> Result<Option<PathBuf>> {
-    let Some(path) = args.text("cidfile").map(PathBuf::from) else { return Ok(None) };
-    match path.symlink_metadata() {
-        Ok(_) => Err(Error::new(ErrorKind::Conflict, format!("the container id file {} exists", path.display()))
-            .hint("make sure its container is not running, or delete the file")),
-        Err(_) => Ok(Some(path)),
+/// `--cidfile`: made before the container, so that nothing runs when it cannot be; removed when nothing came of it.
+struct CidFile {
+    path: PathBuf,
+    file: std::fs::File,
+    written: bool,
+}
+
+impl CidFile {
+    fn wanted(args: Args) -> Result<Option<CidFile>> {
+        let Some(path) = args.text("cidfile").map(PathBuf::from) else { return Ok(None) };
+        match std::fs::File::create_new(&path) {
+            Ok(file) => Ok(Some(CidFile { path, file, written: false })),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(Error::new(ErrorKind::Conflict, format!("the container id file {} exists", path.display()))
+                    .hint("make sure its container is not running, or delete the file"))
+            }
+            Err(e) => {
+                let during = format!("making the container id file {}", path.display());
+                Err(Error::from_source(ErrorKind::Invalid, during, &e))
+            }
+        }
+    }
+
+    fn write(mut self, id: &ContainerId) -> Result<()> {
+        let written = self.file.write_all(id.as_str().as_bytes());
+        self.written = written.is_ok();
+        let during = || format!("writing the id to {}", self.path.display());
+        written.map_err(|e| Error::from_source(ErrorKind::Invalid, during(), &e))
     }
 }
 
-fn write_cidfile(path: &std::path::Path, id: &ContainerId) -> Result<()> {
-    let written = std::fs::File::create_new(path).and_then(|mut file| file.write_all(id.as_str().as_bytes()));
-    written.map_err(|e| Error::from_source(ErrorKind::Invalid, format!("writing the id to {}", path.display()), &e))
+impl Drop for CidFile {
+    fn drop(&mut self) {
+        if !self.written {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Docker's users expect a bridge; whoever scripts has read that there is none yet.

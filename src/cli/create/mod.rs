@@ -26,7 +26,7 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
     let (image, command) = words.split_first().ok_or_else(|| misuse("an image is needed"))?;
     let name = args.text("name");
     if let Some(name) = name {
-        check_name(name).map_err(|e| wrong("name", name, e))?;
+        check_name(name).map_err(|e| misuse(e.to_string()))?;
     }
     Ok(CreateArgs {
         image: image.clone(),

@@ -8,6 +8,7 @@ use crate::model::container::Container;
 use crate::model::id::{ContainerId, check_name, random_name};
 use crate::model::image::Image;
 use crate::model::reference::Reference;
+use crate::runtime::bundle;
 use crate::store::records::{self, Busy};
 use crate::store::{self, Owner, dirs};
 use std::sync::Arc;
@@ -54,7 +55,14 @@ pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result
         let pulled = pull::pull(&mut child, wanted).await;
         child.finish(pulled).await?;
     }
-    cx.core.image(&reference.to_string())
+    let image = cx.core.image(&reference.to_string())?;
+    match &args.platform {
+        Some(wanted) if !fits(&image, args) => {
+            let what = format!("{} is an image for {}/{}, not {wanted}", args.image, image.os, image.architecture);
+            Err(Error::new(ErrorKind::NotFound, what).hint("leave out --platform, or name another image"))
+        }
+        _ => Ok(image),
+    }
 }
 
 /// An image of another platform than the one asked for is pulled again.
@@ -68,6 +76,7 @@ pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) 
         check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     }
     let config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
+    bundle::check(&config)?;
     let id = ContainerId::random();
     let container = Container {
         name: String::new(),

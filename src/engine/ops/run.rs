@@ -2,6 +2,7 @@
 
 use super::session::{self, End};
 use super::{Error, ErrorKind, JobContext, Output, Result, create, remove, start};
+use crate::engine::job::Chunk;
 use crate::engine::request::RunArgs;
 use crate::model::container::Container;
 use crate::runtime::task::{self, Attach};
@@ -30,12 +31,21 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
         let warnings = cx.core.read_state(container.id.as_str()).warnings;
         return Ok(Output::Container { id: container.id, warnings });
     };
+    warn(cx, &container).await;
     let end = session::pump(cx, &container.id, session).await?;
     if container.config.auto_remove && matches!(end, End::Exited(_)) {
         clear_away(cx, &container).await;
     }
     cx.touch_container(&container.id);
     Ok(end.into())
+}
+
+/// What could not be had as it was asked for; a front end that is gone needs no words.
+async fn warn(cx: &JobContext, container: &Container) {
+    let Some(io) = &cx.io else { return };
+    for warning in cx.core.read_state(container.id.as_str()).warnings {
+        io.send(Chunk::Notice(format!("warning: {warning}"))).await;
+    }
 }
 
 /// Docker keeps a container that could not be started, unless it was to go at its end.

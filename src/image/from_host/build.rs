@@ -16,7 +16,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// Makes the image of `programs` (none: the starter set) under `name`. Blocks for about a second; `now` is when it
-/// was stored. The same programs give the same image again. Naming it in the database is the caller's.
+/// was built and stored. The same programs give the same image again. Naming it in the database is the caller's.
 pub fn build(
     layers: &LayerStore,
     content: &ContentStore,
@@ -41,7 +41,9 @@ pub fn build(
         manifest,
         references: vec![name.clone()],
         repo_digests: Vec::new(),
-        created: Some(created),
+        // When it was built, as docker users expect. The configuration's own date is that of the newest program, so that
+        // the same machine makes the same image again.
+        created: Some(now),
         stored: now,
         size: layer.size,
         architecture: architecture().into(),

@@ -86,8 +86,10 @@ pub(crate) fn reading(error: io::Error) -> Error {
         }
         return Error::invalid("the layer's archive", "it cannot be read");
     }
-    if error.get_ref().is_some_and(|inner| inner.is::<decode::TooMuch>()) {
-        return Error::invalid("the layer", error.to_string());
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<decode::TooMuch>()) {
+        Some(decode::TooMuch::NoSpace) => return Error::NoSpace { what: "what the layer unpacks to".into() },
+        Some(bomb) => return Error::invalid("the layer", bomb.to_string()),
+        None => {}
     }
     Error::invalid("the layer's archive", error.to_string())
 }

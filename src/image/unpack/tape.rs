@@ -18,6 +18,23 @@ struct State {
     start: u64,
     position: u64,
     bytes: Vec<u8>,
+    /// The source ended inside an entry's data.
+    torn: bool,
+}
+
+impl State {
+    /// Zeros up to the block's end where the source ended between two entries: some writers (umoci) leave out the padding
+    /// after their last file, and Go's reader, by which the field's engines go, takes that for the end.
+    fn padding(&mut self, into: &mut [u8]) -> usize {
+        self.torn |= !self.recording && !into.is_empty();
+        if self.torn {
+            return 0;
+        }
+        let missing = self.position.next_multiple_of(BLOCK) - self.position;
+        let n = into.len().min(usize::try_from(missing).unwrap_or(0));
+        into[..n].fill(0);
+        n
+    }
 }
 
 /// Shared between the reader inside the parser and the loop around it.
@@ -94,11 +111,8 @@ impl<R: Read> Read for Recorder<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut n = self.source.read(into)?;
         let mut state = self.tape.0.borrow_mut();
-        // Some writers leave out the last entry's padding and the end mark; docker reads such layers, and so do we.
-        let over = (state.position % BLOCK) as usize;
-        if n == 0 && over > 0 {
-            n = into.len().min(BLOCK as usize - over);
-            into[..n].fill(0);
+        if n == 0 {
+            n = state.padding(into);
         }
         state.position += n as u64;
         if state.recording {

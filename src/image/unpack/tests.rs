@@ -330,6 +330,22 @@ fn a_torn_archive_is_an_error() {
 }
 
 #[test]
+fn an_archive_may_end_with_its_last_files_data() {
+    let whole = Tar::new().file("a", &[7; 700]).file("b", b"bytes").bytes();
+    let data = 512 + 1024 + 512 + 5;
+    for end in [data, data + 100, data + 507, data + 507 + 512] {
+        let dir = tempfile::tempdir().unwrap();
+        let report = unpack(&whole[..end], files::open_dir(dir.path()).unwrap(), options()).unwrap();
+        assert_eq!((report.entries, report.size), (2, 705), "cut at {end}");
+        assert_eq!(fs::read(dir.path().join("b")).unwrap(), b"bytes");
+    }
+    for end in [data - 1, data - 6, 512 + 699, 512 + 100] {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(unpack(&whole[..end], files::open_dir(dir.path()).unwrap(), options()).is_err(), "cut at {end}");
+    }
+}
+
+#[test]
 fn names_need_not_be_text() {
     let raw = b"caf\xe9";
     let (dir, _) = Tar::new().push(Tar::header(b'0', raw, 0o600, 0), &[]).good();

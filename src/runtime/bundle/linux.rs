@@ -1,6 +1,7 @@
 //! The Linux part of a spec: namespaces, devices, sysctls, masked and read-only paths.
 
 use super::{BundleInput, Error};
+use crate::model::container::ContainerConfig;
 use crate::model::network::NetworkMode;
 use oci_spec::runtime::{
     Linux, LinuxBuilder, LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroupBuilder, LinuxDeviceType, LinuxNamespace,
@@ -138,19 +139,29 @@ fn split(device: u64) -> (i64, i64) {
 /// The user's, and two that replace capabilities nobody should need: unprivileged ping and low ports.
 fn sysctls(input: &BundleInput<'_>) -> Result<HashMap<String, String>, Error> {
     let config = &input.container.config;
-    let own_network = !matches!(config.network, NetworkMode::Host);
     let mut all = HashMap::new();
-    if own_network && Path::new("/proc/sys/net/ipv4/ping_group_range").exists() {
+    if own_network(config) && Path::new("/proc/sys/net/ipv4/ping_group_range").exists() {
         all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {}", last_group()));
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned());
     }
-    for (key, value) in &config.sysctls {
+    check_sysctls(config)?;
+    all.extend(config.sysctls.iter().map(|(key, value)| (key.replace('/', "."), value.clone())));
+    Ok(all)
+}
+
+fn own_network(config: &ContainerConfig) -> bool {
+    !matches!(config.network, NetworkMode::Host)
+}
+
+/// Only those that belong to the container's own namespaces.
+pub(super) fn check_sysctls(config: &ContainerConfig) -> Result<(), Error> {
+    for key in config.sysctls.keys() {
         let key = key.replace('/', ".");
         let ours = key.starts_with("kernel.shm")
             || key.starts_with("kernel.msg")
             || key == "kernel.sem"
             || key.starts_with("fs.mqueue.")
-            || (own_network && key.starts_with("net."));
+            || (own_network(config) && key.starts_with("net."));
         if !ours || key.contains("..") {
             let why = if key.starts_with("net.") {
                 "the host's network is not the container's"
@@ -159,9 +170,8 @@ fn sysctls(input: &BundleInput<'_>) -> Result<HashMap<String, String>, Error> {
             };
             return Err(Error::invalid(format!("sysctl '{key}' cannot be set for a container: {why}")));
         }
-        all.insert(key, value.clone());
     }
-    Ok(all)
+    Ok(())
 }
 
 /// The highest group id of the range that starts at 0: the kernel refuses ids that are not mapped.

@@ -4,12 +4,12 @@ mod linux;
 mod mounts;
 mod process;
 
-use crate::model::container::{Container, SeccompProfile};
+use crate::model::container::{Container, ContainerConfig, Limits, SeccompProfile};
 use crate::model::network::NetworkMode;
 use crate::model::signal;
 use crate::net::files;
 use crate::runtime::launch::{Launch, Rootfs};
-use crate::runtime::{caps, protocol, seccomp};
+use crate::runtime::{caps, cgroup, protocol, seccomp};
 use crate::sys::userns::Identity;
 use oci_spec::image::ImageConfiguration;
 use oci_spec::runtime::{RootBuilder, Spec, SpecBuilder};
@@ -62,6 +62,17 @@ pub struct BundleInput<'a> {
     pub restarts: u32,
     /// See [`Launch::on_end`].
     pub on_end: Vec<String>,
+}
+
+/// Refuses at once what could never start here: limits, capabilities, sysctls, ulimits, mounts. Makes nothing.
+pub fn check(config: &ContainerConfig) -> Result<(), Error> {
+    if config.limits != Limits::default() {
+        cgroup::check(&config.limits).map_err(|e| Error::invalid(e.to_string()))?;
+    }
+    caps::choose(&config.security.cap_add, &config.security.cap_drop, config.security.privileged)?;
+    linux::check_sysctls(config)?;
+    process::check_ulimits(&config.ulimits)?;
+    mounts::check(config)
 }
 
 /// Checks the record against this machine and builds the launch message. Writes `hosts`, `hostname` and `resolv.conf`

@@ -1,6 +1,7 @@
 //! What is mounted: kernel file systems, our own three files, the user's binds, volumes and tmpfs.
 
 use super::{BundleInput, Error};
+use crate::model::container::ContainerConfig;
 use crate::model::mount::{Mount as Wanted, MountSource, Tmpfs};
 use crate::model::network::NetworkMode;
 use crate::runtime::rootfs::{COPY_UP, DIRECTORY, LINK, OPTIONAL};
@@ -102,6 +103,17 @@ fn own_files(dir: &Path) -> Result<Vec<Mount>, Error> {
         .iter()
         .map(|name| mount(&format!("/etc/{name}"), "bind", dir.join(name), &["bind", "rprivate"]))
         .collect()
+}
+
+/// Targets that make sense, and sources that are there unless they may be made.
+pub(super) fn check(config: &ContainerConfig) -> Result<(), Error> {
+    for wanted in &config.mounts {
+        check_target(&wanted.target)?;
+        if let MountSource::Bind { path, create: false } = &wanted.source {
+            present(Path::new(path), false)?;
+        }
+    }
+    config.tmpfs.iter().try_for_each(|tmpfs| memory(tmpfs).map(drop))
 }
 
 fn bind(input: &BundleInput<'_>, wanted: &Wanted) -> Result<Mount, Error> {

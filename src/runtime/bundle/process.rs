@@ -68,20 +68,27 @@ fn environment(hostname: &str, tty: bool, given: &[String]) -> Vec<String> {
     env
 }
 
-fn limits(wanted: &[Ulimit], warnings: &mut Vec<String>) -> Result<Vec<PosixRlimit>, Error> {
-    let mut limits = Vec::new();
+/// Known, each once, and soft limits not above hard ones.
+pub(super) fn check_ulimits(wanted: &[Ulimit]) -> Result<(), Error> {
     let mut seen = HashSet::new();
-    for limit in wanted {
-        if !rlimit::known(&limit.name) {
-            return Err(Error::invalid(format!("unknown ulimit '{}'", limit.name)));
+    for Ulimit { name, soft, hard } in wanted {
+        if !rlimit::known(name) {
+            return Err(Error::invalid(format!("unknown ulimit '{name}'")));
         }
-        if !seen.insert(&limit.name) {
-            return Err(Error::invalid(format!("ulimit '{}' is given twice", limit.name)));
+        if !seen.insert(name) {
+            return Err(Error::invalid(format!("ulimit '{name}' is given twice")));
         }
-        if limit.soft > limit.hard {
-            let Ulimit { name, soft, hard } = limit;
+        if soft > hard {
             return Err(Error::invalid(format!("ulimit {name}: soft limit {soft} is above the hard limit {hard}")));
         }
+    }
+    Ok(())
+}
+
+fn limits(wanted: &[Ulimit], warnings: &mut Vec<String>) -> Result<Vec<PosixRlimit>, Error> {
+    check_ulimits(wanted)?;
+    let mut limits = Vec::new();
+    for limit in wanted {
         limits.push(clamped(&limit.name, limit.soft, limit.hard, Some(warnings))?);
     }
     if !wanted.iter().any(|l| l.name == "nofile") {

@@ -39,6 +39,11 @@ pub enum Error {
     Gone(PathBuf),
 }
 
+/// Refuses limits that cannot be had: absurd ones, and CPUs or memory nodes that this machine has not.
+pub fn check(limits: &Limits) -> Result<()> {
+    limits::Plan::new(limits).map(drop)
+}
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A container's group in every hierarchy that matters. Dropping it leaves the group alone: see [`Group::remove`].

@@ -21,6 +21,8 @@ pub(super) struct Program<'a> {
     args: &'a [String],
     env: Vec<String>,
     cwd: String,
+    /// Make the directory when it is missing: docker does for a container, not for a further process.
+    make_cwd: bool,
     user: &'a str,
     group_add: &'a [String],
     capabilities: u64,
@@ -43,6 +45,7 @@ impl<'a> Program<'a> {
             args,
             env: process.env().clone().unwrap_or_default(),
             cwd: process.cwd().to_string_lossy().into_owned(),
+            make_cwd: true,
             user: &launch.user,
             group_add: &launch.group_add,
             capabilities: sets.map_or(Ok(0), bits)?,
@@ -64,6 +67,7 @@ impl<'a> Program<'a> {
         }
         if let Some(directory) = &spec.workdir {
             program.cwd.clone_from(directory);
+            program.make_cwd = false;
         }
         if let Some(user) = &spec.user {
             program.user = user;
@@ -118,7 +122,7 @@ pub(super) fn run(program: &Program<'_>, socket: &OwnedFd) -> Result<Infallible,
     }
     let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
     let who = identify(program, &root)?;
-    enter_directory(&root, &program.cwd)?;
+    enter_directory(&root, &program.cwd, program.make_cwd)?;
     own_streams(who.uid);
     let mut env = program.env.clone();
     if !env.iter().any(|e| e.starts_with("HOME=")) {
@@ -164,14 +168,24 @@ fn identify(program: &Program<'_>, root: &OwnedFd) -> Result<user::Identity, Fai
         .map_err(|e| failure(FailureKind::Invalid, e.to_string()))
 }
 
-/// Makes a missing working directory, as docker does, and checks that it is inside the root (CVE-2024-21626).
-fn enter_directory(root: &OwnedFd, path: &str) -> Result<(), Failure> {
+/// With `make` a missing one is made. Checks that it is inside the root (CVE-2024-21626).
+fn enter_directory(root: &OwnedFd, path: &str, make: bool) -> Result<(), Failure> {
     if !path.starts_with('/') {
         return Err(failure(FailureKind::Invalid, format!("working directory '{path}' is not an absolute path")));
     }
     let what = format!("entering the working directory {path}");
-    in_root::ensure(root.as_fd(), path, in_root::Make::Directory).during(&what)?;
-    std::env::set_current_dir(path).during(&what)?;
+    if make {
+        in_root::ensure(root.as_fd(), path, in_root::Make::Directory).during(&what)?;
+    }
+    std::env::set_current_dir(path).during(&what).map_err(|mut failure| {
+        // For a further process docker has the exit codes of a command that is not there, or cannot be run.
+        match failure.kind {
+            FailureKind::NotFound => failure.kind = FailureKind::CommandNotFound,
+            _ if !make => failure.kind = FailureKind::CommandNotExecutable,
+            _ => {}
+        }
+        failure
+    })?;
     // The kernel says "(unreachable)" for a directory outside the root.
     match std::env::current_dir() {
         Ok(now) if now.is_absolute() => Ok(()),

@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Largest report; a failure's chain is a few lines.
 const MAX: usize = 64 << 10;
+/// Stands for the call where the standard library does not say which one failed.
+const STD: &str = "io";
 
 #[derive(Debug)]
 pub(super) enum Message {
@@ -65,7 +67,7 @@ impl<T> During<T> for sys::Result<T> {
 
 impl<T> During<T> for std::io::Result<T> {
     fn during(self, what: &str) -> Result<T, Failure> {
-        self.map_err(|e| sys::Error::new("io", e)).during(what)
+        self.map_err(|e| sys::Error::new(STD, e)).during(what)
     }
 }
 
@@ -83,6 +85,7 @@ fn kind_of(error: &sys::Error) -> FailureKind {
 pub(super) fn text(error: &sys::Error) -> String {
     let words = words(&error.source);
     match &error.path {
+        None if error.call == STD => words,
         Some(path) => format!("{} {}: {words}", error.call, path.display()),
         None => format!("{}: {words}", error.call),
     }

@@ -110,12 +110,12 @@ impl Writer {
             return self.record(stream, false, text);
         }
         self.keep(stream, text);
-        self.end_line(stream);
+        self.end_line(stream, false);
     }
 
-    fn end_line(&mut self, stream: Stream) {
+    fn end_line(&mut self, stream: Stream, partial: bool) {
         let kept = std::mem::take(&mut self.carry[stream as usize]);
-        self.record(stream, false, &kept);
+        self.record(stream, partial, &kept);
         // The allocation is used again, unless it is out of the ordinary.
         self.carry[stream as usize] = kept;
         self.carry[stream as usize].clear();
@@ -143,11 +143,11 @@ impl Writer {
         self.count += 1;
     }
 
-    /// Ends the unfinished lines: the streams are closed. Gives back its buffers.
+    /// Writes the unfinished lines, as such: the streams are closed, and no newline came. Gives back its buffers.
     pub fn finish(&mut self, now: Timestamp) -> Result<()> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if !self.carry[stream as usize].is_empty() {
-                self.end_line(stream);
+                self.end_line(stream, true);
             }
         }
         let done = self.flush(now);
