@@ -106,16 +106,7 @@ impl Error {
 
     pub(crate) fn unpacking(entry: &[u8], cause: sys::Error) -> Error {
         let entry: String = String::from_utf8_lossy(entry).chars().take(200).flat_map(char::escape_debug).collect();
-        use std::io::ErrorKind as Kind;
-        match cause.source.kind() {
-            Kind::StorageFull | Kind::QuotaExceeded => Error::NoSpace { what: entry },
-            // Entries that contradict each other: below a file, through a link that leads nowhere or out of the layer.
-            Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::AlreadyExists | Kind::CrossesDevices => {
-                let why = format!("it does not fit the entries before it ({})", cause.source);
-                Error::invalid(format!("archive entry '{entry}'"), why)
-            }
-            _ => Error::Unpack { entry, cause },
-        }
+        if is_full(&cause) { Error::NoSpace { what: entry } } else { Error::Unpack { entry, cause } }
     }
 
     pub(crate) fn invalid(what: impl Into<String>, why: impl Into<String>) -> Error {

@@ -56,7 +56,7 @@ pub fn unpack(source: impl Read, root: OwnedFd, options: Options) -> Result<Repo
         let extensions =
             tape.extensions(parsed.raw_header_position()).map_err(|why| Error::invalid("the layer's archive", why))?;
         if let Some(entry) = Entry::new(&parsed, extensions)? {
-            writer.apply(&entry, &mut parsed)?;
+            writer.apply(&entry, &mut parsed).map_err(contradiction)?;
         }
         // The parser would skip the rest itself, but on the running tape.
         io::copy(&mut parsed, &mut io::sink()).map_err(reading)?;
@@ -66,6 +66,24 @@ pub fn unpack(source: impl Read, root: OwnedFd, options: Options) -> Result<Repo
     }
     end(archive.into_inner())?;
     writer.finish()
+}
+
+/// The kernel's word that an entry lies below a file, or beyond a link that leads nowhere or out of the layer: the
+/// archive's fault, which no second try mends.
+fn contradiction(error: Error) -> Error {
+    use io::ErrorKind as Kind;
+    match error {
+        Error::Unpack { entry, cause }
+            if matches!(
+                cause.source.kind(),
+                Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::AlreadyExists | Kind::CrossesDevices
+            ) =>
+        {
+            let why = format!("it does not fit the entries before it ({})", cause.source);
+            Error::invalid(format!("archive entry '{entry}'"), why)
+        }
+        other => other,
+    }
 }
 
 /// After the first block of zeros only zeros may follow in the next; the rest is read for the digest's sake.

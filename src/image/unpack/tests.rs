@@ -358,7 +358,8 @@ fn a_gzip_bomb_is_stopped() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(&Tar::new().file("zeros", &vec![0; 8 << 20]).bytes()).unwrap();
     let bomb = encoder.finish().unwrap();
-    let decoder = decode::Decoder::new(&bomb[..], decode::Bound { bytes: 1 << 20 }).unwrap();
+    let decoder =
+        decode::Decoder::new(&bomb[..], decode::Bound { bytes: 1 << 20, beyond: decode::TooMuch::Bomb }).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let error = unpack(decoder, files::open_dir(dir.path()).unwrap(), options()).unwrap_err();
     assert!(matches!(&error, Error::Invalid { why, .. } if why.contains("unpacks to more")), "{error}");
