@@ -74,6 +74,7 @@ pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &O
     // From here on nothing but the standard streams and the report socket is needed.
     drop(mounted);
     process::umask(0o022);
+    report::await_go(socket)?;
     program::run(&plan.program, socket)
 }
 

@@ -39,6 +39,16 @@ pub struct Child {
 /// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing
 /// is left of a failed start. The caller must be single-threaded.
 pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
+    start_known(launch, group, |_| Ok(()))
+}
+
+/// [`start`], where `record` writes down the pid before the command runs (while the child sets itself up): so a monitor
+/// killed at any moment leaves either nothing or a container that can be found.
+pub fn start_known(
+    launch: &Launch,
+    group: &Group,
+    record: impl FnOnce(i32) -> Result<(), Failure>,
+) -> Result<Child, Failure> {
     let plan = container::Plan::new(launch)?;
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
@@ -49,6 +59,11 @@ pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
         }
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
+            if let Err(failure) = record(pid) {
+                end(&pidfd);
+                return Err(failure);
+            }
+            report::send_go(&ours);
             finish(pid, pidfd, &ours, streams.parent)
         }
     }
@@ -112,10 +127,14 @@ fn finish(pid: i32, pidfd: OwnedFd, socket: &OwnedFd, io: streams::ParentIo) -> 
             Err(failure) => break failure,
         }
     };
-    // Never leave half a container behind: it is ours until the command runs.
+    end(&pidfd);
+    Err(problem)
+}
+
+/// Never leave half a container behind: it is ours until the command runs.
+fn end(pidfd: &OwnedFd) {
     let _ = process::pidfd_signal(pidfd.as_fd(), 9);
     let _ = process::wait_pidfd(pidfd.as_fd(), true);
-    Err(problem)
 }
 
 /// The namespaces a spec asks for, as clone flags; those with a path to join are not offered by teu.

@@ -32,6 +32,22 @@ pub(super) fn send(socket: &OwnedFd, message: &Message, fd: Option<BorrowedFd<'_
     let _ = pty::send(socket.as_fd(), &bytes, fd);
 }
 
+/// The monitor has written down that this process exists.
+pub(super) fn send_go(socket: &OwnedFd) {
+    // A child that is gone already says so at its end of the connection.
+    let _ = pty::send(socket.as_fd(), b"G", None);
+}
+
+/// Waits for [`send_go`]. A monitor that dies before must not leave a container that nobody knows.
+pub(super) fn await_go(socket: &OwnedFd) -> Result<(), Failure> {
+    let (length, _) = pty::receive(socket.as_fd(), &mut [0; 1]).during("waiting for the monitor")?;
+    if length == 1 {
+        Ok(())
+    } else {
+        Err(failure(FailureKind::Internal, "the monitor died while the container started"))
+    }
+}
+
 /// `None`: the child closed its end.
 pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Message, Option<OwnedFd>)>, Failure> {
     let mut bytes = vec![0; MAX];

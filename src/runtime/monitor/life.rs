@@ -117,20 +117,26 @@ impl Monitor {
         self.oom_before = self.group.oom_kills();
         self.killed = false;
         self.started_at = Instant::now();
-        match init::start(&self.launch, &self.group) {
+        let before = self.state.clone();
+        let running = |pid: i32| {
+            self.state.status = Status::Running;
+            self.state.pid = pid;
+            self.state.pid_start = state::start_time(pid).unwrap_or(0);
+            self.state.started = Some(clock());
+            self.state.error = String::new();
+            let _ = state::write(&self.launch.dir, &self.state);
+            Ok(())
+        };
+        match init::start_known(&self.launch, &self.group, running) {
             Ok(child) => {
                 let main = Session::new(0, None, child, self.launch.size, &self.epoll);
-                self.state.status = Status::Running;
-                self.state.pid = main.pid;
-                self.state.pid_start = state::start_time(main.pid).unwrap_or(0);
-                self.state.started = Some(clock());
-                self.state.error = String::new();
                 self.sessions.insert(0, main);
                 self.phase = Phase::Running;
                 self.save();
                 self.event("start", &[]);
             }
             Err(failure) => {
+                self.state = before;
                 self.state.error = failure.chain.join(": ");
                 let exit = self.state.exit.unwrap_or_default();
                 if self.restarts_after(ExitStatus { code: exit.code.max(1), ..exit }) {

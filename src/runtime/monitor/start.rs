@@ -120,12 +120,23 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     {
         warnings.extend(group.restrict_devices(&rules).map_err(|e| group_failure(&e))?);
     }
-    let child = init::start(&launch, group)?;
+    let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
+    let mut recorded = None;
+    let child = init::start_known(&launch, group, |pid| {
+        recorded = Some(running_state(&launch, group, pid, warnings)?);
+        Ok(())
+    });
+    let (child, state) = match (child, recorded) {
+        (Ok(child), Some(state)) => (child, state),
+        (child, _) => {
+            let _ = state::write(&launch.dir, &before);
+            return Err(child.err().unwrap_or_else(|| failure(FailureKind::Internal, "the container is not recorded")));
+        }
+    };
     undo.done = true;
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
     drop(undo);
     let main = Session::new(0, None, child, launch.size, &epoll);
-    let state = running_state(&launch, &group, main.pid, warnings)?;
     if userns::identity().rootless
         && let Some(run) = launch.run_dir.parent().and_then(Path::parent)
     {
@@ -169,15 +180,9 @@ fn running_state(launch: &Launch, group: &Group, pid: i32, warnings: Vec<String>
         warnings: launch.warnings.iter().cloned().chain(warnings).collect(),
         ..State::default()
     };
-    match state::write(&launch.dir, &state) {
-        Ok(()) => Ok(state),
-        Err(e) => {
-            // Without it nobody would know of the container.
-            let _ = group.kill_all();
-            let _ = group.remove();
-            Err(failure(FailureKind::Internal, e.to_string()))
-        }
-    }
+    // Without it nobody would know of the container.
+    state::write(&launch.dir, &state).map_err(|e| failure(FailureKind::Internal, e.to_string()))?;
+    Ok(state)
 }
 
 pub(super) fn group_failure(e: &crate::runtime::cgroup::Error) -> Failure {
