@@ -20,22 +20,24 @@ fn main() -> ExitCode {
     if let Some(shell) = std::env::var_os(cli::COMPLETE_VARIABLE) {
         return cli::complete(&shell, &args, inventory).into();
     }
-    let code = match cli::parse(&args) {
-        Parsed::Done(code) => Ok(code),
-        Parsed::Screen(globals) => {
-            enter_scope(&args);
-            start(&globals.overrides, true, screen)
-        }
-        Parsed::Command(command) if !command.needs_engine() => Ok(cli::run_without_engine(&command)),
-        Parsed::Command(command) => {
-            if command.starts_containers() {
+    let code =
+        match cli::parse(&args) {
+            Parsed::Done(code) => Ok(code),
+            Parsed::Screen(globals) => {
                 enter_scope(&args);
+                start(&globals.overrides, Kind::Screen, screen)
             }
-            start(&command.globals.overrides, command.is_long(), async |engine, config| {
-                Ok(cli::run(&command, engine, &config).await)
-            })
-        }
-    };
+            Parsed::Command(command) if !command.needs_engine() => Ok(cli::run_without_engine(&command)),
+            Parsed::Command(command) => {
+                if command.starts_containers() {
+                    enter_scope(&args);
+                }
+                let kind = if command.is_long() { Kind::Long } else { Kind::Short };
+                start(&command.globals.overrides, kind, async |engine, config| {
+                    Ok(cli::run(&command, engine, &config).await)
+                })
+            }
+        };
     ExitCode::from(code.unwrap_or_else(|e| cli::failed_before_start(&e)))
 }
 
@@ -62,19 +64,34 @@ fn enter_scope(args: &[OsString]) {
     }
 }
 
+/// How long the program is going to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Short,
+    /// Pulls and the like.
+    Long,
+    /// Until the user has enough, following what other processes change.
+    Screen,
+}
+
 /// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.
-fn start<F>(overrides: &Overrides, long: bool, then: F) -> Result<u8, Error>
+fn start<F>(overrides: &Overrides, kind: Kind, then: F) -> Result<u8, Error>
 where
     F: AsyncFnOnce(Engine, Config) -> Result<u8, Error>,
 {
     let config = prepare(overrides)?;
     // One worker is quickest to start; work that takes long (pulls, the screen) gets its own threads.
-    let mut builder = if long { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let mut builder = match kind {
+        Kind::Long | Kind::Screen => Builder::new_multi_thread(),
+        Kind::Short => Builder::new_current_thread(),
+    };
     let runtime = builder.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
     let code = runtime.block_on(async {
-        let engine = Engine::open(cli::options(&config, long)).await?;
-        then(engine, config).await
+        let engine = Engine::open(cli::options(&config, kind == Kind::Screen)).await?;
+        let code = then(engine.clone(), config).await;
+        engine.write_history();
+        code
     });
     // A thread blocked reading stdin must not keep the program alive.
     runtime.shutdown_background();

@@ -44,7 +44,7 @@ impl Command {
         !matches!(self.verb, Verb::Version | Verb::Completion)
     }
 
-    /// Works long or follows other processes' changes: worth a threaded runtime and the engine's background jobs.
+    /// Works long: worth a threaded runtime.
     pub fn is_long(&self) -> bool {
         matches!(self.verb, Verb::Pull | Verb::FromHost)
     }

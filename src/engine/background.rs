@@ -25,6 +25,8 @@ pub(crate) async fn begin(core: &Arc<Core>) -> Result<()> {
     });
     let read = read.await.map_err(|e| Error::new(ErrorKind::Internal, "reading the state").because(e.to_string()))?;
     read.map_err(|e| e.during("reading the state of teu"))?;
+    // What commands have pulled.
+    super::ops::settle_later(core);
     core.submit(Request::Reconcile);
     core.submit(Request::Sample);
     Ok(())

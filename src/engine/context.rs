@@ -90,6 +90,7 @@ impl JobContext {
             subject: subject.to_owned(),
             parent: Some(self.id),
             recorded,
+            question: false,
             // It goes with its parent, whose undo it may belong to.
             on_exit: OnExit::Finish,
             cancel: cancel.clone(),

@@ -46,6 +46,7 @@ pub(crate) struct Lanes {
     pub net: Semaphore,
     pub disk: Semaphore,
     pub task: Semaphore,
+    pub question: Semaphore,
 }
 
 impl Core {
@@ -61,7 +62,12 @@ impl Core {
             history: History::default(),
             model: ReadModel::default(),
             samples: Samples::default(),
-            lanes: Lanes { net: Semaphore::new(3), disk: Semaphore::new(2), task: Semaphore::new(64) },
+            lanes: Lanes {
+                net: Semaphore::new(3),
+                disk: Semaphore::new(2),
+                task: Semaphore::new(64),
+                question: Semaphore::new(8),
+            },
             snapshotter: OnceLock::new(),
             registry: OnceLock::new(),
             pulls: Mutex::default(),

@@ -261,7 +261,7 @@ impl JobHandle {
     }
 
     /// A future of the outcome that does not borrow the handle.
-    pub fn outcome(&self) -> impl Future<Output = Result<Output>> + Send + 'static {
+    pub fn outcome(&self) -> impl Future<Output = Result<Output>> + Send + use<> {
         let mut outcome = self.outcome.clone();
         async move {
             match outcome.wait_for(Option::is_some).await {

@@ -28,6 +28,8 @@ pub(crate) struct NewJob {
     pub subject: String,
     pub parent: Option<JobId>,
     pub recorded: bool,
+    /// Only asks: no news to anybody.
+    pub question: bool,
     pub on_exit: OnExit,
     pub cancel: CancellationToken,
 }
@@ -35,6 +37,7 @@ pub(crate) struct NewJob {
 struct Entry {
     job: Arc<Job>,
     recorded: bool,
+    question: bool,
     on_exit: OnExit,
     cancel: CancellationToken,
     progress: watch::Sender<Progress>,
@@ -80,8 +83,9 @@ impl JobTable {
         });
         let (progress, receiver) = watch::channel(Progress::default());
         let mut entries = self.lock();
-        let NewJob { recorded, on_exit, cancel, .. } = new;
-        entries.insert(id, Entry { job: job.clone(), recorded, on_exit, cancel, progress, listed: Instant::now() });
+        let NewJob { recorded, question, on_exit, cancel, .. } = new;
+        let listed = Instant::now();
+        entries.insert(id, Entry { job: job.clone(), recorded, question, on_exit, cancel, progress, listed });
         trim(&mut entries);
         Added { job, progress: receiver }
     }
@@ -112,6 +116,8 @@ impl JobTable {
         if listed {
             entry.listed = Instant::now();
         }
+        // A question is asked and answered many times a second by screens: as news it would only make them ask again.
+        listed &= !entry.question;
         entry.job = Arc::new(job);
         Some(Applied { job: entry.job.clone(), listed, recorded: entry.recorded && milestone })
     }
@@ -173,7 +179,15 @@ mod tests {
 
     fn new(name: &'static str) -> NewJob {
         let cancel = CancellationToken::new();
-        NewJob { name, subject: String::new(), parent: None, recorded: false, on_exit: OnExit::Cancel, cancel }
+        NewJob {
+            name,
+            subject: String::new(),
+            parent: None,
+            recorded: false,
+            question: false,
+            on_exit: OnExit::Cancel,
+            cancel,
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod ready;
 mod recover;
 pub mod request;
 mod resolve;
+mod ring;
 mod sampler;
 mod scheduler;
 mod watchdog;
@@ -51,7 +52,7 @@ pub struct Options {
     pub auth_files: Vec<PathBuf>,
     /// The teu program, for the monitors it starts; normally `/proc/self/exe`.
     pub program: PathBuf,
-    /// Sample live containers each second and follow other teu processes' changes (the TUI, long commands).
+    /// Sample live containers each second and follow other teu processes' changes (the TUI).
     pub background: bool,
 }
 
@@ -100,6 +101,12 @@ impl Engine {
     /// Up to an hour of samples, oldest first, about one a second.
     pub fn history(&self, container: &ContainerId) -> Vec<Arc<Sample>> {
         self.core.samples.history(container)
+    }
+
+    /// Writes what is known of this process's jobs. A program that ends without it leaves jobs behind that seem to have
+    /// been interrupted.
+    pub fn write_history(&self) {
+        self.core.history.flush(&self.core);
     }
 
     /// Cancels or finishes this process's jobs; containers live on, their monitors own them.

@@ -353,6 +353,11 @@ impl Request {
         )
     }
 
+    /// Changes nothing and is answered at once: screens ask such things all the time.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Request::Inspect(_))
+    }
+
     /// Worth a row in the stored history (reads and the engine's own upkeep are not).
     pub fn is_recorded(&self) -> bool {
         !matches!(

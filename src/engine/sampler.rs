@@ -2,14 +2,13 @@
 
 use super::core::now;
 use super::inventory::{ContainerEntry, ContainerStats, StatsBoard};
+use super::ring::Ring;
 use crate::model::id::ContainerId;
 use crate::model::stats::{Rates, Sample};
 use crate::runtime::cgroup::Sampler;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// An hour at one a second.
-const RING: usize = 3600;
 /// Rounds between two readings of `memory.stat`, which makes the kernel add up its per-CPU counts.
 const DETAIL_EVERY: u64 = 5;
 
@@ -17,7 +16,7 @@ const DETAIL_EVERY: u64 = 5;
 #[derive(Default)]
 pub(crate) struct Samples {
     board: Mutex<Arc<StatsBoard>>,
-    rings: Mutex<HashMap<ContainerId, VecDeque<Arc<Sample>>>>,
+    rings: Mutex<HashMap<ContainerId, Ring>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -31,7 +30,8 @@ impl Samples {
 
     /// Oldest first.
     pub fn history(&self, id: &ContainerId) -> Vec<Arc<Sample>> {
-        lock(&self.rings).get(id).map(|ring| ring.iter().cloned().collect()).unwrap_or_default()
+        let samples = lock(&self.rings).get(id).map(Ring::samples).unwrap_or_default();
+        samples.into_iter().map(Arc::new).collect()
     }
 
     /// The rings of containers that have ended stay for a while: until there are far more than live ones.
@@ -39,11 +39,7 @@ impl Samples {
         let mut rings = lock(&self.rings);
         for stat in &stats {
             if let Some(sample) = &stat.sample {
-                let ring = rings.entry(stat.id.clone()).or_default();
-                if ring.len() == RING {
-                    ring.pop_front();
-                }
-                ring.push_back(Arc::new(sample.clone()));
+                rings.entry(stat.id.clone()).or_default().push(sample);
             }
         }
         if rings.len() > live.len() * 2 + 16 {

@@ -25,6 +25,7 @@ impl Core {
             subject: request.subject(),
             parent: None,
             recorded: request.is_recorded(),
+            question: request.is_question(),
             on_exit: request.on_exit(),
             cancel: cancel.clone(),
         });
@@ -75,6 +76,7 @@ impl Core {
             | Request::Resume(_)
             | Request::Remove(_)
             | Request::Update { .. } => Some(&self.lanes.task),
+            _ if request.is_question() => Some(&self.lanes.question),
             _ => None,
         }
     }

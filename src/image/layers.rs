@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 const PARTIAL_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Files written aside by a process that died are garbage after this.
 const ASIDE_AGE: Duration = Duration::from_secs(3600);
-/// Holds the boot id a layer was written in, until its file system was synced.
+/// Holds the boot id a layer was written in and the bytes in its files, until its file system was synced.
 const UNSYNCED: &str = "unsynced";
 
 /// The chain id of a layer: its diff id at the bottom, else sha256 of "PARENT DIFF" (OCI image specification,
@@ -157,7 +157,7 @@ impl LayerStore {
             fs::write(&path, bytes).map_err(|e| Error::io(&path, e))
         };
         write("layer.json", &json)?;
-        write(UNSYNCED, boot_id().as_bytes())?;
+        write(UNSYNCED, format!("{} {}", boot_id(), tree::size(&staging.fs())?).as_bytes())?;
         let home = self.home(&layer.chain_id);
         if home.exists() && self.get(&layer.chain_id).is_none() {
             self.discard(&home)?;
@@ -193,7 +193,7 @@ impl LayerStore {
         let fresh: Vec<PathBuf> = fs::read_dir(&self.layers)
             .map_err(|e| Error::io(&self.layers, e))?
             .filter_map(|entry| Some(entry.ok()?.path().join(UNSYNCED)))
-            .filter(|mark| fs::read_to_string(mark).is_ok_and(|written| written == boot))
+            .filter(|mark| fs::read_to_string(mark).is_ok_and(|written| written.starts_with(&boot)))
             .collect();
         if fresh.is_empty() {
             return Ok(());
@@ -260,9 +260,21 @@ fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// Written in an earlier boot and never synced: files may be empty or missing.
+/// Written in an earlier boot, never synced, and files are empty or missing. File systems make a file's size durable
+/// after its data, so that what has its size has its content.
 fn lost_power(home: &Path) -> bool {
-    fs::read_to_string(home.join(UNSYNCED)).is_ok_and(|written| written != boot_id())
+    let mark = home.join(UNSYNCED);
+    let Ok(written) = fs::read_to_string(&mark) else { return false };
+    let (boot, bytes) = written.split_once(' ').unwrap_or((&written, ""));
+    if boot == boot_id() {
+        return false;
+    }
+    let whole = bytes.parse().is_ok_and(|bytes: u64| tree::size(&home.join("fs")).is_ok_and(|found| found == bytes));
+    if whole {
+        // It was read from the disk just now.
+        let _ = fs::remove_file(mark);
+    }
+    !whole
 }
 
 impl Staging {
@@ -350,4 +362,31 @@ pub fn import_tar(store: &LayerStore, reader: impl Read, parent: Option<&Digest>
     let layer = Layer { blob, media_type, blob_size, diff_id, chain_id, size: report.size };
     store.commit(staging, &layer)?;
     Ok((layer, report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_reboot_a_layer_counts_when_all_its_bytes_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = StateRoot::new(dir.path().join("data"), dir.path().join("run"));
+        let store = LayerStore::open(&root).unwrap();
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(5);
+        header.set_cksum();
+        tar.append_data(&mut header, "file", &b"bytes"[..]).unwrap();
+        let (layer, _) = import_tar(&store, &tar.into_inner().unwrap()[..], None).unwrap();
+        let mark = store.home(&layer.chain_id).join(UNSYNCED);
+        let rebooted = fs::read_to_string(&mark).unwrap().replace(&boot_id(), "another-boot");
+        assert_eq!(rebooted, "another-boot 5");
+
+        fs::write(&mark, &rebooted).unwrap();
+        fs::write(store.path(&layer.chain_id).join("file"), "").unwrap();
+        assert!(store.get(&layer.chain_id).is_none());
+        fs::write(store.path(&layer.chain_id).join("file"), "bytes").unwrap();
+        assert!(store.get(&layer.chain_id).is_some() && !mark.exists());
+    }
 }

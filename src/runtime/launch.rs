@@ -26,7 +26,8 @@ pub struct Launch {
     /// `user[:group]` to look up in the root file system's own passwd and group files; wins over the spec's numbers.
     pub user: String,
     pub group_add: Vec<String>,
-    /// The filter as `struct sock_filter` bytes; empty: unconfined.
+    /// The filter as `struct sock_filter` bytes; empty: unconfined. As text: thousands of numbers are slow to read.
+    #[serde(with = "text")]
     pub seccomp: Vec<u8>,
     pub limits: Limits,
     /// The whole of teu runs inside a user namespace: overlay takes `userxattr`, devices are bound instead of made.
@@ -56,4 +57,20 @@ pub enum Rootfs {
     Overlay { lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf, read_only: bool },
     /// A directory that is the root itself (copy driver).
     Directory { path: PathBuf, read_only: bool },
+}
+
+/// Bytes as base64.
+mod text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::borrow::Cow;
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(&*Cow::<str>::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
 }

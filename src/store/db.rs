@@ -57,6 +57,10 @@ CREATE INDEX jobs_started ON jobs(started);
 /// Bytes kept back on the disk, enough for the database's log of a few removals.
 const RESERVE: usize = 256 << 10;
 
+/// Pages in the log at which a commit checkpoints. The first to open reads the whole log, so a long one slows each
+/// command; a short one costs fsyncs more often.
+const LOG_PAGES: i64 = 200;
+
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -147,6 +151,7 @@ fn connect(path: &Path) -> Result<Connection> {
         // The last one to close would otherwise checkpoint, with its fsyncs, at the end of every command.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)

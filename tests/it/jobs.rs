@@ -1,9 +1,11 @@
 //! Jobs: steps below their parent, cancellation, history that other processes see, interruption.
 
 use super::engine::{Bench, open, run, run_args, targets};
+use super::support::{StateRoot, program};
 use crate::needs;
 use std::time::Duration;
-use teu::engine::{ErrorKind, Request};
+use teu::engine::request::{InspectArgs, InspectKind};
+use teu::engine::{ErrorKind, Event, Request};
 
 #[test]
 fn a_run_shows_its_steps() {
@@ -48,5 +50,53 @@ fn history_is_seen_by_the_next_process() {
         let jobs = next.inventory().jobs.clone();
         let words: Vec<_> = jobs.iter().map(|j| (j.name, j.status.word())).collect();
         assert_eq!(words, [("start", "failed"), ("rm", "done"), ("from-host", "done"), ("run", "done")]);
+    });
+}
+
+#[test]
+fn a_command_leaves_its_job_ended() {
+    needs!(Root);
+    run(async {
+        let root = StateRoot::new();
+        program::run(root.path(), &["run", "--rm", "localhost/starter", "sleep", "0.2"]).exits(0);
+        program::run(root.path(), &["run", "--rm", "localhost/starter", "true"]).exits(0);
+        let jobs = open(&root, false).await.inventory().jobs.clone();
+        let words: Vec<_> = jobs.iter().map(|j| (j.name, j.status.word())).collect();
+        assert_eq!(words, [("run", "done"), ("from-host", "done"), ("run", "done")]);
+    });
+}
+
+/// Bytes of memory that this process holds.
+fn memory() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[test]
+fn thousands_of_questions_are_no_news_and_leave_nothing() {
+    needs!(Root);
+    run(async {
+        let root = StateRoot::new();
+        program::run(root.path(), &["image", "from-host"]).exits(0);
+        let engine = open(&root, true).await;
+        let ask = async |times: usize| {
+            let args = InspectArgs { names: vec!["localhost/starter".into()], kind: InspectKind::Any, size: false };
+            let asked: Vec<_> = (0..times).map(|_| engine.submit(Request::Inspect(args.clone())).outcome()).collect();
+            for answer in asked {
+                answer.await.unwrap();
+            }
+        };
+        ask(2000).await;
+        let (before, mut events) = (memory(), engine.events());
+        for _ in 0..4 {
+            ask(2000).await;
+        }
+        let grown = memory().saturating_sub(before);
+        assert!(grown < 16 << 20, "{grown} bytes more");
+        assert!(engine.inventory().jobs.len() < 500);
+        while let Ok(event) = events.try_recv() {
+            assert!(!matches!(event, Event::Job(_)), "{event:?}");
+        }
+        engine.shutdown(Duration::from_secs(5)).await;
     });
 }

@@ -22,6 +22,8 @@ mod tag;
 mod volumes;
 mod wait;
 
+pub(super) use pull::settle_later;
+
 use super::context::JobContext;
 use super::job::Output;
 use super::{Error, ErrorKind, Request, Result};

@@ -14,6 +14,7 @@ use crate::store::content::ContentStore;
 use crate::store::lock::FileLock;
 use crate::store::records;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub(super) async fn pull(cx: &mut JobContext, args: PullArgs) -> Result<Output> {
     let during = format!("pulling {}", args.reference.familiar());
@@ -59,7 +60,7 @@ async fn one(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
         tracing::warn!(image = %args.reference, warning, "unpacking");
     }
     cx.touch_images(&done.image.id);
-    settle_later(cx);
+    settle_later(&cx.core);
     Ok(pulled(&done.image, &args.reference, done.up_to_date))
 }
 
@@ -88,17 +89,27 @@ async fn every_tag(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
     last
 }
 
-/// Layers are written back to disk after the pull was reported: until then a power loss costs a new pull, no more.
-fn settle_later(cx: &JobContext) {
-    let core = cx.core.clone();
-    cx.core.tasks.spawn_blocking_on(
-        move || {
+/// By then the kernel has written most layers back to disk by itself, and nobody waits for the rest.
+const SETTLE_DELAY: Duration = Duration::from_secs(45);
+
+/// Has new layers written back to disk, some time later, where teu stays. A power loss before that costs a new pull of
+/// what was lost, no more: a single command does not wait for the disk.
+pub(in crate::engine) fn settle_later(core: &Arc<Core>) {
+    if !core.options.background {
+        return;
+    }
+    let (core, runtime) = (core.clone(), core.runtime.clone());
+    runtime.spawn(async move {
+        tokio::select! {
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(SETTLE_DELAY) => {}
+        }
+        tokio::task::spawn_blocking(move || {
             if let Err(e) = LayerStore::open(&core.root).and_then(|layers| layers.settle()) {
                 tracing::warn!(error = %e, "writing layers back to disk");
             }
-        },
-        &cx.core.runtime,
-    );
+        });
+    });
 }
 
 /// Turns the pull's news into the job's progress.
