@@ -178,3 +178,61 @@ fn a_mistake_in_the_settings_is_told_by_its_line() {
         assert_eq!(answer.out(), "config.toml line 7 column 1: unknown key `them`; did you mean `theme`?");
     }
 }
+
+#[test]
+fn what_can_never_start_is_refused_before_anything_is_made() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let refused: [(&str, &[&str]); 7] = [
+        ("larger than the memory limit", &["-m", "64m", "--memory-reservation", "128m"]),
+        ("100000 cpus are out of range", &["--cpus", "100000"]),
+        ("unknown capability 'FOO'", &["--cap-add", "FOO"]),
+        ("sysctl 'kernel.foo' cannot be set", &["--sysctl", "kernel.foo=1"]),
+        ("invalid mount source /not/there", &["--mount", "type=bind,src=/not/there,dst=/x"]),
+        ("not linux/riscv64", &["--platform", "linux/riscv64"]),
+        ("making the container id file /not/there/id", &["--cidfile", "/not/there/id"]),
+    ];
+    for (part, flags) in refused {
+        for (verb, code) in [("create", 1), ("run", 125)] {
+            let args = [&[verb], flags, &[STARTER, "true"]].concat();
+            let answer = root.teu(&args).exits(code);
+            assert!(answer.stderr.contains(part), "{args:?}: {}", answer.stderr);
+            assert_eq!(answer.stdout, "", "{args:?}");
+        }
+    }
+    assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+    let id = root.path().join("id");
+    root.teu(&["run", "--cidfile", id.to_str().unwrap(), "-m", "lots", STARTER]).exits(125);
+    root.teu(&["run", "--cidfile", id.to_str().unwrap(), "--cpus", "100000", STARTER]).exits(125);
+    assert!(!id.exists(), "nothing was made, so there is no id");
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn a_log_is_what_was_written_to_the_last_byte() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    root.teu(&["run", "--name", "talker", STARTER, "printf", "one\\ntwo"]).exits(0);
+    assert_eq!(root.teu(&["logs", "talker"]).exits(0).stdout, "one\ntwo");
+    root.teu(&["start", "-a", "talker"]).exits(0);
+    assert_eq!(root.teu(&["logs", "talker"]).exits(0).stdout, "one\ntwoone\ntwo");
+}
+
+#[test]
+fn an_exec_makes_no_working_directory_and_names_count() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    root.teu(&["run", "-d", "--name", "box", STARTER, "sleep", "100"]).exits(0);
+    root.teu(&["exec", "-w", "/not/there", "box", "true"]).exits(127);
+    root.teu(&["exec", "-w", "/etc/passwd", "box", "true"]).exits(126);
+    root.teu(&["exec", "box", "ls", "/not"]).exits(2);
+    let fails = |code: i32, part: &str, args: &[&str]| {
+        let answer = root.teu(args).exits(code);
+        assert!(answer.stderr.contains(part), "{args:?}: {}", answer.stderr);
+    };
+    fails(1, "missing <NAME>", &["inspect"]);
+    fails(1, "unexpected argument 'extra'", &["ps", "extra"]);
+    fails(125, "unknown flag: --extra", &["inspect", "--extra"]);
+    root.teu(&["rm", "-f", "box"]).exits(0);
+    leaks::assert_none(root.path());
+}

@@ -8,7 +8,7 @@ use crate::model::container::{Container, Status};
 use crate::model::mount::MountSource;
 use crate::runtime::state;
 use crate::store::records::{self, Busy};
-use crate::store::{Owner, Trouble, create_private_dir, dirs};
+use crate::store::{self, Owner, Trouble, create_private_dir, dirs};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub(crate) fn after_end(core: &Core, container: &Container, volumes: bool) -> Re
             core.db.use_reserve();
             mark()?;
         }
+        // A `--rm` container's own end was quicker. What we made to look at it goes too.
+        Err(store::Error::Gone { .. }) => return erase_dirs(core, container.id.as_str()),
         marked => marked?,
     }
     erase(core, container)?;
