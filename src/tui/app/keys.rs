@@ -244,10 +244,12 @@ impl App {
         }
     }
 
-    /// Nothing ends by quitting, but a person in a shell may not have meant to.
+    /// Nothing ends by quitting, but a person in a shell may not have meant to. On a terminal too small for the question
+    /// none is asked.
     fn ask_quit(&mut self) {
         let live = self.terms.view.live();
-        if live == 0 {
+        let unseen = self.panes.layout(self.size.0, self.size.1).panes.is_empty();
+        if live == 0 || unseen {
             self.quit = true;
             return;
         }
