@@ -86,7 +86,7 @@ impl App {
     /// The container's main process.
     pub fn open_attached(&mut self, id: &ContainerId, start: bool) {
         let Some(entry) = self.inventory.container(id).cloned() else { return };
-        let request = attach(id, None, start);
+        let request = attach(id, None, start, entry.container.config.open_stdin);
         let program = entry.container.config.args.first().map_or("main", |a| base_name(a));
         self.open_term(request, &entry.container.name, program, Some(id.clone()), Place::Tab);
     }
@@ -124,11 +124,16 @@ impl App {
             let (id, config) = (&entry.container.id, &entry.container.config);
             if config.tty && config.open_stdin {
                 let program = config.args.first().map_or("main", |a| base_name(a));
-                found.push((attach(id, None, false), entry.container.name.clone(), program.to_owned(), id.clone()));
+                found.push((
+                    attach(id, None, false, true),
+                    entry.container.name.clone(),
+                    program.to_owned(),
+                    id.clone(),
+                ));
             }
             for exec in entry.state.execs.iter().filter(|e| e.tty && e.exit.is_none()) {
                 let program = exec.args.first().map_or("shell", |a| base_name(a));
-                let request = attach(id, Some(exec.id.clone()), false);
+                let request = attach(id, Some(exec.id.clone()), false, true);
                 found.push((request, entry.container.name.clone(), program.to_owned(), id.clone()));
             }
         }
@@ -240,8 +245,9 @@ impl App {
         }
         let end = match result {
             Ok(Output::Exited { code, oom }) => {
-                if *oom {
-                    self.toast(format!("{}: killed, out of memory", task.title), true);
+                let container = self.terms.terms.get(&id).and_then(|t| t.container.as_ref());
+                if let Some(entry) = container.filter(|_| *oom).and_then(|c| self.inventory.container(c)).cloned() {
+                    self.toast(super::update::oom_text(&entry.container.name), true);
                 }
                 End::Exited(i32::from(*code))
             }
@@ -315,9 +321,10 @@ impl App {
 
     fn rerun_term(&mut self, id: TermId) {
         let Some(term) = self.terms.terms.get(&id) else { return };
+        let reads = |id: &ContainerId| self.inventory.container(id).is_none_or(|c| c.container.config.open_stdin);
         let again = match (&term.request, &term.container) {
             // What was run has become a container: attach to it, starting it when it has ended.
-            (Request::Run(_), Some(container)) => attach(container, None, !self.is_live(container)),
+            (Request::Run(_), Some(container)) => attach(container, None, !self.is_live(container), reads(container)),
             (Request::Attach(a), Some(container)) => match &a.exec {
                 Some(_) => Request::Exec(Box::new(ExecArgs {
                     container: container.to_string(),
@@ -325,7 +332,7 @@ impl App {
                     stdin: true,
                     ..ExecArgs::default()
                 })),
-                None => attach(container, None, !self.is_live(container)),
+                None => attach(container, None, !self.is_live(container), reads(container)),
             },
             (request, _) => request.clone(),
         };
@@ -344,8 +351,9 @@ impl App {
     }
 }
 
-fn attach(id: &ContainerId, exec: Option<ExecId>, start: bool) -> Request {
-    Request::Attach(AttachArgs { container: id.to_string(), exec, stdin: true, replay: true, size: None, start })
+/// `stdin`: the program reads what is typed; else one only watches.
+fn attach(id: &ContainerId, exec: Option<ExecId>, start: bool, stdin: bool) -> Request {
+    Request::Attach(AttachArgs { container: id.to_string(), exec, stdin, replay: true, size: None, start })
 }
 
 /// A program should know its size before its first byte.

@@ -166,7 +166,7 @@ impl App {
     }
 }
 
-fn oom_text(name: &str) -> String {
+pub(super) fn oom_text(name: &str) -> String {
     format!("{name}: out of memory, the kernel killed a process")
 }
 

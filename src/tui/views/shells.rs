@@ -17,16 +17,16 @@ pub fn draw(app: &mut App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) 
     let focused = app.panes.focus == Pane::Shells;
     let terms = &app.terms;
     let title = if terms.view.is_empty() { "Shells" } else { "Shells " };
-    let line = terms.view.tabs_line(&app.theme);
+    let room = area.width.saturating_sub(TABS_AT + 2);
+    let line = terms.view.tabs_line(&app.theme, room);
     let foot = terms.view.hint(focused);
     let inner = panel::draw(app, Pane::Shells, title, "", area, buf);
-    let room = area.width.saturating_sub(TABS_AT + 2);
     if !terms.view.is_empty() && room > 0 {
         let x = area.x + TABS_AT;
         let (end, _) = buf.set_line(x, area.y, &line, room);
         text::put(buf, end, area.y, 1, " ", app.theme.style(Role::Border));
         for column in 0..end.saturating_sub(x) {
-            if let Some(tab) = terms.view.tab_at(column) {
+            if let Some(tab) = terms.view.tab_at(column, room) {
                 scratch.mark(Rect::new(x + column, area.y, 1, 1), Hit::ShellTab(tab));
             }
         }

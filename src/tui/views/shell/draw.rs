@@ -42,11 +42,13 @@ impl Shells {
         cursor
     }
 
-    /// The tab line for the border: `[1 web:sh]  2 web:bash*  3 api:sh (exit 0)`.
-    pub fn tabs_line(&self, theme: &Theme) -> Line<'static> {
+    /// The tab line for the border: `[1 web:sh]  2 web:bash*  3 api:sh (exit 0)`; the first ones are left out where the
+    /// shown one would not fit into `room` columns.
+    pub fn tabs_line(&self, theme: &Theme, room: u16) -> Line<'static> {
         let mut spans = Vec::new();
-        for (at, label) in self.tab_labels().into_iter().enumerate() {
-            if at > 0 {
+        let first = self.first_tab(room);
+        for (at, label) in self.tab_labels().into_iter().enumerate().skip(first) {
+            if at > first {
                 spans.push(Span::raw("  "));
             }
             let style = if at == self.active { theme.style(Role::Title) } else { self.badge_style(at, theme) };
@@ -55,10 +57,19 @@ impl Shells {
         Line::from(spans)
     }
 
+    /// The first tab that the line shows.
+    fn first_tab(&self, room: u16) -> usize {
+        let widths: Vec<usize> = self.tab_labels().iter().map(|label| text::width(label) + 2).collect();
+        let upto = widths.len().min(self.active + 1);
+        (0..self.active)
+            .find(|first| widths[*first..upto].iter().sum::<usize>() <= usize::from(room))
+            .unwrap_or(self.active)
+    }
+
     /// The tab at a column of the tab line.
-    pub fn tab_at(&self, column: u16) -> Option<usize> {
+    pub fn tab_at(&self, column: u16, room: u16) -> Option<usize> {
         let mut left = 0;
-        for (at, label) in self.tab_labels().iter().enumerate() {
+        for (at, label) in self.tab_labels().iter().enumerate().skip(self.first_tab(room)) {
             let right = left + text::width(label);
             if (left..right).contains(&usize::from(column)) {
                 return Some(at);

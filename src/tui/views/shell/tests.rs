@@ -71,15 +71,18 @@ fn every_key_but_the_leader_reaches_the_program() {
 fn tabs_show_names_badges_and_ends() {
     let (mut shells, ids) = shells(&["web", "web", "api"]);
     shells.select_tab(0);
-    assert_eq!(shells.tabs_line(&Theme::default()).to_string(), "[1 web:sh]  2 web:sh  3 api:sh");
+    assert_eq!(shells.tabs_line(&Theme::default(), 60).to_string(), "[1 web:sh]  2 web:sh  3 api:sh");
     shells.feed(ids[1], b"output");
     shells.feed(ids[2], b"\x07");
-    assert_eq!(shells.tabs_line(&Theme::default()).to_string(), "[1 web:sh]  2 web:sh*  3 api:sh!");
+    assert_eq!(shells.tabs_line(&Theme::default(), 60).to_string(), "[1 web:sh]  2 web:sh*  3 api:sh!");
     assert!(!shells.exited(ids[2], End::Exited(0)));
     after_leader(&mut shells, '2');
-    assert_eq!(shells.tabs_line(&Theme::default()).to_string(), "1 web:sh  [2 web:sh]  3 api:sh! (exit 0)");
+    assert_eq!(shells.tabs_line(&Theme::default(), 60).to_string(), "1 web:sh  [2 web:sh]  3 api:sh! (exit 0)");
+    // Where they do not all fit, the shown one does.
+    assert_eq!(shells.tabs_line(&Theme::default(), 14).to_string(), "[2 web:sh]  3 api:sh! (exit 0)");
+    assert_eq!(shells.tab_at(0, 14), Some(1));
     assert_eq!(
-        (shells.tab_at(0), shells.tab_at(12), shells.tab_at(8), shells.tab_at(99)),
+        (shells.tab_at(0, 60), shells.tab_at(12, 60), shells.tab_at(8, 60), shells.tab_at(99, 60)),
         (Some(0), Some(1), None, None)
     );
     assert_eq!(shells.live(), 2);
@@ -124,7 +127,7 @@ fn splits_share_the_area_and_tell_new_sizes() {
     let (rows, cursor) = screen(&mut shells);
     assert_eq!(rows[2], format!(" left{:15}│right", ""));
     assert_eq!(cursor.map(|c| c.position.x), Some(1 + 20 + 5));
-    assert_eq!(shells.tabs_line(&Theme::default()).to_string(), "[1 web:bash+1]");
+    assert_eq!(shells.tabs_line(&Theme::default(), 60).to_string(), "[1 web:bash+1]");
     after_leader(&mut shells, 'o');
     assert_eq!(sent(shells.key(key('a'))), [(ids[0], "a".into())]);
     after_leader(&mut shells, '=');
