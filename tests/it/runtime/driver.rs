@@ -63,6 +63,8 @@ pub fn serve() {
     let Some(file) = std::env::var_os(VARIABLE).map(PathBuf::from) else { return };
     let job: Job = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let dir = file.parent().unwrap();
+    // As a monitor does: as root inside a user's namespace it only looks who it is outside.
+    userns::enter(dir, std::env::var(userns::VARIABLE).ok().as_deref()).unwrap();
     let group = match Group::create(&job.launch.id, &job.launch.limits, userns::identity()) {
         Ok((group, _)) => group,
         Err(e) => panic!("{e}"),
