@@ -28,7 +28,7 @@ fn follow(core: &Arc<Core>, id: &ContainerId, state: &State) {
     if pid <= 0 || !core.watchdog.lock().insert(key.clone()) {
         return;
     }
-    let Ok(pidfd) = crate::sys::poll::pidfd(pid) else {
+    let Ok(pidfd) = crate::sys::process::pidfd_open(pid) else {
         core.watchdog.lock().remove(&key);
         return;
     };

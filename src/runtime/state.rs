@@ -3,7 +3,7 @@
 use crate::model::container::{ExitStatus, State, Status};
 use crate::model::time::Timestamp;
 use crate::runtime::cgroup::Group;
-use crate::sys;
+use crate::sys::{self, process};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -184,25 +184,14 @@ pub fn boot_id() -> Result<String> {
     }
 }
 
-/// When a process began, in clock ticks since boot; `None` when it is gone (or a zombie).
-pub fn start_time(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, spaces and parentheses too.
-    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}
-
 /// The init of that state when it is still the same living process.
 pub fn init_of(state: &State) -> Option<OwnedFd> {
     if state.pid <= 0 {
         return None;
     }
     // First the handle, then the look: the pid cannot change hands in between.
-    let pidfd = sys::poll::pidfd(state.pid).ok()?;
-    (start_time(state.pid) == Some(state.pid_start) && sys::poll::is_alive(&pidfd)).then_some(pidfd)
+    let pidfd = process::pidfd_open(state.pid).ok()?;
+    (process::start_time(state.pid) == Some(state.pid_start) && sys::poll::is_alive(&pidfd)).then_some(pidfd)
 }
 
 /// Ends a container without a monitor: kills its init (and with it the whole pid namespace) and all that is left in
@@ -210,7 +199,7 @@ pub fn init_of(state: &State) -> Option<OwnedFd> {
 pub fn kill_orphan(state: &State) -> Result<bool> {
     let init = init_of(state);
     if let Some(pidfd) = &init {
-        match sys::poll::send_signal(pidfd, 9) {
+        match process::pidfd_signal(pidfd, 9) {
             Err(e) if e.errno() != 3 => return Err(e.into()),
             _ => {}
         }

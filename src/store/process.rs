@@ -1,5 +1,6 @@
 //! Who owns a half-done change: a process by pid and start time, so that a reused pid is never taken for it.
 
+use crate::sys::process;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -42,15 +43,8 @@ impl FromStr for Owner {
     }
 }
 
-/// `None`: no such process, or a zombie.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command is in parentheses and may hold anything; fields are counted after the last one.
-    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    i32::try_from(pid).ok().and_then(process::start_time)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! What a single-threaded loop waits on: epoll, signals as a descriptor, children, processes by pidfd; plus its daemon set-up.
+//! What a single-threaded loop waits on: epoll, signals as a descriptor, processes by pidfd; plus its daemon set-up.
 
 use super::{Error, Result};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::epoll;
-use rustix::process::{Pid, PidfdFlags, WaitOptions};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -130,37 +129,6 @@ impl AsFd for Signals {
     }
 }
 
-/// How a child ended: exit code, or the signal that killed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Code(u8),
-    Signal(i32),
-}
-
-/// Reaps one ended child, whichever; `None` when none has ended (or there is none).
-pub fn reap() -> Option<(i32, Ended)> {
-    loop {
-        let (pid, status) = match rustix::process::wait(WaitOptions::NOHANG) {
-            Ok(Some(found)) => found,
-            Err(rustix::io::Errno::INTR) => continue,
-            Ok(None) | Err(_) => return None,
-        };
-        let pid = pid.as_raw_nonzero().get();
-        if let Some(code) = status.exit_status() {
-            return Some((pid, Ended::Code(u8::try_from(code & 0xff).unwrap_or(u8::MAX))));
-        }
-        if let Some(signal) = status.terminating_signal() {
-            return Some((pid, Ended::Signal(signal)));
-        }
-    }
-}
-
-/// A process that cannot be mistaken for a later one with the same number. ESRCH: there is none.
-pub fn pidfd(pid: i32) -> Result<OwnedFd> {
-    let pid = Pid::from_raw(pid).ok_or_else(|| Error::new("pidfd_open", rustix::io::Errno::SRCH))?;
-    rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|e| Error::new("pidfd_open", e))
-}
-
 /// True when the process behind the pidfd has not ended.
 pub fn is_alive(pidfd: impl AsFd) -> bool {
     let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
@@ -185,39 +153,6 @@ pub fn wait_end(pidfd: impl AsFd, limit: Duration) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-/// Any signal number, real-time ones too (so by the system call itself).
-pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
-    let fd = pidfd.as_fd().as_raw_fd();
-    // SAFETY: the call takes two integers, a null siginfo and no flags; the kernel checks both numbers.
-    let done =
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0) };
-    if done == 0 { Ok(()) } else { Err(Error::new("pidfd_send_signal", std::io::Error::last_os_error())) }
-}
-
-/// Which side of a fork goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forked {
-    Parent,
-    Child,
-}
-
-/// Forks this process. For a single-threaded process only: anything may be done in the child then.
-pub fn fork() -> Result<Forked> {
-    // SAFETY: the caller is single-threaded, so no lock can be held by a thread that the child lacks.
-    let result = unsafe { nix::unistd::fork() };
-    match result {
-        Ok(nix::unistd::ForkResult::Parent { .. }) => Ok(Forked::Parent),
-        Ok(nix::unistd::ForkResult::Child) => Ok(Forked::Child),
-        Err(e) => Err(Error::new("fork", e)),
-    }
-}
-
-/// Leaves at once: no destructors, no exit handlers, for the middle process of a double fork.
-pub fn leave(code: i32) -> ! {
-    // SAFETY: _exit has no preconditions.
-    unsafe { libc::_exit(code) }
 }
 
 /// A session of its own, `/` as working directory, files for its own user only, orphans of its descendants as children

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// A process that cannot be mistaken for a later one with the same number. ESRCH: there is none.
 pub fn pidfd_open(pid: i32) -> Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
@@ -16,8 +17,9 @@ pub fn pidfd_open(pid: i32) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Signals exactly the process behind the pidfd, never one that got its number later.
-pub fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
+/// Signals exactly the process behind the pidfd, never one that got its number later. Any number, real-time signals too.
+pub fn pidfd_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    let pidfd = pidfd.as_fd();
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed and means the same as kill(2).
     let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) };
@@ -91,14 +93,16 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Field 22 of /proc/PID/stat: clock ticks since boot; with the pid it names a process for ever.
-pub fn start_time(pid: i32) -> Result<u64> {
-    let path = format!("/proc/{pid}/stat");
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::at("read", &path, e))?;
-    // The command may contain spaces and brackets; everything after the last bracket is numbers.
-    let after = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let field = after.split_whitespace().nth(19).and_then(|f| f.parse().ok());
-    field.ok_or_else(|| Error::at("read", &path, std::io::Error::from(std::io::ErrorKind::InvalidData)))
+/// When a process began, in clock ticks since boot (field 22 of proc_pid_stat(5)): with the pid it names a process for
+/// ever. `None` when it is gone, or a zombie.
+pub fn start_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, spaces and parentheses too.
+    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }
 
 /// Sets real, effective and saved ids; groups first, while that is still allowed.

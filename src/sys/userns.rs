@@ -82,7 +82,7 @@ pub fn enter(run_dir: &Path, inherited: Option<&str>) -> Result<&'static Identit
 /// Makes this process the one whose namespaces later teu processes of the user join. For monitors of ordinary users.
 pub fn publish(run_dir: &Path) -> Result<()> {
     let pid = std::process::id();
-    let start = process::start_time(pid as i32)?;
+    let start = process::start_time(pid as i32).unwrap_or(0);
     let temporary = run_dir.join(format!(".userns.{pid}"));
     std::fs::write(&temporary, format!("{pid} {start}\n")).map_err(|e| Error::at("write", &temporary, e))?;
     let place = run_dir.join("userns.pid");
@@ -136,7 +136,7 @@ fn join_published(run_dir: &Path) -> bool {
     };
     // The pidfd first, then the check: a reused pid has another start time.
     let Ok(pidfd) = process::pidfd_open(pid) else { return false };
-    if !process::start_time(pid).is_ok_and(|now| now == start) {
+    if process::start_time(pid) != Some(start) {
         return false;
     }
     clone::setns(std::os::fd::AsFd::as_fd(&pidfd), clone::NEWUSER | clone::NEWNS).is_ok()

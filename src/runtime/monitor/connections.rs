@@ -4,7 +4,8 @@ use super::client::{Client, Got, Role};
 use super::{Monitor, failure, tokens};
 use crate::runtime::protocol::{FailureKind, Frame, Kind, Reply};
 use crate::sys::channel;
-use crate::sys::poll::{self, Interest, Ready};
+use crate::sys::poll::{Interest, Ready};
+use crate::sys::process;
 use bytes::BytesMut;
 use std::time::Instant;
 
@@ -101,7 +102,7 @@ impl Monitor {
                 if let (Some(signal), Some(s)) = (frame.signal(), self.session(session))
                     && s.exit.is_none()
                 {
-                    let _ = poll::send_signal(&s.pidfd, signal);
+                    let _ = process::pidfd_signal(&s.pidfd, signal);
                 }
             }
             Kind::Stdin | Kind::StdinEof | Kind::Writer => {}

@@ -7,7 +7,7 @@ use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
 use crate::runtime::protocol::{Kind, Reply};
 use crate::runtime::{init, state};
-use crate::sys::poll;
+use crate::sys::process::{self, Ended};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,14 +31,14 @@ impl Monitor {
                 self.stop_container(None, Some(u64::from(self.launch.stop_timeout_secs)));
             }
         }
-        while let Some((pid, ended)) = poll::reap() {
+        while let Ok(Some((pid, ended))) = process::reap_any() {
             self.process_ended(pid, ended);
         }
     }
 
-    fn process_ended(&mut self, pid: i32, ended: poll::Ended) {
+    fn process_ended(&mut self, pid: i32, ended: Ended) {
         let main = self.sessions.first().is_some_and(|s| s.id == 0 && s.pid == pid);
-        let ours = self.killed && matches!(ended, poll::Ended::Signal(9));
+        let ours = self.killed && matches!(ended, Ended::Signal(9));
         let oom = main && !ours && self.group.oom_kills() > self.oom_before;
         if main {
             // Whatever it left behind in the group goes too, so that the streams end.
@@ -46,8 +46,8 @@ impl Monitor {
         }
         let Some(session) = self.sessions.iter_mut().find(|s| s.pid == pid && s.exit.is_none()) else { return };
         let (code, signal) = match ended {
-            poll::Ended::Code(code) => (code, None),
-            poll::Ended::Signal(signal) => (u8::try_from(128 + signal).unwrap_or(u8::MAX), Some(signal)),
+            Ended::Code(code) => (u8::try_from(code & 0xff).unwrap_or(u8::MAX), None),
+            Ended::Signal(signal) => (u8::try_from(128 + signal).unwrap_or(u8::MAX), Some(signal)),
         };
         session.exit = Some(ExitStatus { code, signal, oom, unknown: false });
         // A process left behind by an exec may hold its streams: what is there now is all that is waited for.
@@ -121,7 +121,7 @@ impl Monitor {
         let running = |pid: i32| {
             self.state.status = Status::Running;
             self.state.pid = pid;
-            self.state.pid_start = state::start_time(pid).unwrap_or(0);
+            self.state.pid_start = process::start_time(pid).unwrap_or(0);
             self.state.started = Some(clock());
             self.state.error = String::new();
             let _ = state::write(&self.launch.dir, &self.state);
@@ -188,7 +188,7 @@ impl Monitor {
     /// Sends a signal to the main process, by a handle that no other process can have taken over.
     pub(super) fn signal_main(&mut self, signal: i32) -> bool {
         let Some(main) = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none()) else { return false };
-        let sent = poll::send_signal(&main.pidfd, signal).is_ok();
+        let sent = process::pidfd_signal(&main.pidfd, signal).is_ok();
         if sent {
             self.killed |= signal == 9;
             self.event("kill", &[("signal", signal.to_string())]);

@@ -25,7 +25,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::{eventlog, log, state};
 use crate::sys::poll::{self, Epoll, Ready, Signals};
-use crate::sys::{process, userns};
+use crate::sys::{clone, process, userns};
 use std::fs::File;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -35,9 +35,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// `userns` the value of [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor goes on as
 /// nobody's child.
 pub fn main(control: i32, userns: Option<&str>) -> u8 {
-    match poll::fork() {
-        Ok(poll::Forked::Parent) => poll::leave(0),
-        Ok(poll::Forked::Child) => {}
+    match clone::fork() {
+        Ok(Some(_)) => process::exit_now(0),
+        Ok(None) => {}
         Err(_) => return 1,
     }
     let Ok(control) = poll::keep_only(control) else { return 1 };

@@ -10,7 +10,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind, Reply};
 use crate::runtime::{log, state};
 use crate::sys::poll::{Epoll, Interest, Signals};
-use crate::sys::{channel, poll, userns};
+use crate::sys::{channel, poll, process, userns};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -171,7 +171,7 @@ fn running_state(launch: &Launch, group: &Group, pid: i32, warnings: Vec<String>
     let state = State {
         status: Status::Running,
         pid,
-        pid_start: state::start_time(pid).unwrap_or(0),
+        pid_start: process::start_time(pid).unwrap_or(0),
         monitor_pid: i32::try_from(std::process::id()).unwrap_or(0),
         started: Some(clock()),
         restarts: launch.restarts,
