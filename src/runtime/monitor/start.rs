@@ -120,19 +120,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     {
         warnings.extend(group.restrict_devices(&rules).map_err(|e| group_failure(&e))?);
     }
-    let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
-    let mut recorded = None;
-    let child = init::start_known(&launch, group, |pid| {
-        recorded = Some(running_state(&launch, group, pid, warnings)?);
-        Ok(())
-    });
-    let (child, state) = match (child, recorded) {
-        (Ok(child), Some(state)) => (child, state),
-        (child, _) => {
-            let _ = state::write(&launch.dir, &before);
-            return Err(child.err().unwrap_or_else(|| failure(FailureKind::Internal, "the container is not recorded")));
-        }
-    };
+    let (child, state) = start_recorded(&launch, group, warnings)?;
     undo.done = true;
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
     drop(undo);
@@ -165,6 +153,23 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
         killed: false,
         buffer: vec![0; BUFFER],
     })
+}
+
+/// The state file says that it runs before its command does; after a failed start it says what it said before.
+fn start_recorded(launch: &Launch, group: &Group, warnings: Vec<String>) -> Result<(init::Child, State), Failure> {
+    let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
+    let mut recorded = None;
+    let child = init::start_known(launch, group, |pid| {
+        recorded = Some(running_state(launch, group, pid, warnings)?);
+        Ok(())
+    });
+    match (child, recorded) {
+        (Ok(child), Some(state)) => Ok((child, state)),
+        (child, _) => {
+            let _ = state::write(&launch.dir, &before);
+            Err(child.err().unwrap_or_else(|| failure(FailureKind::Internal, "the container is not recorded")))
+        }
+    }
 }
 
 fn running_state(launch: &Launch, group: &Group, pid: i32, warnings: Vec<String>) -> Result<State, Failure> {
