@@ -1,4 +1,4 @@
-//! The user's editor on a text: `$VISUAL`, `$EDITOR`, else `vi`.
+//! Texts handed to the user: saved, or in the editor: `$VISUAL`, `$EDITOR`, else `vi`.
 
 use super::env_text;
 use std::io::{self, Write};
@@ -26,4 +26,10 @@ fn run(path: &Path) -> io::Result<()> {
         .status()
         .map_err(|e| io::Error::new(e.kind(), format!("the editor '{program}' cannot be run: {e}")))?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("the editor '{editor}' ended with {status}"))) }
+}
+
+/// Saves what the user asked to keep. A log may hold secrets: the file is the user's alone, and none is overwritten.
+pub fn write_new(name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)?;
+    file.write_all(bytes)
 }

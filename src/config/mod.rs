@@ -9,7 +9,7 @@ mod themes;
 mod ui_state;
 
 pub use dirs::prepare_run_dir;
-pub use editor::edit;
+pub use editor::{edit, write_new};
 pub use themes::user_themes;
 pub use ui_state::UiState;
 

@@ -110,7 +110,10 @@ fn enter_as_user(run_dir: &Path, uid: u32, gid: u32) -> Result<Identity, EnterEr
     let full = |sub_ids, note| Identity { uid, gid, rootless: true, in_user_namespace: true, sub_ids, note };
     if join_published(run_dir) {
         restore_cwd(cwd);
-        return Ok(full(present().sub_ids, None));
+        let sub_ids = present().sub_ids;
+        let single =
+            || "a running container's namespace was joined; newuidmap gave it a single id when it was made".into();
+        return Ok(full(sub_ids, (!sub_ids).then(single)));
     }
     let note = make(uid, gid).map_err(|source| EnterError { hint: hint(source.errno()), source })?;
     restore_cwd(cwd);

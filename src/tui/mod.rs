@@ -20,7 +20,7 @@ pub mod theme;
 pub mod views;
 mod world;
 
-use crate::config::{Config, UiState, edit, user_themes};
+use crate::config::{Config, UiState, edit, user_themes, write_new};
 use crate::engine::{Engine, Event, console};
 use crate::model::time::Timestamp;
 use app::{App, Cmd, Msg};
@@ -313,13 +313,6 @@ impl Ui {
         self.drawn = Instant::now();
         Ok(())
     }
-}
-
-/// A log may hold secrets: the file is the user's alone, and none is overwritten.
-fn write_new(name: &str, bytes: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)?;
-    io::Write::write_all(&mut file, bytes)
 }
 
 /// What this future gives at once, if anything.
