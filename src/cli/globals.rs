@@ -32,6 +32,27 @@ pub enum Parsed {
     Done(u8),
 }
 
+impl Parsed {
+    /// May bring a monitor to life, which then stays in this process's control group.
+    pub fn starts_containers(&self) -> bool {
+        match self {
+            Parsed::Screen(_) => true,
+            Parsed::Command(command) => matches!(command.verb, Verb::Run | Verb::Start | Verb::Restart),
+            Parsed::Done(_) => false,
+        }
+    }
+}
+
+/// How long the program is going to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    Short,
+    /// Pulls and the like: worth a threaded runtime.
+    Long,
+    /// Until the user has enough, following what other processes change.
+    Screen,
+}
+
 /// One verb with its parsed flags.
 pub struct Command {
     pub globals: Globals,
@@ -44,14 +65,8 @@ impl Command {
         !matches!(self.verb, Verb::Version | Verb::Completion)
     }
 
-    /// Works long: worth a threaded runtime.
-    pub fn is_long(&self) -> bool {
-        matches!(self.verb, Verb::Pull | Verb::FromHost)
-    }
-
-    /// May bring a monitor to life, which then stays in this process's control group.
-    pub fn starts_containers(&self) -> bool {
-        matches!(self.verb, Verb::Run | Verb::Start | Verb::Restart)
+    pub fn length(&self) -> Length {
+        if matches!(self.verb, Verb::Pull | Verb::FromHost) { Length::Long } else { Length::Short }
     }
 }
 

@@ -16,7 +16,7 @@ mod verbs;
 
 pub use commands::{run, run_without_engine};
 pub use complete::{COMPLETE_VARIABLE, complete};
-pub use globals::{ColorChoice, Command, Globals, Parsed, parse};
+pub use globals::{ColorChoice, Command, Globals, Length, Parsed, parse};
 pub use report::failed_before_start;
 
 use crate::config::Config;

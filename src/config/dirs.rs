@@ -76,7 +76,7 @@ pub(super) fn auth_files(home: Option<&Path>) -> Vec<PathBuf> {
 
 /// Makes the run directory (0700) or checks that the one that is there is ours: sockets in a directory that another
 /// user can write to would give that user our containers.
-pub fn prepare_run_dir(path: &Path) -> Result<(), Error> {
+pub(super) fn prepare_run_dir(path: &Path) -> Result<(), Error> {
     let refuse = |why: String| Error::Directory { path: path.to_owned(), why };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| refuse(e.to_string()))?;
     let meta = std::fs::symlink_metadata(path).map_err(|e| refuse(e.to_string()))?;

@@ -8,7 +8,6 @@ mod registries;
 mod themes;
 mod ui_state;
 
-pub use dirs::prepare_run_dir;
 pub use editor::{edit, write_new};
 pub use themes::user_themes;
 pub use ui_state::UiState;
@@ -83,6 +82,13 @@ pub enum Error {
     NoHome(u32),
     #[error("cannot use {path}: {why}")]
     Directory { path: PathBuf, why: String },
+}
+
+/// [`load`], and the run directory made or found to be ours alone.
+pub fn open(overrides: &Overrides) -> Result<Config, Error> {
+    let config = load(overrides)?;
+    dirs::prepare_run_dir(&config.run_dir)?;
+    Ok(config)
 }
 
 /// Reads the environment and the files.

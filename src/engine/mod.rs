@@ -7,6 +7,7 @@ pub mod console;
 mod context;
 mod convert;
 mod core;
+pub mod entry;
 pub mod error;
 mod history;
 mod host;

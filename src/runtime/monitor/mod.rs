@@ -26,15 +26,17 @@ use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::{eventlog, log, state};
 use crate::sys::poll::{self, Epoll, Ready, Signals};
 use crate::sys::{clone, process, userns};
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The role's entry, called before any thread exists. `control` is the descriptor of the socket that brings the launch,
-/// `userns` the value of [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor goes on as
-/// nobody's child.
-pub fn main(control: i32, userns: Option<&str>) -> u8 {
+/// The role's entry, called before any thread exists. `control` is the number of the descriptor of the socket that
+/// brings the launch, `userns` the value of [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor
+/// goes on as nobody's child.
+pub fn main(control: Option<&OsString>, userns: Option<&str>) -> u8 {
+    let Some(control) = control.and_then(|c| c.to_str()?.parse().ok()) else { return 1 };
     match clone::fork() {
         Ok(Some(_)) => process::exit_now(0),
         Ok(None) => {}

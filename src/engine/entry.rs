@@ -1,0 +1,34 @@
+//! What a process becomes before it has threads and an engine: a member of a group it may fill, root of a namespace.
+
+use super::error::{Error, ErrorKind, Result};
+use crate::runtime::cgroup::scope;
+use crate::sys::userns;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+/// Set by [`enter_scope`] for the process that goes on in the scope.
+pub const SCOPE_VARIABLE: &str = scope::VARIABLE;
+/// Set by teu for the processes it starts itself: the user namespace they are in already.
+pub const USERNS_VARIABLE: &str = userns::VARIABLE;
+
+/// Where a user's session has no control group for containers, goes on as the same program with the same `args` in one
+/// that has. Returns when there is no need, or no way: then there are no limits, and the doctor says what is missing.
+/// `runtime_dir`: `$XDG_RUNTIME_DIR`.
+pub fn enter_scope(args: &[OsString], runtime_dir: &Path) {
+    if let Ok(program) = std::env::current_exe()
+        && let Some(mut command) = scope::command(&program, args, runtime_dir)
+    {
+        // Returns only when there is no systemd-run.
+        let _ = command.exec();
+    }
+}
+
+/// An ordinary user becomes root of a user namespace of its own, or of the one its containers already run in.
+/// `inherited`: the value of [`USERNS_VARIABLE`]. To be called while there is one thread.
+pub fn enter_user_namespace(run_dir: &Path, inherited: Option<&str>) -> Result<()> {
+    userns::enter(run_dir, inherited).map(|_| ()).map_err(|e| {
+        let error = Error::from_source(ErrorKind::Denied, "becoming root of an own user namespace", &e);
+        e.hint.iter().fold(error, |error, hint| error.hint(hint))
+    })
+}
