@@ -2,7 +2,7 @@
 
 use super::id::ContainerId;
 use super::mount::{Mount, Tmpfs};
-use super::network::NetworkMode;
+use super::network::{Endpoint, EndpointConfig, NetworkMode, PortMapping, Protocol, PublishedPort};
 use super::reference::Digest;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,13 @@ pub struct ContainerConfig {
     /// Size of /dev/shm in bytes; `None`: 64 MiB.
     pub shm_size: Option<u64>,
     pub network: NetworkMode,
+    /// With [`NetworkMode::Attached`]: at least one.
+    pub endpoints: Vec<EndpointConfig>,
+    pub ports: Vec<PortMapping>,
+    /// Publish every exposed port on a free one of the host (`-P`).
+    pub publish_all: bool,
+    /// The image's and `--expose`'s.
+    pub exposed: Vec<(u16, Protocol)>,
     pub dns: Vec<String>,
     pub dns_search: Vec<String>,
     /// `name:address` lines for the hosts file.
@@ -183,6 +190,11 @@ pub struct State {
     /// What could not be done as asked at the last start, but was no reason to fail (a limit that cannot be set here).
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Where it is on its networks, and what reaches it from outside.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+    #[serde(default)]
+    pub ports: Vec<PublishedPort>,
 }
 
 /// An exec session as its monitor reports it.

@@ -1,3 +1,4 @@
-//! Networking of containers: for now the files that name hosts and resolvers (`hosts`, `hostname`, `resolv.conf`).
+//! Networks of containers: the plan a monitor carries out, and the files that name hosts and resolvers.
 
 pub mod files;
+pub mod plan;

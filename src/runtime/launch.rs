@@ -1,6 +1,7 @@
 //! What a monitor is told when it is started: the one typed message that describes a container to be run.
 
 use crate::model::container::{Limits, LogOptions, RestartPolicy};
+use crate::net::plan::NetworkPlan;
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub struct Launch {
     pub open_stdin: bool,
     /// Columns and rows before the first byte.
     pub size: Option<(u16, u16)>,
+    #[serde(default)]
+    pub network: NetworkPlan,
     pub log: LogOptions,
     pub restart: RestartPolicy,
     /// Run so far by the restart policy; shown as the restart count.

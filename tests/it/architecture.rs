@@ -52,6 +52,7 @@ const SERDE: &[&str] = &[
     "config",
     "store",
     "image",
+    "net/plan",
     "runtime/launch",
     "runtime/protocol",
     "runtime/state",

@@ -79,6 +79,7 @@ impl Fixture {
             tty: false,
             open_stdin: false,
             size: None,
+            network: teu::net::plan::NetworkPlan::default(),
             log: LogOptions::default(),
             restart: RestartPolicy::No,
             restarts: 0,

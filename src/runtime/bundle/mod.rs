@@ -119,6 +119,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         tty: config.tty,
         open_stdin: config.open_stdin,
         size: input.size,
+        network: crate::net::plan::NetworkPlan::default(),
         log: config.log.clone(),
         restart: config.restart.clone(),
         restarts: input.restarts,
