@@ -1,0 +1,93 @@
+//! Starts a monitor and hands it a launch.
+
+use super::connection::{Connection, hello, unexpected};
+use super::{Attach, Error, Result, Session};
+use crate::runtime::launch::Launch;
+use crate::runtime::protocol::{self, Kind, Reply};
+use crate::sys;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tokio::net::UnixStream;
+
+/// A container that has just begun to run.
+#[derive(Debug)]
+pub struct Started {
+    pub pid: i32,
+    /// Open when `spawn` was asked to attach: nothing of the output was missed.
+    pub session: Option<Session>,
+}
+
+/// Starts a monitor (`<program> __monitor`) for `launch` and waits until the container runs, or could not be started:
+/// then nothing of it is left.
+pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
+    begin(program)?.launch(launch, attach).await
+}
+
+/// A monitor's program that is being loaded, while what it is to run is still being prepared. Dropped, it goes away.
+pub struct Starting {
+    connection: Option<Connection>,
+    child: Child,
+}
+
+/// Starts the program alone: its loading takes about as long as the preparation of a launch.
+pub fn begin(program: &Path) -> Result<Starting> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let connection = Connection::new(UnixStream::from_std(ours)?);
+    // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
+    // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is the file
+    // itself, and the init refuses to run it inside.
+    let sealed = sys::process::read_only_program(program).ok();
+    let mut command = Command::new(sealed.as_ref().map_or(program, |(_, name)| name));
+    std::os::unix::process::CommandExt::arg0(&mut command, program);
+    let identity = sys::userns::identity();
+    if identity.in_user_namespace {
+        command.env(sys::userns::VARIABLE, identity.to_env());
+    }
+    let child = command
+        .args(["__monitor", "0"])
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|source| Error::Spawn { program: program.to_owned(), source })?;
+    drop(sealed);
+    Ok(Starting { connection: Some(connection), child })
+}
+
+impl Starting {
+    /// See [`spawn`].
+    pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
+        let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
+        let answer = start(connection, launch, attach).await;
+        // Its first process leaves as soon as the monitor is nobody's child.
+        match (answer, self.child.wait()) {
+            (Err(Error::Lost(_)), Ok(status)) if !status.success() => Err(Error::Lost(format!(" ({status})"))),
+            (answer, _) => answer,
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        drop(self.connection.take());
+        // It leaves at once, with or without a launch; nobody else would reap it.
+        let _ = self.child.wait();
+    }
+}
+
+async fn start(mut connection: Connection, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
+    let mut wire = Vec::new();
+    let attached = attach.is_some();
+    if let Some(attach) = attach {
+        wire.extend(hello(attach.into())?);
+    }
+    wire.extend(protocol::json_frame(Kind::Launch, launch)?);
+    connection.send(&wire).await?;
+    let pid = match connection.reply().await? {
+        Reply::Started { pid } => pid,
+        other => return Err(unexpected(&other)),
+    };
+    let session = if attached { Some(connection.into_session().await?) } else { None };
+    Ok(Started { pid, session })
+}
