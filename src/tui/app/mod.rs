@@ -1,11 +1,13 @@
 //! The whole state of the screen, what comes in (`Msg`) and what is asked of the world (`Cmd`). No IO, no clock.
 
+mod act;
 mod commands;
 pub mod containers;
 pub mod detail;
 pub mod images;
 mod keys;
 mod mouse;
+mod navigate;
 pub mod terms;
 mod update;
 mod verbs;
