@@ -465,7 +465,7 @@ fn serialisation_output_environment_and_files_have_their_places() {
 fn every_request_is_dispatched_and_named() {
     let all = sources();
     let text = |path: &str| all.iter().find(|s| s.path == path).map(|s| s.code.clone()).unwrap_or_default();
-    let requests = text("engine/request.rs");
+    let requests = text("engine/request/mod.rs");
     let body = requests.split("pub enum Request {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("the enum");
     let variants = body.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     ")).map(head);
     let variants: Vec<String> = variants.filter(|name| name.starts_with(char::is_uppercase)).collect();
@@ -473,7 +473,7 @@ fn every_request_is_dispatched_and_named() {
     let mut findings = Vec::new();
     for name in &variants {
         if requests.matches(&format!("Request::{name}")).count() < 3 {
-            findings.push(format!("engine/request.rs: {name} lacks a name, a subject or an on_exit"));
+            findings.push(format!("engine/request/mod.rs: {name} lacks a name, a subject or an on_exit"));
         }
     }
     verdict("a request is only half there", "give it its arms in name(), subject() and on_exit()", findings);

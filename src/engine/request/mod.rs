@@ -1,11 +1,14 @@
 //! Everything a front end can ask for. A closed set: `ops::dispatch` matches it exhaustively.
 
-use crate::model::container::{ContainerConfig, Limits, SeccompProfile};
-use crate::model::id::ExecId;
-use crate::model::image::Platform;
+mod arguments;
+
+pub use arguments::{
+    AttachArgs, CreateArgs, EventsArgs, ExecArgs, FromHostArgs, InspectArgs, InspectKind, KillArgs, LogsArgs,
+    PruneArgs, PullArgs, PullPolicy, RemoveArgs, RemoveImagesArgs, RunArgs, StatsArgs, StopArgs, TagArgs, Targets,
+};
+
+use crate::model::container::Limits;
 use crate::model::reference::Reference;
-use std::path::Path;
-use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -64,183 +67,6 @@ pub enum OnExit {
     /// Shutdown waits for it (bounded).
     Finish,
     Cancel,
-}
-
-/// Containers by name, id or unique id prefix.
-#[derive(Clone, Debug, Default)]
-pub struct Targets {
-    pub containers: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
-pub struct PullArgs {
-    pub reference: Reference,
-    pub platform: Option<Platform>,
-    /// Every tag of the repository.
-    pub all_tags: bool,
-    /// Skip the registry when the image is here.
-    pub only_if_missing: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct FromHostArgs {
-    /// Programs by name or path; empty: the starter set.
-    pub programs: Vec<String>,
-    /// Default `localhost/starter:latest`.
-    pub name: Option<Reference>,
-}
-
-#[derive(Clone, Debug)]
-pub struct TagArgs {
-    pub image: String,
-    pub target: Reference,
-}
-
-#[derive(Clone, Debug)]
-pub struct RemoveImagesArgs {
-    pub images: Vec<String>,
-    pub force: bool,
-}
-
-/// What `create` and `run` share. `config` holds what the user gave; the operation merges the image's defaults.
-#[derive(Clone, Debug, Default)]
-pub struct CreateArgs {
-    /// Reference, id or id prefix as typed.
-    pub image: String,
-    pub name: Option<String>,
-    /// The user's command (docker's trailing arguments); empty: the image's CMD.
-    pub command: Vec<String>,
-    /// `Some(vec![])` clears the image's entrypoint.
-    pub entrypoint: Option<Vec<String>>,
-    pub config: ContainerConfig,
-    pub pull: PullPolicy,
-    pub platform: Option<Platform>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PullPolicy {
-    #[default]
-    Missing,
-    Always,
-    Never,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct RunArgs {
-    pub create: CreateArgs,
-    /// `-d`: the outcome is the id, once the process runs.
-    pub detach: bool,
-    /// Streams wanted when not detached.
-    pub stdin: bool,
-    /// Initial terminal size, columns and rows.
-    pub size: Option<(u16, u16)>,
-}
-
-#[derive(Clone, Debug)]
-pub struct StopArgs {
-    pub containers: Vec<String>,
-    /// `None`: the container's own, else 10 s. Zero: at once. Negative was "for ever" and is `Some(Duration::MAX)`.
-    pub timeout: Option<Duration>,
-    pub signal: Option<String>,
-}
-
-#[derive(Clone, Debug)]
-pub struct KillArgs {
-    pub containers: Vec<String>,
-    /// `KILL`, `SIGTERM`, `15`.
-    pub signal: String,
-}
-
-#[derive(Clone, Debug)]
-pub struct RemoveArgs {
-    pub containers: Vec<String>,
-    pub force: bool,
-    /// Anonymous volumes too.
-    pub volumes: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct AttachArgs {
-    pub container: String,
-    /// Reattach this exec session instead of the main process.
-    pub exec: Option<ExecId>,
-    pub stdin: bool,
-    /// Paint the kept screen (terminal) first.
-    pub replay: bool,
-    pub size: Option<(u16, u16)>,
-    /// Start the container once attached (`start -a`).
-    pub start: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct ExecArgs {
-    pub container: String,
-    /// Empty: probe for the user's login shell, bash, ash, sh.
-    pub command: Vec<String>,
-    pub env: Vec<String>,
-    pub user: Option<String>,
-    pub workdir: Option<String>,
-    pub tty: bool,
-    pub stdin: bool,
-    pub detach: bool,
-    pub privileged: bool,
-    pub size: Option<(u16, u16)>,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct LogsArgs {
-    pub container: String,
-    pub follow: bool,
-    /// Last lines only; `None`: all.
-    pub tail: Option<u64>,
-    /// Unix nanoseconds.
-    pub since: Option<i64>,
-    pub until: Option<i64>,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct StatsArgs {
-    /// Empty: all running (with `all`: every one).
-    pub containers: Vec<String>,
-    pub all: bool,
-    /// One answer (two samples a short while apart), then the end.
-    pub once: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct EventsArgs {
-    pub since: Option<i64>,
-    pub until: Option<i64>,
-}
-
-#[derive(Clone, Debug)]
-pub struct InspectArgs {
-    pub names: Vec<String>,
-    pub kind: InspectKind,
-    pub size: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InspectKind {
-    Any,
-    Container,
-    Image,
-    Volume,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PruneArgs {
-    pub containers: bool,
-    pub images: bool,
-    /// Images without a container too, not just dangling ones.
-    pub all_images: bool,
-    /// Anonymous volumes no container uses.
-    pub volumes: bool,
-    /// Named ones too.
-    pub all_volumes: bool,
-    pub partial_downloads: bool,
-    /// Say what would go, remove nothing.
-    pub dry_run: bool,
 }
 
 impl Request {
@@ -399,16 +225,4 @@ pub(super) fn static_name(name: &str) -> &'static str {
         "reap",
     ];
     NAMES.into_iter().find(|n| *n == name).unwrap_or("other")
-}
-
-/// Read once, by whoever parses `--security-opt seccomp=FILE`.
-pub fn read_seccomp(path: &Path, text: String) -> Result<SeccompProfile, super::Error> {
-    match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(_) => Ok(SeccompProfile::Custom(text)),
-        Err(e) => Err(super::Error::from_source(
-            super::ErrorKind::Invalid,
-            format!("reading the seccomp profile {}", path.display()),
-            &e,
-        )),
-    }
 }
