@@ -30,6 +30,7 @@ pub fn options(config: &Config, background: bool) -> Options {
         insecure_registries: config.insecure_registries.clone(),
         auth_files: config.auth_files.clone(),
         program: "/proc/self/exe".into(),
+        environment: crate::config::lasting_environment(),
         background,
     }
 }

@@ -13,6 +13,7 @@ pub use themes::user_themes;
 pub use ui_state::UiState;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// `$XDG_CONFIG_HOME/teu/config.toml` (root: `/etc/teu/config.toml`), flags and environment applied.
@@ -123,6 +124,13 @@ fn read_own_file(config: &mut Config) {
 /// The value of a variable of our own environment, for `-e NAME` without a value.
 pub fn environment_value(name: &str) -> Option<String> {
     std::env::var_os(name).map(|v| v.to_string_lossy().into_owned())
+}
+
+/// What processes that outlive their caller keep of its environment: where things are, and no secrets. They are told
+/// the state's directories as arguments.
+pub fn lasting_environment() -> Vec<(OsString, OsString)> {
+    let kept = ["PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "TEU_SCOPE"];
+    kept.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
 }
 
 /// Set and not empty.

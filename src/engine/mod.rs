@@ -35,6 +35,7 @@ pub use request::Request;
 use self::core::Core;
 use crate::model::id::ContainerId;
 use crate::model::stats::Sample;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Options {
     pub auth_files: Vec<PathBuf>,
     /// The teu program, for the monitors it starts; normally `/proc/self/exe`.
     pub program: PathBuf,
+    /// What monitors, and what they run at their end, see of our environment; nothing else of it.
+    pub environment: Vec<(OsString, OsString)>,
     /// Sample live containers each second and follow other teu processes' changes (the TUI).
     pub background: bool,
 }

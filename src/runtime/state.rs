@@ -1,8 +1,10 @@
 //! The state file of a container: written by its monitor, read by every engine, judged by what the kernel says is alive.
 
+mod clear;
+
+pub use clear::{clean_up, clear_run_dir, end_orphan};
+
 use crate::model::container::{ExitStatus, State, Status};
-use crate::model::time::Timestamp;
-use crate::runtime::cgroup::Group;
 use crate::sys::{self, process};
 use std::fs::File;
 use std::io::Write;
@@ -18,8 +20,6 @@ pub const LOCK: &str = "lock";
 /// A monitor whose container has ended needs a moment to clear up; engines that look whether one lives hold the lock
 /// for some microseconds, those that clear up a little longer.
 const LEAVING: Duration = Duration::from_secs(2);
-/// How long such a look may take.
-const GLANCE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -137,16 +137,16 @@ pub fn monitor_lives(run_dir: &Path) -> Result<bool> {
 /// Takes the container's lock for this process's life, making the run directory (0700) where it is gone. `None`:
 /// another monitor has it and keeps it.
 pub fn take_lock(run_dir: &Path) -> Result<Option<File>> {
-    take_lock_within(run_dir, LEAVING)
+    lock_within(run_dir, LOCK, true, LEAVING)
 }
 
-fn take_lock_within(run_dir: &Path, patience: Duration) -> Result<Option<File>> {
-    let path = run_dir.join(LOCK);
+fn lock_within(run_dir: &Path, name: &str, exclusive: bool, patience: Duration) -> Result<Option<File>> {
+    let path = run_dir.join(name);
     let deadline = Instant::now() + patience;
     loop {
         let file = open_lock(run_dir, &path)?;
         // Whoever held it before may have removed the file as its last act: then the lock is nobody's but worthless.
-        if sys::poll::try_lock(&file, true)? && is_file_at(&file, &path) {
+        if sys::poll::try_lock(&file, exclusive)? && is_file_at(&file, &path) {
             return Ok(Some(file));
         }
         if Instant::now() >= deadline {
@@ -192,62 +192,6 @@ pub fn init_of(state: &State) -> Option<OwnedFd> {
     // First the handle, then the look: the pid cannot change hands in between.
     let pidfd = process::pidfd_open(state.pid).ok()?;
     (process::start_time(state.pid) == Some(state.pid_start) && sys::poll::is_alive(&pidfd)).then_some(pidfd)
-}
-
-/// Ends a container without a monitor: kills its init (and with it the whole pid namespace) and all that is left in
-/// its cgroup. Waits until the init is gone; false when it did not end within 10 s.
-pub fn kill_orphan(state: &State) -> Result<bool> {
-    let init = init_of(state);
-    if let Some(pidfd) = &init {
-        match process::pidfd_signal(pidfd, 9) {
-            Err(e) if e.errno() != 3 => return Err(e.into()),
-            _ => {}
-        }
-    }
-    kill_group(state);
-    Ok(init.is_none_or(|pidfd| sys::poll::wait_end(pidfd, Duration::from_secs(10))))
-}
-
-fn kill_group(state: &State) {
-    if !state.cgroup.is_empty() {
-        let group = Group::open(&state.cgroup);
-        let _ = group.thaw();
-        let _ = group.kill_all();
-    }
-}
-
-/// Clears away what a killed monitor has left (cgroup, socket, run directory's files) and writes the end into the state
-/// file. Does nothing when a monitor lives. Safe to repeat, and from several processes at once: it holds the lock, so
-/// that no new monitor's state or group is taken for the old one's.
-pub fn clean_up(dir: &Path, run_dir: &Path, now: Timestamp) -> Result<State> {
-    let state = read(dir, run_dir)?;
-    if state.status != Status::Exited
-        || (state.cgroup.is_empty() && load(dir).is_ok_and(|file| file.status == Status::Exited))
-    {
-        return Ok(state);
-    }
-    let Some(_lock) = take_lock_within(run_dir, GLANCE)? else { return read(dir, run_dir) };
-    let state = judge(dir, || Ok(false))?;
-    if state.status != Status::Exited {
-        clear_run_dir(run_dir);
-        return Ok(state);
-    }
-    if !state.cgroup.is_empty() {
-        kill_group(&state);
-        let _ = Group::open(&state.cgroup).remove();
-    }
-    let state = State { finished: state.finished.or(Some(now)), cgroup: String::new(), ..state };
-    let written = write(dir, &state);
-    clear_run_dir(run_dir);
-    written.map(|()| state)
-}
-
-/// Removes socket, lock and run directory. Only for the holder of the lock.
-pub fn clear_run_dir(run_dir: &Path) {
-    for name in ["sock", "sock.new", LOCK] {
-        let _ = std::fs::remove_file(run_dir.join(name));
-    }
-    let _ = std::fs::remove_dir(run_dir);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::needs;
 use crate::support::{StateRoot, leaks};
 use std::process::Command;
 use std::time::Duration;
-use teu::engine::{ErrorKind, Event, Request};
+use teu::engine::{ErrorKind, Event, Output, Request};
 use teu::model::container::Status;
 
 fn kill_monitor(state: &serde_json::Value) {
@@ -43,6 +43,42 @@ fn a_killed_monitor_is_noticed_and_its_container_can_be_stopped_and_started() {
         bench.ask(Request::Start(targets(&["web"]))).await.unwrap();
         assert_eq!(bench.inspect("web").await["State"]["Status"], "running");
         watcher.shutdown(Duration::from_secs(1)).await;
+    });
+}
+
+#[test]
+fn restarts_and_removals_side_by_side_come_to_one_end() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        bench.sleeper("web").await;
+        let stop = || teu::engine::request::StopArgs {
+            containers: vec!["web".into()],
+            timeout: Some(Duration::ZERO),
+            signal: None,
+        };
+        let others = [open(&bench.root, false).await, open(&bench.root, false).await];
+        for round in 0..8 {
+            if round % 2 == 1 {
+                kill_monitor(&bench.inspect("web").await);
+            }
+            let jobs = (others[0].submit(Request::Restart(stop())), others[1].submit(Request::Restart(stop())));
+            let ours = bench.ask(Request::Restart(stop())).await;
+            for result in [ours].into_iter().chain([jobs.0.outcome().await, jobs.1.outcome().await]) {
+                let Output::Many(results) = result.unwrap() else { panic!() };
+                for (_, result) in results {
+                    result.unwrap();
+                }
+            }
+            assert_eq!(bench.inspect("web").await["State"]["Status"], "running", "round {round}");
+        }
+        kill_monitor(&bench.inspect("web").await);
+        let removals: Vec<_> = others.iter().map(|engine| engine.submit(Bench::remove(&["web"], true))).collect();
+        for removal in removals {
+            removal.outcome().await.unwrap();
+        }
+        let error = bench.ask(Request::Start(targets(&["web"]))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     });
 }
 

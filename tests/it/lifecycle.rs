@@ -2,6 +2,7 @@
 
 use super::engine::{Bench, run, run_args, targets};
 use crate::needs;
+use crate::support::{StateRoot, image, program, wait_until};
 use std::time::Duration;
 use teu::engine::request::*;
 use teu::engine::{ErrorKind, Output, Request};
@@ -140,4 +141,25 @@ fn a_caller_that_ignores_its_children_hears_of_the_end_all_the_same() {
         .args(["run", "--rm", "--network", "none", "localhost/starter", "sh", "-c", "echo x; exit 3"])
         .stdin(std::process::Stdio::null());
     assert_eq!(crate::support::program::finish(&mut command).exits(3).out(), "x");
+}
+
+/// Everybody with the same uid may read a process' environment, and a monitor lives long.
+#[test]
+fn a_monitor_keeps_nothing_of_its_callers_environment() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    let image = image::name();
+    let mut command = root.command();
+    command.env("REGISTRY_TOKEN", "do-not-keep").args(["run", "-d", "--rm", "--name", "box", "-e", "REGISTRY_TOKEN"]);
+    program::finish(command.args(["--network", "none", &image, "sleep", "600"])).exits(0);
+    let seen = root.teu(&["exec", "box", "sh", "-c", "echo $REGISTRY_TOKEN"]).exits(0);
+    assert_eq!(seen.out(), "do-not-keep", "the container gets what it was given");
+    let pid = root.inspect("box")["State"]["MonitorPid"].to_string();
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("PATH="), "{environment}");
+    assert!(!environment.contains("TOKEN") && !environment.contains("do-not-keep"), "{environment}");
+    // What it runs at its end finds the state all the same.
+    root.teu(&["kill", "box"]).exits(0);
+    wait_until("it has removed itself", || root.teu(&["ps", "-aq"]).exits(0).out().is_empty().then_some(()));
 }

@@ -389,11 +389,46 @@ fn a_killed_client_does_not_matter_a_killed_monitor_leaves_an_orphan() {
     });
     assert_eq!(orphan.pid, before.pid);
     assert!(matches!(run(fixture.task().state()), Err(Error::Gone(_))));
-    assert!(state::kill_orphan(&orphan).unwrap());
-    assert_eq!(fixture.state().status, Status::Exited);
-    let state = state::clean_up(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap();
-    assert!(state.exit.unwrap().unknown);
-    assert_eq!((state.status, state.cgroup.as_str()), (Status::Exited, ""));
+    // Whoever else ends it waits for the first; whoever looks never sees it with a living monitor.
+    let (done, clearing) = (std::sync::atomic::AtomicBool::new(false), std::sync::Barrier::new(5));
+    let end = || {
+        clearing.wait();
+        state::end_orphan(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap()
+    };
+    let looked = std::thread::scope(|scope| {
+        let ends: Vec<_> = (0..4).map(|_| scope.spawn(end)).collect();
+        let look = scope.spawn(|| {
+            let mut seen = Vec::new();
+            clearing.wait();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                seen.push(fixture.state().status);
+            }
+            seen
+        });
+        for end in ends {
+            let state = end.join().unwrap();
+            assert!(state.exit.unwrap().unknown);
+            assert_eq!((state.status, state.cgroup.as_str()), (Status::Exited, ""));
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        look.join().unwrap()
+    });
+    assert!(looked.iter().all(|s| matches!(s, Status::Orphaned | Status::Exited)), "{looked:?}");
+    assert!(!fixture.run_dir().exists());
+}
+
+/// The end of an orphan keeps new monitors away: what it kills is never a container started meanwhile.
+#[test]
+fn a_container_is_not_ended_as_an_orphan_while_its_monitor_lives() {
+    needs!(Root, Cgroup);
+    let fixture = Fixture::new();
+    run(async { task::spawn(program(), &fixture.launch("exec sleep 600"), None).await.unwrap() });
+    let before = fixture.state();
+    let state = state::end_orphan(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap();
+    assert_eq!((state.status, state.pid), (Status::Running, before.pid));
+    assert_eq!(fixture.state().pid, before.pid);
+    run(async { fixture.task().stop(Some(9), 0).await.unwrap() });
+    fixture.wait_over();
 }
 
 #[test]
@@ -536,6 +571,7 @@ fn a_second_monitor_is_refused_and_the_built_in_init_keeps_nothing_of_the_monito
         let state = fixture.state();
         (state.status == Status::Orphaned).then_some(state)
     });
-    assert!(state::kill_orphan(&orphan).unwrap());
-    state::clean_up(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap();
+    assert_eq!(orphan.pid, before.pid);
+    let ended = state::end_orphan(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap();
+    assert_eq!(ended.status, Status::Exited);
 }

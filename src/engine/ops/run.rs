@@ -10,7 +10,7 @@ use crate::runtime::task::{self, Attach};
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let image = create::find_image(cx, &args.create).await?;
     // Loading the monitor takes as long as making the container: both at once.
-    let monitor = task::begin(&cx.core.options.program)?;
+    let monitor = task::begin(&cx.core.options.program, &cx.core.options.environment)?;
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image).await;
     let container = child.finish(made).await?;

@@ -12,23 +12,31 @@ use crate::runtime::state;
 use crate::runtime::task::{self, Attach, Started, Starting};
 use crate::store::{create_private_dir, records};
 use crate::sys::userns;
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) async fn start(cx: &mut JobContext, targets: Targets) -> Result<Output> {
     bulk::each(cx, targets.containers, move |core, name| async move {
         let entry = core.container(&name)?;
-        if entry.state.status.is_live() {
+        if entry.state.status == Status::Running {
             // As docker has it: nothing to do, and no failure.
             return Ok(name);
         }
-        match one(&core, &entry.container).await {
-            // Another teu was quicker.
-            Err(e) if e.kind() == ErrorKind::Conflict && core.container(&name)?.state.status.is_live() => {}
-            started => drop(started.map_err(|e| e.during(format!("starting container {name}")))?),
-        }
+        unless_running(&core, &entry.container).await.map_err(|e| e.during(format!("starting container {name}")))?;
         Ok(name)
     })
     .await
+}
+
+/// Starts it; that another teu was quicker is as good.
+pub(super) async fn unless_running(core: &Arc<Core>, container: &Container) -> Result<()> {
+    match one(core, container).await {
+        Err(e) if e.kind() == ErrorKind::Conflict => match core.read_state(container.id.as_str()).status {
+            Status::Running => Ok(()),
+            _ => Err(e),
+        },
+        started => started.map(drop),
+    }
 }
 
 /// Starts it with nobody attached.
@@ -38,7 +46,7 @@ pub(super) async fn one(core: &Arc<Core>, container: &Container) -> Result<Start
 
 /// Starts it; with `attach` the connection is its first session and misses nothing.
 pub(super) async fn launch(core: &Arc<Core>, container: &Container, attach: Option<Attach>) -> Result<Started> {
-    let monitor = task::begin(&core.options.program)?;
+    let monitor = task::begin(&core.options.program, &core.options.environment)?;
     launch_with(core, container, attach, monitor).await
 }
 
@@ -95,7 +103,14 @@ fn clear_way(core: &Core, container: &Container) -> Result<State> {
     match state.status {
         Status::Created => Ok(state),
         Status::Exited => Ok(state::clean_up(&dir, &run_dir, now())?),
-        status => Err(Error::new(ErrorKind::Conflict, format!("it is {} already", status.word()))),
+        status => {
+            let error = Error::new(ErrorKind::Conflict, format!("it is {} already", status.word()));
+            Err(match status {
+                Status::Paused => error.hint("`teu unpause` lets it go on"),
+                Status::Orphaned => error.hint("its monitor is gone: `teu restart` starts it anew"),
+                _ => error,
+            })
+        }
     }
 }
 
@@ -108,10 +123,14 @@ fn rootfs(parts: RootfsParts, read_only: bool) -> Rootfs {
 
 /// The command that removes a `--rm` container when nobody else does.
 fn on_end(core: &Core, id: &str) -> Vec<String> {
-    let mut command = vec![core.options.program.display().to_string()];
-    if core.root.run() == core.root.data().join("run") {
-        command.extend(["--root".into(), core.root.data().display().to_string()]);
-    }
-    command.extend(["__reap".into(), id.to_owned()]);
-    command
+    let path = |path: &Path| path.display().to_string();
+    vec![
+        path(&core.options.program),
+        "--data-dir".into(),
+        path(core.root.data()),
+        "--run-dir".into(),
+        path(core.root.run()),
+        "__reap".into(),
+        id.to_owned(),
+    ]
 }

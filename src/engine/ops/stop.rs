@@ -16,6 +16,9 @@ use std::time::Duration;
 pub(super) const SIGKILL: i32 = 9;
 /// Docker's grace between the stop signal and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often, and after which pauses, a monitor that does not listen is asked again.
+const PATIENCE: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
 /// "For ever", as the monitor's protocol can carry it: a hundred years.
 const FOREVER_SECS: u64 = 100 * 365 * 86_400;
 
@@ -49,40 +52,44 @@ pub(super) async fn one(
     timeout: Option<Duration>,
 ) -> Result<()> {
     let id = &entry.container.id;
-    match entry.state.status {
-        Status::Created | Status::Exited => return Ok(()),
-        Status::Orphaned => return kill_orphan(core, id).await,
-        Status::Running | Status::Paused | Status::Restarting => {}
-    }
     let own = entry.container.config.stop_timeout.map(|s| Duration::from_secs(s.into()));
     let seconds = timeout.or(own).unwrap_or(GRACE).as_secs().min(FOREVER_SECS);
-    let stopped = core.task(id).stop(signal, seconds).await;
-    core.refresh_container(id);
-    match stopped {
-        Ok(_) => Ok(()),
-        // It ended while we asked, or its monitor was killed.
-        Err(task::Error::Gone(_) | task::Error::Lost(_)) => match core.read_state(id.as_str()).status {
-            Status::Orphaned => kill_orphan(core, id).await,
-            _ => Ok(()),
-        },
-        Err(e) => Err(e.into()),
+    let mut status = entry.state.status;
+    for _ in 0..PATIENCE {
+        match status {
+            Status::Created | Status::Exited => return Ok(()),
+            Status::Orphaned => return end_orphan(core, id).await,
+            Status::Running | Status::Paused | Status::Restarting => {}
+        }
+        let stopped = core.task(id).stop(signal, seconds).await;
+        core.refresh_container(id);
+        match stopped {
+            Ok(_) => return Ok(()),
+            // It ended while we asked, its monitor was killed, or one that has the lock does not listen yet.
+            Err(task::Error::Gone(_) | task::Error::Lost(_)) => {}
+            Err(e) => return Err(e.into()),
+        }
+        status = core.read_state(id.as_str()).status;
+        if status.is_live() && status != Status::Orphaned {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
+    Err(Error::new(ErrorKind::Unavailable, "its monitor does not answer"))
 }
 
 /// Nobody is left to send the stop signal and wait: the whole control group is killed.
-pub(super) async fn kill_orphan(core: &Arc<Core>, id: &ContainerId) -> Result<()> {
+async fn end_orphan(core: &Arc<Core>, id: &ContainerId) -> Result<()> {
     let (worker, id) = (core.clone(), id.clone());
-    let kill = move || -> Result<()> {
+    let end = move || -> Result<()> {
         let (dir, run) = (worker.root.container(id.as_str()), worker.root.container_run(id.as_str()));
-        let state = state::read(&dir, &run)?;
-        if !state::kill_orphan(&state)? {
-            return Err(Error::new(ErrorKind::Internal, format!("process {} does not die", state.pid)));
-        }
-        state::clean_up(&dir, &run, now())?;
+        let state = state::end_orphan(&dir, &run, now())?;
         worker.refresh_container(&id);
-        Ok(())
+        match state.status {
+            Status::Orphaned => Err(Error::new(ErrorKind::Internal, format!("process {} does not die", state.pid))),
+            _ => Ok(()),
+        }
     };
-    tokio::task::spawn_blocking(kill)
+    tokio::task::spawn_blocking(end)
         .await
         .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))?
 }
@@ -106,7 +113,7 @@ async fn send(core: &Arc<Core>, entry: &ContainerEntry, number: i32) -> Result<(
             Err(task::Error::Gone(_) | task::Error::Lost(_)) => Err(not_running()),
             sent => Ok(sent?),
         },
-        Status::Orphaned if number == SIGKILL => kill_orphan(core, &entry.container.id).await,
+        Status::Orphaned if number == SIGKILL => end_orphan(core, &entry.container.id).await,
         Status::Orphaned => Err(Error::new(ErrorKind::Conflict, "its monitor is gone")
             .hint("only `stop`, `kill -s KILL` and `rm -f` work on it now")),
         Status::Created | Status::Exited | Status::Restarting => Err(not_running()),
@@ -123,7 +130,8 @@ pub(super) async fn restart(cx: &mut JobContext, args: StopArgs) -> Result<Outpu
         let during = |e: Error| e.during(format!("restarting container {name}"));
         let entry = core.container(&name)?;
         one(&core, &entry, signal, args.timeout).await.map_err(during)?;
-        start::one(&core, &entry.container).await.map_err(during)?;
+        // Another restart's start, after our stop, is as good as ours.
+        start::unless_running(&core, &entry.container).await.map_err(during)?;
         core.emit_container("restart", &entry.container);
         Ok(name)
     })

@@ -5,6 +5,7 @@ use super::{Attach, Error, Result, Session};
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
 use crate::sys;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tokio::net::UnixStream;
@@ -20,7 +21,7 @@ pub struct Started {
 /// Starts a monitor (`<program> __monitor`) for `launch` and waits until the container runs, or could not be started:
 /// then nothing of it is left.
 pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
-    begin(program)?.launch(launch, attach).await
+    begin(program, &[])?.launch(launch, attach).await
 }
 
 /// A monitor's program that is being loaded, while what it is to run is still being prepared. Dropped, it goes away.
@@ -29,8 +30,9 @@ pub struct Starting {
     child: Child,
 }
 
-/// Starts the program alone: its loading takes about as long as the preparation of a launch.
-pub fn begin(program: &Path) -> Result<Starting> {
+/// Starts the program alone: its loading takes about as long as the preparation of a launch. `environment` is all the
+/// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc.
+pub fn begin(program: &Path, environment: &[(OsString, OsString)]) -> Result<Starting> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let connection = Connection::new(UnixStream::from_std(ours)?);
@@ -40,6 +42,7 @@ pub fn begin(program: &Path) -> Result<Starting> {
     let sealed = sys::process::read_only_program(program).ok();
     let mut command = Command::new(sealed.as_ref().map_or(program, |(_, name)| name));
     std::os::unix::process::CommandExt::arg0(&mut command, program);
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     let identity = sys::userns::identity();
     if identity.in_user_namespace {
         command.env(sys::userns::VARIABLE, identity.to_env());
