@@ -10,8 +10,10 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+/// The plot's window and a little: from then on an idle screen has nothing new to show.
+const SETTLE: Duration = Duration::from_secs(65);
 /// How long the screen is watched.
-const WATCH: Duration = Duration::from_secs(20);
+const WATCH: Duration = Duration::from_secs(60);
 
 fn main() {
     let count: usize = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(50);
@@ -58,17 +60,21 @@ fn screen(root: &Root, containers: usize) {
     }
     let pid = tmux(&["display-message", "-p", "#{pane_pid}"]).unwrap().stdout;
     let pid: i32 = String::from_utf8_lossy(&pid).trim().parse().expect("the screen's pid");
-    // Start-up is over once the figures of all containers have come in twice.
-    std::thread::sleep(Duration::from_secs(5));
-    let (ticks, written) = (cpu_ticks(pid), written_bytes(pid));
+    std::thread::sleep(SETTLE);
+    // Everything the terminal is sent from now on.
+    let tape = root.path().join("tape");
+    tmux(&["pipe-pane", &format!("exec cat > {}", tape.display())]).unwrap();
+    let ticks = cpu_ticks(pid);
     std::thread::sleep(WATCH);
     let used = (cpu_ticks(pid) - ticks) / 100.0 / WATCH.as_secs_f64() * 100.0;
     println!(
-        "screen over {containers} containers: private memory {:.1} MiB, {used:.2} % of a core, {} bytes written in {} s",
+        "screen over {containers} containers: private memory {:.1} MiB, {used:.2} % of a core, {} bytes to the terminal in {} s",
         private_kib(pid).unwrap_or(0.0) / 1024.0,
-        written_bytes(pid) - written,
+        fs::metadata(&tape).map_or(0, |m| m.len()),
         WATCH.as_secs()
     );
+    // Ages in minutes are all that may have changed.
+    println!("what it was sent: {:?}", String::from_utf8_lossy(&fs::read(&tape).unwrap_or_default()));
     let _ = tmux(&["kill-server"]);
 }
 
@@ -77,9 +83,4 @@ fn cpu_ticks(pid: i32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the screen runs");
     let fields: Vec<&str> = text.rsplit_once(')').expect("stat").1.split_whitespace().collect();
     fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()
-}
-
-fn written_bytes(pid: i32) -> i64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-    text.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok()).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Ages, durations and command words as people read and write them.
+//! Ages, durations, figures that do not tremble, and command words as people read and write them.
 
 /// At most four columns: `12s`, `9m`, `3h`, `11d`, `2mo`, `3y`.
 pub fn age(seconds: u64) -> String {
@@ -20,6 +20,18 @@ pub fn duration(nanos: i64) -> String {
         100..=599 => format!("{}s", tenths / 10),
         _ => format!("{}m{:02}s", tenths / 600, tenths / 10 % 60),
     }
+}
+
+/// What is shown of a figure that trembles: it follows only when it has moved by a whole step. Nothing is told as nothing.
+pub fn steady(shown: f64, value: f64, step: f64) -> f64 {
+    if value != 0.0 && (value - shown).abs() < step { shown } else { value }
+}
+
+/// The same for memory in bytes: the kernel charges a group in batches of up to 64 pages for each CPU, so its count
+/// trembles while nothing happens.
+pub fn steady_memory(shown: u64, value: u64) -> u64 {
+    const STEP: u64 = 64 << 10;
+    if shown.abs_diff(value) < STEP.min(shown / 4) { shown } else { value }
 }
 
 /// A word as a POSIX shell would need it written.

@@ -12,7 +12,7 @@ use crossterm::{Command, cursor, execute, queue};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
-use std::io::{self, Write};
+use std::io::{self, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The terminal is ours at this moment: what the panic hook asks.
@@ -98,40 +98,49 @@ fn restore_on_panic() {
 }
 
 /// Collects a frame; one write to the terminal, none when there is nothing to say.
-#[derive(Default)]
-pub struct Frame(Vec<u8>);
+pub struct Frame<W> {
+    collected: Vec<u8>,
+    terminal: W,
+}
 
-impl Write for Frame {
+impl<W: Write> Write for Frame<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
+        self.collected.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.0.is_empty() {
+        if self.collected.is_empty() {
             return Ok(());
         }
         let mut whole = String::new();
         let _ = BeginSynchronizedUpdate.write_ansi(&mut whole);
         let mut whole = whole.into_bytes();
-        whole.append(&mut self.0);
+        whole.append(&mut self.collected);
         queue!(whole, EndSynchronizedUpdate)?;
-        let mut out = io::stdout();
-        out.write_all(&whole)?;
-        out.flush()
+        self.terminal.write_all(&whole)?;
+        self.terminal.flush()
     }
 }
 
 /// ratatui's crossterm backend, silent where it would repeat itself: an idle screen costs no byte.
-pub struct Quiet {
-    inner: CrosstermBackend<Frame>,
+pub struct Quiet<W: Write = Stdout> {
+    inner: CrosstermBackend<Frame<W>>,
     /// What the terminal's cursor shows now; `None`: not known.
     cursor: Option<Option<Position>>,
 }
 
 impl Quiet {
     pub fn new() -> Quiet {
-        Quiet { inner: CrosstermBackend::new(Frame::default()), cursor: None }
+        Quiet::on(io::stdout())
+    }
+}
+
+impl<W: Write> Quiet<W> {
+    /// Draws on this terminal.
+    pub fn on(terminal: W) -> Quiet<W> {
+        let frame = Frame { collected: Vec::new(), terminal };
+        Quiet { inner: CrosstermBackend::new(frame), cursor: None }
     }
 
     /// After somebody else wrote to the terminal.
@@ -146,7 +155,7 @@ impl Default for Quiet {
     }
 }
 
-impl Backend for Quiet {
+impl<W: Write> Backend for Quiet<W> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>

@@ -1,6 +1,7 @@
 //! The screen without a terminal: messages in, commands and drawn text out.
 
 mod fixture;
+mod idle;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use fixture::NOW;

@@ -1,9 +1,10 @@
 //! The containers list: rows from the inventory and the last second's figures, filtered and sorted.
 
-use crate::engine::{ContainerEntry, Inventory, StatsBoard};
+use crate::engine::{ContainerEntry, ContainerStats, Inventory, StatsBoard};
 use crate::model::container::Status;
 use crate::model::id::ContainerId;
 use crate::model::time::Timestamp;
+use crate::tui::figures;
 use crate::tui::filter::Filter;
 use crate::tui::list::List;
 use std::cmp::Ordering;
@@ -47,12 +48,29 @@ pub struct ContainerRow {
 pub const SORTS: [&str; 6] = ["created", "name", "status", "cpu", "memory", "uptime"];
 const FIELDS: [&str; 4] = ["name", "image", "status", "id"];
 
+/// A container's figures as its row shows them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shown {
+    cpu: f64,
+    memory: u64,
+}
+
+impl Shown {
+    fn follow(&mut self, now: &ContainerStats) {
+        self.cpu = figures::steady(self.cpu, now.rates.cpu_percent, 0.1);
+        let memory = now.sample.as_ref().map_or(0, |s| s.memory_used());
+        self.memory = figures::steady_memory(self.memory, memory);
+    }
+}
+
 #[derive(Debug)]
 pub struct Containers {
     pub list: List<ContainerId>,
     pub rows: Vec<ContainerRow>,
     pub show_all: bool,
     pub history: HashMap<ContainerId, VecDeque<f32>>,
+    /// The figures as they are shown: noise below what a row can tell does not move them.
+    shown: HashMap<ContainerId, Shown>,
     /// When the order last followed the figures.
     ordered: Timestamp,
     /// OOM kills counted so far, and when the last came while we looked.
@@ -66,6 +84,7 @@ impl Default for Containers {
             rows: Vec::new(),
             show_all: true,
             history: HashMap::new(),
+            shown: HashMap::new(),
             ordered: Timestamp::default(),
             ooms: HashMap::new(),
         }
@@ -93,7 +112,16 @@ impl Containers {
             }
             values.push_back(figures.rates.cpu_percent as f32);
         }
+        self.shown.retain(|id, _| stats.latest.contains_key(id));
+        for (id, figures) in &stats.latest {
+            self.shown.entry(id.clone()).or_default().follow(figures);
+        }
         killed
+    }
+
+    /// Memory of all that run, as their rows show it.
+    pub fn memory_shown(&self) -> u64 {
+        self.shown.values().map(|s| s.memory).sum()
     }
 
     /// Kills of a container whose last one came within the last minute.
@@ -109,7 +137,7 @@ impl Containers {
             .containers
             .iter()
             .filter(|entry| self.show_all || entry.state.status.is_live())
-            .map(|entry| row(entry, stats, inventory))
+            .map(|entry| row(entry, stats, inventory, self.shown.get(&entry.container.id).copied()))
             .collect();
         let total = rows.len();
         rows.retain(|row| {
@@ -149,7 +177,7 @@ impl Containers {
     }
 }
 
-fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory) -> ContainerRow {
+fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, shown: Option<Shown>) -> ContainerRow {
     let (container, state) = (&entry.container, &entry.state);
     let live = state.status.is_live();
     let figures = stats.latest.get(&container.id).filter(|_| live);
@@ -157,9 +185,9 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory) -
     let limits = &container.config.limits;
     let cpus = limits.nano_cpus.map(|n| n as f64 / 1e7).filter(|n| *n > 0.0);
     let cpu_limit = cpus.unwrap_or(f64::from(inventory.host.cpus.max(1)) * 100.0);
-    let memory = sample.map(|s| s.memory_used());
+    let memory = sample.map(|s| shown.map_or(s.memory_used(), |shown| shown.memory));
     let memory_limit = sample.and_then(|s| s.memory_limit).or(limits.memory);
-    let cpu = figures.map(|f| f.rates.cpu_percent);
+    let cpu = figures.map(|f| shown.map_or(f.rates.cpu_percent, |shown| shown.cpu));
     let near = |share: Option<f64>| share.is_some_and(|s| s >= 0.9);
     let memory_share = memory.zip(memory_limit).map(|(m, l)| m as f64 / l.max(1) as f64);
     let throttled = figures.is_some_and(|f| f.rates.throttled_percent >= 25.0);

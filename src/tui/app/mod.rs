@@ -156,6 +156,8 @@ pub struct App {
     pub stats: Arc<StatsBoard>,
     /// The host's share of CPU over the last seconds, in percent of all its CPUs.
     pub host_cpu: Vec<f32>,
+    /// The last of them as the header shows it.
+    pub host_cpu_shown: f64,
     pub containers: Containers,
     pub images: Images,
     pub detail: Detail,
@@ -223,6 +225,7 @@ impl App {
             loaded: false,
             stats: Arc::default(),
             host_cpu: Vec::new(),
+            host_cpu_shown: 0.0,
             containers: Containers::default(),
             images: Images::default(),
             detail: Detail::default(),

@@ -79,6 +79,7 @@ impl App {
         let total = self.stats.latest.values().fold(0.0, |sum, s| sum + s.rates.cpu_percent);
         let cpus = f64::from(self.inventory.host.cpus.max(1));
         self.host_cpu.push((total / cpus) as f32);
+        self.host_cpu_shown = figures::steady(self.host_cpu_shown, total / cpus, 0.75);
         let extra = self.host_cpu.len().saturating_sub(16);
         self.host_cpu.drain(..extra);
         self.containers.rebuild(&self.inventory, &self.stats, self.now, true);

@@ -57,14 +57,14 @@ fn counts(app: &App, wide: bool, put: &mut impl FnMut(&str, Role)) {
 
 /// Sums over the containers, against the machine's whole.
 fn machine(app: &App, wide: bool, put: &mut impl FnMut(&str, Role)) {
-    let cpu = app.host_cpu.last().copied().unwrap_or(0.0);
-    put(&format!("cpu {cpu:.0}%"), super::containers::threshold(f64::from(cpu) / 100.0, Role::Text));
+    let cpu = app.host_cpu_shown;
+    put(&format!("cpu {cpu:.0}%"), super::containers::threshold(cpu / 100.0, Role::Text));
     if wide {
         put(" ", Role::Text);
         put(&glyphs::sparkline(app.host_cpu.iter().copied(), 8, 100.0), Role::Graph);
     }
     put(" │ ", Role::Border);
-    let used: u64 = app.stats.latest.values().filter_map(|s| s.sample.as_ref()).map(|s| s.memory_used()).sum();
+    let used = app.containers.memory_shown();
     let total = app.inventory.host.memory;
     let share = if total > 0 { used as f64 / total as f64 } else { 0.0 };
     let figures = format!("mem {}/{}", text::short_bytes(used as f64), text::short_bytes(total as f64));

@@ -25,11 +25,11 @@ impl StatsView {
     /// The same, leaving `spare` rows below for the caller's own where that is possible.
     pub fn draw_compact_with(&self, area: Rect, buf: &mut Buffer, theme: &Theme, spare: u16) -> u16 {
         let area = area.intersection(buf.area);
-        let Some(moment) = self.told().filter(|_| !area.is_empty()) else { return 0 };
+        let Some((moment, memory)) = self.told_calmly().filter(|_| !area.is_empty()) else { return 0 };
         let plot_rows = area.height.saturating_sub(WORD_ROWS + spare).clamp(1, TALLEST_PLOT);
         let mut y = area.y;
         let row = |y: u16| Rect { y, height: u16::from(y < area.bottom()), ..area };
-        words(row(y), buf, theme, &cpu_words(moment));
+        words(row(y), buf, theme, &cpu_words(&moment));
         y += 1;
         let plot = Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: plot_rows }.intersection(area);
         let limit = cpu_limit(&moment.sample);
@@ -38,8 +38,8 @@ impl StatsView {
             super::full::limit_line(plot, buf, theme);
         }
         y += plot_rows;
-        memory_row(row(y), buf, theme, &moment.sample);
-        words(row(y + 1), buf, theme, &transfer_words(moment));
+        memory_row(row(y), buf, theme, &moment.sample, memory);
+        words(row(y + 1), buf, theme, &transfer_words(&moment));
         words(row(y + 2), buf, theme, &limit_words(&moment.sample));
         (y + 3).min(area.bottom()) - area.y
     }
@@ -162,11 +162,10 @@ pub(super) fn oom_word(sample: &Sample) -> Word {
 }
 
 /// `mem 182M/512M 36%  ███████▒▒░░░░░░░░░░  oom 0`: anonymous memory, cache and what is free to the limit.
-fn memory_row(row: Rect, buf: &mut Buffer, theme: &Theme, sample: &Sample) {
+fn memory_row(row: Rect, buf: &mut Buffer, theme: &Theme, sample: &Sample, used: u64) {
     if row.is_empty() {
         return;
     }
-    let used = sample.memory_used();
     let share = sample.memory_limit.map(|limit| used as f64 / limit.max(1) as f64);
     let figure = match (sample.memory_limit, share) {
         (Some(limit), Some(share)) => format!("mem {}/{} {:.0}%", bytes(used), bytes(limit), share * 100.0),

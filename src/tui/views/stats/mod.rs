@@ -7,9 +7,9 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-use crate::model::stats::Sample;
-use crate::tui::text;
+use crate::model::stats::{Rates, Sample};
 use crate::tui::theme::Role;
+use crate::tui::{figures, text};
 use series::{Axis, Moment};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -56,11 +56,20 @@ pub struct StatsView {
     /// The time of the read-out.
     cursor: Option<crate::model::time::Timestamp>,
     glyphs: GlyphSet,
+    /// The newest CPU percentage and memory without their trembling.
+    steady: (f64, u64),
 }
 
 impl Default for StatsView {
     fn default() -> Self {
-        Self { moments: VecDeque::new(), window: DEFAULT_WINDOW, held: None, cursor: None, glyphs: GlyphSet::default() }
+        Self {
+            moments: VecDeque::new(),
+            window: DEFAULT_WINDOW,
+            held: None,
+            cursor: None,
+            glyphs: GlyphSet::default(),
+            steady: (0.0, 0),
+        }
     }
 }
 
@@ -68,6 +77,7 @@ impl StatsView {
     /// Replaces everything: another container, oldest sample first.
     pub fn set(&mut self, samples: Vec<Arc<Sample>>) {
         self.moments.clear();
+        self.steady = (0.0, 0);
         self.held = None;
         self.cursor = None;
         samples.into_iter().for_each(|sample| self.push(sample));
@@ -80,6 +90,8 @@ impl StatsView {
             return;
         }
         let moment = Moment::after(last, sample);
+        self.steady.0 = figures::steady(self.steady.0, moment.rates.map_or(0.0, |r| r.cpu_percent), 0.1);
+        self.steady.1 = figures::steady_memory(self.steady.1, moment.sample.memory_used());
         self.moments.push_back(moment);
         if self.moments.len() > MOST_SAMPLES {
             self.moments.pop_front();
@@ -162,6 +174,17 @@ impl StatsView {
             None => self.newest()?,
         };
         self.moments.get(at).or(self.moments.back())
+    }
+
+    /// What is told and its memory in use; of the running present without the trembling of the last digits.
+    fn told_calmly(&self) -> Option<(Moment, u64)> {
+        let mut moment = self.told()?.clone();
+        let mut memory = moment.sample.memory_used();
+        if self.cursor.is_none() && self.held.is_none() {
+            memory = self.steady.1;
+            moment.rates = moment.rates.map(|rates| Rates { cpu_percent: self.steady.0, ..rates });
+        }
+        Some((moment, memory))
     }
 
     fn axis(&self, cells: usize) -> Option<Axis> {
