@@ -56,3 +56,21 @@ pub struct EndpointPlan {
     /// Names, addresses, interface inside.
     pub endpoint: Endpoint,
 }
+
+/// A change to the network of a running container. Its monitor answers with the new state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum NetworkChange {
+    /// One network more. `resolvers`: as in [`Attachments`], for a container that had nobody to ask so far.
+    Connect {
+        endpoint: Box<EndpointPlan>,
+        resolvers: Vec<IpAddr>,
+    },
+    /// By the network's id.
+    Disconnect {
+        network: String,
+    },
+    Publish(Vec<PublishedPort>),
+    Unpublish(Vec<PublishedPort>),
+    /// Makes anew what somebody else has taken away: bridge, addresses, rules.
+    Reload,
+}

@@ -4,6 +4,7 @@
 //! The connection that starts a monitor carries a `Launch`; a `Hello` sent *before* it makes it the first session too.
 
 use crate::model::container::{ExecState, ExitStatus, Limits, State};
+use crate::net::plan::NetworkChange;
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,8 @@ pub enum Ask {
     Rename {
         name: String,
     },
+    /// A live change; answers with the new [`State`].
+    Network(Box<NetworkChange>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ const IMPORTS: [(&str, &[&str]); 9] = [
 const FRONT: &[&str] = &["engine", "model", "config"];
 
 /// Crate, and the paths below `src/` that may name it.
-const RESERVED: [(&str, &[&str]); 17] = [
+const RESERVED: [(&str, &[&str]); 18] = [
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
     ("alacritty_terminal", &["tui"]),
@@ -42,6 +42,7 @@ const RESERVED: [(&str, &[&str]); 17] = [
     ("clap_complete", &["cli"]),
     ("toml", &["config", "tui/theme"]),
     ("vt100", &["runtime/monitor"]),
+    ("hickory_proto", &["net/dns"]),
 ];
 
 /// Serde derives. The published rule (config, records, protocol, dto, output) is wider here on purpose: a container's

@@ -149,8 +149,9 @@ fn sysctls(input: &BundleInput<'_>) -> Result<HashMap<String, String>, Error> {
     Ok(all)
 }
 
+/// Another container's network is that one's to tune.
 fn own_network(config: &ContainerConfig) -> bool {
-    !matches!(config.network, NetworkMode::Host)
+    !matches!(config.network, NetworkMode::Host | NetworkMode::Container(_))
 }
 
 /// Only those that belong to the container's own namespaces.
@@ -164,7 +165,7 @@ pub(super) fn check_sysctls(config: &ContainerConfig) -> Result<(), Error> {
             || (own_network(config) && key.starts_with("net."));
         if !ours || key.contains("..") {
             let why = if key.starts_with("net.") {
-                "the host's network is not the container's"
+                "the network it is on is not the container's own"
             } else {
                 "it is the whole machine's"
             };

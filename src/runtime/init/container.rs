@@ -11,7 +11,7 @@ use crate::runtime::rootfs;
 use crate::sys::mount_op::{self, MountOp, Mounted, Root};
 use crate::sys::{clone, in_root, loopback, mount, process, pty};
 use std::convert::Infallible;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Everything that can be worked out before the clone.
@@ -20,6 +20,8 @@ pub(super) struct Plan<'a> {
     /// The cgroup namespace is left out: it is made once the process is in its group.
     pub flags: u64,
     own_network: bool,
+    /// The network namespace to join instead of a new one.
+    network: Option<BorrowedFd<'a>>,
     own_cgroup_view: bool,
     root: Root,
     ops: Vec<MountOp>,
@@ -27,8 +29,9 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub fn new(launch: &'a Launch) -> Result<Self, Failure> {
-        let flags = namespace_flags(launch);
+    pub fn new(launch: &'a Launch, network: Option<BorrowedFd<'a>>) -> Result<Self, Failure> {
+        let made_before = if network.is_some() { clone::NEWNET } else { 0 };
+        let flags = namespace_flags(launch) & !made_before;
         let needed = clone::NEWNS | clone::NEWPID;
         if flags & needed != needed {
             return Err(failure(FailureKind::Invalid, "a container needs mount and pid namespaces of its own"));
@@ -37,6 +40,7 @@ impl<'a> Plan<'a> {
             launch,
             flags: flags & !clone::NEWCGROUP,
             own_network: flags & clone::NEWNET != 0,
+            network,
             own_cgroup_view: flags & clone::NEWCGROUP != 0,
             root: rootfs::root(launch),
             ops: rootfs::plan(launch).map_err(|e| failure(FailureKind::Invalid, e.to_string()))?,
@@ -57,6 +61,9 @@ pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &O
     }
     process::setsid().during("starting a session")?;
     process::umask(0);
+    if let Some(namespace) = plan.network {
+        clone::setns(namespace, clone::NEWNET).during("entering the network namespace")?;
+    }
     if plan.own_network {
         loopback::up().during("bringing up the loopback interface")?;
     }

@@ -39,17 +39,19 @@ pub struct Child {
 /// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing
 /// is left of a failed start. The caller must be single-threaded.
 pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
-    start_known(launch, group, |_| Ok(()))
+    start_known(launch, group, None, |_| Ok(()))
 }
 
 /// [`start`], where `record` writes down the pid before the command runs (while the child sets itself up): so a monitor
-/// killed at any moment leaves either nothing or a container that can be found.
+/// killed at any moment leaves either nothing or a container that can be found. `network`: a namespace that was made
+/// before, to be joined; without it the spec decides.
 pub fn start_known(
     launch: &Launch,
     group: &Group,
+    network: Option<BorrowedFd<'_>>,
     record: impl FnOnce(i32) -> Result<(), Failure>,
 ) -> Result<Child, Failure> {
-    let plan = container::Plan::new(launch)?;
+    let plan = container::Plan::new(launch, network)?;
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
     match clone::clone3(plan.flags, group.clone_fd()).during("cloning the container's init")? {

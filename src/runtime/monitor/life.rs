@@ -127,7 +127,7 @@ impl Monitor {
             let _ = state::write(&self.launch.dir, &self.state);
             Ok(())
         };
-        match init::start_known(&self.launch, &self.group, running) {
+        match init::start_known(&self.launch, &self.group, None, running) {
             Ok(child) => {
                 let main = Session::new(0, None, child, self.launch.size, &self.epoll);
                 self.sessions.insert(0, main);

@@ -9,6 +9,7 @@ mod connections;
 mod execs;
 mod filter;
 mod life;
+mod network;
 mod pump;
 mod requests;
 mod screen;

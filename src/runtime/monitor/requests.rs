@@ -40,6 +40,7 @@ impl Monitor {
                 self.answer(id, &Reply::State(Box::new(state)));
             }
             Ask::Wait => self.wait_as(id, Role::Wait),
+            Ask::Network(change) => self.change_network(id, *change),
             Ask::Rename { name } => {
                 let old = std::mem::replace(&mut self.launch.name, name);
                 self.event("rename", &[("oldName", old)]);

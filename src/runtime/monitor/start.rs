@@ -159,7 +159,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
 fn start_recorded(launch: &Launch, group: &Group, warnings: Vec<String>) -> Result<(init::Child, State), Failure> {
     let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
     let mut recorded = None;
-    let child = init::start_known(launch, group, |pid| {
+    let child = init::start_known(launch, group, None, |pid| {
         recorded = Some(running_state(launch, group, pid, warnings)?);
         Ok(())
     });

@@ -10,6 +10,7 @@ pub use start::{Started, Starting, begin, spawn};
 use self::connection::{Connection, hello, unexpected};
 use super::protocol::{Ask, ExecSpec, Failure, FrameError, Reply};
 use crate::model::container::{ExitStatus, Limits, State};
+use crate::net::plan::NetworkChange;
 use crate::sys;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
@@ -103,6 +104,14 @@ impl Task {
     /// The name that events carry from now on.
     pub async fn rename(&self, name: &str) -> Result<()> {
         self.done(Ask::Rename { name: name.to_owned() }).await
+    }
+
+    /// Changes the network while the container runs; the state as it is then.
+    pub async fn network(&self, change: NetworkChange) -> Result<State> {
+        match self.call(Ask::Network(Box::new(change))).await? {
+            Reply::State(state) => Ok(*state),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// The state with its exec sessions and their clients.
