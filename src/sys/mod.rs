@@ -13,6 +13,7 @@ pub mod in_root;
 pub mod loopback;
 pub mod mount;
 pub mod mount_op;
+pub mod netlink;
 pub mod overlay;
 pub mod poll;
 pub mod process;

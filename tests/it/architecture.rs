@@ -24,7 +24,7 @@ const IMPORTS: [(&str, &[&str]); 9] = [
 const FRONT: &[&str] = &["engine", "model", "config"];
 
 /// Crate, and the paths below `src/` that may name it.
-const RESERVED: [(&str, &[&str]); 18] = [
+const RESERVED: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
     ("alacritty_terminal", &["tui"]),
@@ -38,6 +38,8 @@ const RESERVED: [(&str, &[&str]); 18] = [
     ("libc", &["sys"]),
     ("rustix", &["sys"]),
     ("caps", &["sys"]),
+    ("netlink_packet_core", &["net"]),
+    ("netlink_packet_route", &["net"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("toml", &["config", "tui/theme"]),

@@ -1,0 +1,57 @@
+//! What can go wrong with a network, in words for its user.
+
+use super::ports::Owner;
+use crate::model::network::PublishedPort;
+use crate::sys;
+use crate::sys::netlink;
+use std::net::SocketAddr;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else has the port; who, where that can be seen.
+    #[error("port {address}/{protocol} is in use{}", .by.as_ref().map(|o| format!(" by {o}")).unwrap_or_default())]
+    PortInUse { address: SocketAddr, protocol: &'static str, by: Option<Owner> },
+    #[error("port {address}/{protocol} needs root or a lower net.ipv4.ip_unprivileged_port_start (now {first})")]
+    Privileged { address: SocketAddr, protocol: &'static str, first: u16 },
+    #[error("address {0} is none of this machine's")]
+    NotOurAddress(SocketAddr),
+    #[error("publish port {port}: {source}")]
+    Bind { port: String, source: sys::Error },
+    #[error("port {} cannot be published: no network of the container can be reached from outside", .0.container_port)]
+    NoPublicNetwork(Box<PublishedPort>),
+    #[error("port {address}/{protocol} is not published by this container")]
+    NotPublished { address: SocketAddr, protocol: &'static str },
+    #[error("the container is on network {0} already")]
+    AlreadyConnected(String),
+    #[error("the container is not on network {0}")]
+    NotConnected(String),
+    #[error("interface {name} is there already and is no {wanted}")]
+    WrongKind { name: String, wanted: &'static str },
+    #[error("parent interface {0} does not exist")]
+    NoParent(String),
+    #[error("packets are not forwarded on this machine and {file} cannot be changed: {source}")]
+    Forwarding { file: String, source: sys::Error },
+    #[error("{what} needs nf_tables, which this kernel does not have or does not permit")]
+    NoFirewall { what: &'static str },
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("{doing}: {source}")]
+    Netlink { doing: String, source: netlink::Error },
+    #[error("{doing}: {source}")]
+    System { doing: &'static str, source: sys::Error },
+    #[error("{doing}: the kernel's answer is not understood")]
+    Answer { doing: String },
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Says what was being done when netlink refused.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> Doing<T> for netlink::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::Netlink { doing: what(), source })
+    }
+}
