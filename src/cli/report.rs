@@ -35,12 +35,15 @@ pub(super) fn print_error(error: &Error) {
     err(&text);
 }
 
-/// The exit code of an error: 127 and 126 for commands that cannot be run, else what the verb says.
-pub(super) fn exit_code(error: &Error, otherwise: u8) -> u8 {
+/// The exit code of an error: 127 and 126 for commands that cannot be run, 125 for a lost `session`, else what the verb
+/// says.
+pub(super) fn exit_code(error: &Error, session: bool, otherwise: u8) -> u8 {
     match error.kind() {
         ErrorKind::CommandNotFound => 127,
         ErrorKind::CommandNotExecutable => 126,
         ErrorKind::Cancelled => 130,
+        // Not the process's word, as a 1 might be.
+        ErrorKind::Unavailable if session => USAGE,
         _ => otherwise,
     }
 }

@@ -21,6 +21,8 @@ const PARTIAL_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 const ASIDE_AGE: Duration = Duration::from_secs(3600);
 /// Holds the boot id a layer was written in and the bytes in its files, until its file system was synced.
 const UNSYNCED: &str = "unsynced";
+/// Names of directories with NULs between, until they have what lower layers say of them.
+const IMPLICIT: &str = "implicit";
 
 /// The chain id of a layer: its diff id at the bottom, else sha256 of "PARENT DIFF" (OCI image specification,
 /// "Layer ChainID").
@@ -150,13 +152,16 @@ impl LayerStore {
     }
 
     /// Makes a staged layer visible under its chain id. Where another process was first, its layer stays.
-    pub fn commit(&self, mut staging: Staging, layer: &Layer) -> Result<()> {
+    ///
+    /// `implicit` are the directories that still have to be given what lower layers say of them.
+    pub fn commit(&self, mut staging: Staging, layer: &Layer, implicit: &[Vec<u8>]) -> Result<()> {
         let json = serde_json::to_vec(layer).map_err(|e| Error::invalid("a layer's record", e.to_string()))?;
         let write = |name: &str, bytes: &[u8]| {
             let path = staging.dir.join(name);
             fs::write(&path, bytes).map_err(|e| Error::io(&path, e))
         };
         write("layer.json", &json)?;
+        write(IMPLICIT, &implicit.join(&0))?;
         write(UNSYNCED, format!("{} {}", boot_id(), tree::size(&staging.fs())?).as_bytes())?;
         let home = self.home(&layer.chain_id);
         if home.exists() && self.get(&layer.chain_id).is_none() {
@@ -169,6 +174,24 @@ impl LayerStore {
             }
             Err(_) if self.contains(&layer.chain_id) => Ok(()),
             Err(e) => Err(Error::io(home, e)),
+        }
+    }
+
+    /// Directories of a layer that still have to be given what lower layers say of them; `None`: they have it.
+    pub(super) fn implicit(&self, chain: &Digest) -> Result<Option<Vec<Vec<u8>>>> {
+        let path = self.home(chain).join(IMPLICIT);
+        match fs::read(&path) {
+            Ok(names) => Ok(Some(names.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io(path, e)),
+        }
+    }
+
+    pub(super) fn implicit_done(&self, chain: &Digest) -> Result<()> {
+        let path = self.home(chain).join(IMPLICIT);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io(path, e)),
+            _ => Ok(()),
         }
     }
 
@@ -360,7 +383,7 @@ pub fn import_tar(store: &LayerStore, reader: impl Read, parent: Option<&Digest>
     let chain_id = chain_id(parent, &diff_id);
     let media_type = compression.media_type().to_owned();
     let layer = Layer { blob, media_type, blob_size, diff_id, chain_id, size: report.size };
-    store.commit(staging, &layer)?;
+    store.commit(staging, &layer, &report.implicit)?;
     Ok((layer, report))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod from_host;
+pub mod inherit;
 pub mod layers;
 pub mod limits;
 pub mod manifest;

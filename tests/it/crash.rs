@@ -3,6 +3,7 @@
 use super::engine::{Bench, open, run, run_args, targets};
 use crate::needs;
 use crate::support::{StateRoot, leaks};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Command;
 use std::time::Duration;
 use teu::engine::{ErrorKind, Event, Output, Request};
@@ -80,6 +81,32 @@ fn restarts_and_removals_side_by_side_come_to_one_end() {
         let error = bench.ask(Request::Start(targets(&["web"]))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     });
+}
+
+/// The exit code is not one that the process could have had for itself.
+#[test]
+fn a_session_whose_monitor_is_killed_says_so_once() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    root.run_detached("web", &[], &["sleep", "1000"]);
+    let mut exec = root.start(&["exec", "web", "sh", "-c", "echo begun; exec sleep 1000"]);
+    let mut line = String::new();
+    BufReader::new(exec.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
+    kill_monitor(&root.inspect("web"));
+    assert_eq!(exec.0.wait().unwrap().code(), Some(125));
+    let mut said = String::new();
+    exec.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert_eq!(lines[0], "teu: the session was lost: the container's monitor was killed");
+    assert!(lines[1].starts_with("hint: ") && lines[1].contains("teu restart"), "{said}");
+    let later = root.teu(&["exec", "web", "true"]).exits(1);
+    assert!(later.stderr.contains("container web has lost its monitor"), "{}", later.stderr);
+    let start = root.teu(&["start", "web"]).exits(1);
+    assert!(start.stderr.contains("its monitor was killed"), "{}", start.stderr);
+    root.teu(&["restart", "-t", "0", "web"]).exits(0);
+    root.teu(&["exec", "web", "true"]).exits(0);
 }
 
 #[test]

@@ -39,9 +39,10 @@ pub async fn run(command: &Command, engine: Engine, config: &Config) -> u8 {
         Verb::Run => report::USAGE,
         _ => 1,
     };
+    let session = matches!(command.verb, Verb::Run | Verb::Exec | Verb::Attach | Verb::Start);
     dispatch(command.verb, &cx).await.unwrap_or_else(|error| {
         report::print_error(&error);
-        report::exit_code(&error, failed)
+        report::exit_code(&error, session, failed)
     })
 }
 

@@ -2,9 +2,10 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, pause};
 use crate::engine::context::SessionIo;
+use crate::engine::inventory::ContainerEntry;
 use crate::engine::job::{Chunk, Input};
 use crate::engine::request::{AttachArgs, ExecArgs};
-use crate::model::container::ExitStatus;
+use crate::model::container::{ExitStatus, Status};
 use crate::model::id::{ContainerId, ExecId};
 use crate::runtime::protocol::ExecSpec;
 use crate::runtime::task::{self, Attach, Session, SessionReader, SessionWriter};
@@ -43,7 +44,8 @@ pub(super) async fn attach(cx: &mut JobContext, args: AttachArgs) -> Result<Outp
     } else {
         let entry = pause::running(&cx.core, &args.container)?;
         let session = cx.core.task(&entry.container.id).attach(wanted).await;
-        (entry.container.id, session.map_err(|e| Error::from(e).during(format!("attaching to {}", args.container)))?)
+        let session = session.map_err(|e| refused(cx, &entry, e).during(format!("attaching to {}", args.container)))?;
+        (entry.container.id, session)
     };
     let end = pump(cx, &container, session).await?;
     cx.touch_container(&container);
@@ -66,7 +68,8 @@ pub(super) async fn exec(cx: &mut JobContext, args: ExecArgs) -> Result<Output> 
         size: args.size,
     };
     let started = cx.core.task(&entry.container.id).exec(spec).await;
-    let started = started.map_err(|e| Error::from(e).during(format!("executing in container {}", args.container)))?;
+    let during = format!("executing in container {}", args.container);
+    let started = started.map_err(|e| refused(cx, &entry, e).during(during))?;
     cx.touch_container(&entry.container.id);
     let Some(session) = started else { return Ok(Output::ExecStarted(id)) };
     let end = pump(cx, &entry.container.id, session).await?;
@@ -79,6 +82,7 @@ pub(super) async fn pump(cx: &mut JobContext, container: &ContainerId, session: 
     let SessionIo { input, output } = cx.io.take().ok_or_else(|| {
         Error::new(ErrorKind::Internal, "this job has no streams").because("a session was asked for twice")
     })?;
+    let main = session.exec.is_none();
     let exec = session.exec.clone().and_then(|id| ExecId::try_from(id).ok());
     let opened = Chunk::Opened { container: container.clone(), exec, tty: session.tty };
     if output.send(opened).await.is_err() {
@@ -87,7 +91,7 @@ pub(super) async fn pump(cx: &mut JobContext, container: &ContainerId, session: 
     tokio::select! {
         biased;
         () = cx.cancel.cancelled() => Ok(End::Detached),
-        end = outward(cx, container, session.reader, output) => end,
+        end = outward(cx, container, main, session.reader, output) => end,
         () = inward(input, session.writer) => Ok(End::Detached),
     }
 }
@@ -114,6 +118,7 @@ async fn inward(mut input: mpsc::Receiver<Input>, mut writer: SessionWriter) {
 async fn outward(
     cx: &JobContext,
     container: &ContainerId,
+    main: bool,
     mut reader: SessionReader,
     output: mpsc::Sender<Chunk>,
 ) -> Result<End> {
@@ -129,7 +134,7 @@ async fn outward(
             Ok(Some(task::Output::Writer(false))) => {
                 Chunk::Notice("somebody else types into this session; you are watching".into())
             }
-            Ok(None) => return lost(cx, container),
+            Ok(None) => return lost(cx, container, main),
             Err(e) => return Err(Error::from(e).during("in the session")),
         };
         if output.send(chunk).await.is_err() {
@@ -138,12 +143,32 @@ async fn outward(
     }
 }
 
-/// The connection ended without an exit status: the monitor was killed.
-fn lost(cx: &JobContext, container: &ContainerId) -> Result<End> {
+/// The connection ended without an exit status: the monitor was killed, or the container ended at that moment.
+fn lost(cx: &JobContext, container: &ContainerId, main: bool) -> Result<End> {
     let state = cx.core.read_state(container.as_str());
     cx.touch_container(container);
     match state.exit {
-        Some(exit) if !state.status.is_live() && !exit.unknown => Ok(End::Exited(exit)),
-        _ => Err(Error::new(ErrorKind::Unavailable, "the session was lost").because("the container's monitor is gone")),
+        Some(exit) if main && !state.status.is_live() && !exit.unknown => Ok(End::Exited(exit)),
+        _ => Err(monitor_gone(state.status)),
     }
+}
+
+fn monitor_gone(status: Status) -> Error {
+    let error = Error::new(ErrorKind::Unavailable, "the session was lost");
+    match status {
+        Status::Orphaned => error
+            .because("the container's monitor was killed")
+            .hint("the container runs on without it: `teu restart` starts it anew, `teu stop` ends it"),
+        _ => error.because("the container has ended"),
+    }
+}
+
+/// Why no session could be opened, seen after it has failed.
+fn refused(cx: &JobContext, entry: &ContainerEntry, error: task::Error) -> Error {
+    if !matches!(error, task::Error::Gone(_) | task::Error::Lost(_)) {
+        return error.into();
+    }
+    let state = cx.core.read_state(entry.container.id.as_str());
+    cx.touch_container(&entry.container.id);
+    monitor_gone(state.status)
 }

@@ -104,11 +104,13 @@ fn clear_way(core: &Core, container: &Container) -> Result<State> {
         Status::Created => Ok(state),
         Status::Exited => Ok(state::clean_up(&dir, &run_dir, now())?),
         status => {
-            let error = Error::new(ErrorKind::Conflict, format!("it is {} already", status.word()));
+            let conflict = |why: String| Error::new(ErrorKind::Conflict, why);
             Err(match status {
-                Status::Paused => error.hint("`teu unpause` lets it go on"),
-                Status::Orphaned => error.hint("its monitor is gone: `teu restart` starts it anew"),
-                _ => error,
+                Status::Paused => conflict("it is paused".into()).hint("`teu unpause` lets it go on"),
+                Status::Orphaned => {
+                    conflict("it runs, but its monitor was killed".into()).hint("`teu restart` starts it anew")
+                }
+                _ => conflict(format!("it is {} already", status.word())),
             })
         }
     }

@@ -114,7 +114,7 @@ async fn send(core: &Arc<Core>, entry: &ContainerEntry, number: i32) -> Result<(
             sent => Ok(sent?),
         },
         Status::Orphaned if number == SIGKILL => end_orphan(core, &entry.container.id).await,
-        Status::Orphaned => Err(Error::new(ErrorKind::Conflict, "its monitor is gone")
+        Status::Orphaned => Err(Error::new(ErrorKind::Conflict, "its monitor was killed")
             .hint("only `stop`, `kill -s KILL` and `rm -f` work on it now")),
         Status::Created | Status::Exited | Status::Restarting => Err(not_running()),
     }

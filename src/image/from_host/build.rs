@@ -2,6 +2,7 @@
 
 use super::closure::PATH;
 use super::{Plan, plan};
+use crate::image::inherit::inherit;
 use crate::image::layers::{LayerStore, import_tar};
 use crate::image::{Error, Result};
 use crate::model::image::{Image, Layer};
@@ -26,6 +27,7 @@ pub fn build(
 ) -> Result<Image> {
     let plan = plan(programs)?;
     let layer = import(layers, &plan)?;
+    inherit(layers, std::slice::from_ref(&layer))?;
     let created = Timestamp(i64::try_from(plan.created()).unwrap_or(0).saturating_mul(1_000_000_000));
     let config = config(&plan, &layer, created).to_string();
     let id = content.add(config.as_bytes())?;

@@ -221,7 +221,7 @@ impl Shared<'_> {
             chain_id: wanted.chain_id.clone(),
             size: report.size,
         };
-        self.store.commit(staging, &layer)?;
+        self.store.commit(staging, &layer, &report.implicit)?;
         part.remove()?;
         Ok(Attempt::Done(layer, report))
     }

@@ -7,7 +7,7 @@ mod unpacker;
 use super::layers::{LayerStore, chain_id};
 use super::manifest::{Config, Descriptor, Manifest};
 use super::registry::{Document, RegistryClient, Repository};
-use super::{Error, Result, limits, platform};
+use super::{Error, Result, inherit, limits, platform};
 use crate::model::image::{Image, Layer, Platform};
 use crate::model::reference::{Digest, Reference};
 use crate::model::time::Timestamp;
@@ -129,6 +129,9 @@ impl Pull<'_> {
         let up_to_date = here && request.known.as_ref() == Some(&resolved.manifest.digest);
         (self.sink)(Update::Stage("downloading"));
         let (layers, warnings) = self.layers(&repository, wanted).await?;
+        let (store, chain) = (self.stores.layers.clone(), layers.clone());
+        let inherited = tokio::task::spawn_blocking(move || inherit::inherit(&store, &chain)).await;
+        inherited.map_err(|e| Error::io("a worker thread", std::io::Error::other(e.to_string())))??;
         let image = self.record(&repository, &request, &resolved, layers)?;
         Ok(Pulled { image, up_to_date, warnings })
     }

@@ -177,7 +177,7 @@ fn copy_entry(
     files::set_mtime_at(target, name, meta.mtime)
 }
 
-pub(super) fn stamp_directory(from: &OwnedFd, to: &OwnedFd, meta: &Meta) -> crate::sys::Result<()> {
+pub(in crate::image) fn stamp_directory(from: &OwnedFd, to: &OwnedFd, meta: &Meta) -> crate::sys::Result<()> {
     files::chown(to, meta.uid, meta.gid)?;
     files::chmod(to, meta.mode)?;
     copy_xattrs(from.as_fd(), to.as_fd(), OsStr::new("."))?;

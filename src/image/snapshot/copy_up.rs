@@ -26,7 +26,7 @@ pub fn copy_up(root: &StateRoot, layers: &[Layer], inside: &str, to: &Path) -> R
         if !path.is_dir() {
             return Err(Error::NoLayer(layer.chain_id.clone()));
         }
-        let found = find(files::open_dir(&path)?, inside)?;
+        let found = find(&path, Path::new(inside))?;
         if found.hides_lower {
             for name in files::list(&target)? {
                 tree::remove_at(&target, &name)?;
@@ -41,16 +41,17 @@ pub fn copy_up(root: &StateRoot, layers: &[Layer], inside: &str, to: &Path) -> R
 }
 
 /// What one layer says about a path.
-struct Found {
-    directory: Option<OwnedFd>,
+pub(in crate::image) struct Found {
+    pub directory: Option<OwnedFd>,
     /// The lower layers' content of it is gone: whited out, replaced, or below an opaque directory.
-    hides_lower: bool,
+    pub hides_lower: bool,
 }
 
-fn find(mut at: OwnedFd, inside: &str) -> Result<Found> {
+/// Looks for the directory `inside` (absolute or not) in the layer's tree `fs`. Links on the way are not followed.
+pub(in crate::image) fn find(fs: &Path, inside: &Path) -> crate::sys::Result<Found> {
+    let mut at = files::open_dir(fs)?;
     let mut hides_lower = false;
-    for part in inside.split('/').filter(|p| !p.is_empty()) {
-        let name = OsStr::new(part);
+    for name in inside.iter().filter(|part| *part != "/") {
         let Some(meta) = files::stat_at(&at, name)? else { return Ok(Found { directory: None, hides_lower }) };
         if is_whiteout(&meta) || meta.kind != Kind::Directory {
             return Ok(Found { directory: None, hides_lower: true });

@@ -5,7 +5,9 @@ mod copy_up;
 mod overlay;
 
 pub use copy::Copy;
+pub(super) use copy::stamp_directory;
 pub use copy_up::copy_up;
+pub(super) use copy_up::find;
 pub use overlay::Overlay;
 
 use super::layers::LayerStore;

@@ -35,6 +35,9 @@ pub struct Report {
     pub size: u64,
     /// What could not be kept, one line each, at most [`MAX_WARNINGS`].
     pub warnings: Vec<String>,
+    /// Directories that no entry describes, parents first; the root is the empty path. Where a lower layer has them
+    /// their owner, mode and attributes are its, see [`super::inherit`].
+    pub implicit: Vec<Vec<u8>>,
 }
 
 pub const MAX_WARNINGS: usize = 20;

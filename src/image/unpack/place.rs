@@ -82,8 +82,8 @@ pub fn shown(raw: &[u8]) -> String {
     String::from_utf8_lossy(raw).chars().take(200).flat_map(char::escape_debug).collect()
 }
 
-/// Makes a missing directory below another.
-pub type MakeDirectory<'a> = dyn Fn(BorrowedFd<'_>, &OsStr) -> Result<()> + 'a;
+/// Makes a missing directory below another; hears its whole path too.
+pub type MakeDirectory<'a> = dyn Fn(BorrowedFd<'_>, &OsStr, &[u8]) -> Result<()> + 'a;
 
 /// The tree being filled. Keeps the descriptors of the last entry's parents: archives come in tree order.
 pub struct Place {
@@ -140,7 +140,7 @@ impl Place {
             Some(meta) if !is_whiteout(&meta) => Err(fail(error)),
             _ => match make {
                 Some(make) => {
-                    make(self.top(), name)?;
+                    make(self.top(), name, whole)?;
                     files::open_path_dir_at(self.top(), name).map_err(fail)
                 }
                 None => Err(fail(error)),

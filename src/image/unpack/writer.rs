@@ -6,7 +6,8 @@ use super::{MAX_WARNINGS, Options, Report, reading, sparse};
 use crate::image::{Error, Result, limits};
 use crate::sys::files::{self, Kind, Node, Time};
 use crate::sys::{self, tree};
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -39,7 +40,10 @@ pub struct Writer {
     creator: (u32, u32),
     umask: u32,
     directories: BTreeMap<Vec<u8>, Deferred>,
-    directory_bytes: usize,
+    /// Directories that came with what is in them: see [`Report::implicit`].
+    implicit: RefCell<BTreeSet<Vec<u8>>>,
+    /// What the two above hold.
+    directory_bytes: Cell<usize>,
     buffer: Vec<u8>,
     report: Report,
 }
@@ -53,7 +57,8 @@ impl Writer {
             creator,
             umask: files::umask(),
             directories: BTreeMap::new(),
-            directory_bytes: 0,
+            implicit: RefCell::new(BTreeSet::from([Vec::new()])),
+            directory_bytes: Cell::new(0),
             buffer: vec![0; 256 << 10],
             report: Report::default(),
         })
@@ -89,6 +94,7 @@ impl Writer {
             let done = self.finish_fd(&fd, ALL_BITS, &kept.as_owner(), &kept.xattrs, kept.mtime);
             done.map_err(|e| Error::unpacking(&path, e))?;
         }
+        self.report.implicit = self.implicit.into_inner().into_iter().collect();
         Ok(self.report)
     }
 
@@ -117,16 +123,24 @@ impl Writer {
     }
 
     fn parent(&mut self, path: &[u8]) -> Result<BorrowedFd<'_>> {
-        let options = self.options;
-        let make = move |dir: BorrowedFd<'_>, name: &OsStr| make_directory(dir, name, options).map(drop);
+        let (options, implicit, bytes) = (self.options, &self.implicit, &self.directory_bytes);
+        let make = move |dir: BorrowedFd<'_>, name: &OsStr, path: &[u8]| {
+            if make_directory(dir, name, options)? == Made::New {
+                implicit.borrow_mut().insert(path.to_vec());
+                bytes.set(bytes.get() + path.len() + 64);
+            }
+            too_many(bytes.get())
+        };
         self.place.directory(path, Some(&make))
     }
 
     fn forget_below(&mut self, name: &Name) {
         let mut below = name.bytes().to_vec();
         self.directories.remove(&below);
+        self.implicit.get_mut().remove(&below);
         below.push(b'/');
         self.directories.retain(|path, _| !path.starts_with(&below));
+        self.implicit.get_mut().retain(|path| !path.starts_with(&below));
     }
 
     fn directory(&mut self, entry: &Entry) -> Result<()> {
@@ -134,7 +148,7 @@ impl Writer {
             let (parent, last) = entry.name.split();
             let options = self.options;
             let dir = self.parent(parent)?;
-            if !make_directory(dir, last, options)? {
+            if make_directory(dir, last, options)? == Made::Taken {
                 // Something else is in the way: it was an earlier entry of this archive.
                 self.create(&entry.name, |dir, last| files::mkdir_at(dir, last, 0o755))?;
             }
@@ -147,10 +161,9 @@ impl Writer {
             xattrs: entry.xattrs.clone(),
         };
         let xattrs: usize = entry.xattrs.iter().map(|(n, v)| n.len() + v.len()).sum();
-        self.directory_bytes += entry.name.bytes().len() + xattrs + 64;
-        if self.directory_bytes > limits::DIRECTORY_NAMES {
-            return Err(Error::invalid("the layer's archive", "it has too many directories"));
-        }
+        self.directory_bytes.set(self.directory_bytes.get() + entry.name.bytes().len() + xattrs + 64);
+        too_many(self.directory_bytes.get())?;
+        self.implicit.get_mut().remove(entry.name.bytes());
         self.directories.insert(entry.name.bytes().to_vec(), kept);
         Ok(())
     }
@@ -292,7 +305,11 @@ impl Writer {
         let options = self.options;
         let dir = self.parent(parent)?;
         match files::stat_at(dir, last).map_err(fail)? {
-            Some(meta) if meta.kind == Kind::Directory => mark_opaque(dir, last, options).map_err(fail),
+            Some(meta) if meta.kind == Kind::Directory => {
+                mark_opaque(dir, last, options).map_err(fail)?;
+                self.implicit.get_mut().remove(hidden.bytes());
+                Ok(())
+            }
             Some(_) => Ok(()),
             None => files::mknod_at(dir, last, Node::Char(0, 0), 0).map_err(fail),
         }
@@ -305,13 +322,18 @@ impl Writer {
         }
         let (parent, last) = directory.split();
         let dir = self.parent(parent)?;
-        if !make_directory(dir, last, options)? {
+        let made = make_directory(dir, last, options)?;
+        if made == Made::Taken {
             return Err(Error::invalid(
                 format!("archive entry '{directory}/.wh..wh..opq'"),
                 "it is not in a directory",
             ));
         }
-        mark_opaque(dir, last, options).map_err(|e| Error::unpacking(directory.bytes(), e))
+        mark_opaque(dir, last, options).map_err(|e| Error::unpacking(directory.bytes(), e))?;
+        if made == Made::New {
+            self.implicit.get_mut().insert(directory.bytes().to_vec());
+        }
+        Ok(())
     }
 }
 
@@ -327,23 +349,40 @@ impl Deferred {
     }
 }
 
-/// True when `name` is a directory now: made, or there before. Over a whiteout of this layer the new directory is
-/// opaque, since the lower one stays hidden. False: something else has the name.
-fn make_directory(dir: BorrowedFd<'_>, name: &OsStr, options: Options) -> Result<bool> {
+fn too_many(directory_bytes: usize) -> Result<()> {
+    match directory_bytes > limits::DIRECTORY_NAMES {
+        true => Err(Error::invalid("the layer's archive", "it has too many directories")),
+        false => Ok(()),
+    }
+}
+
+/// What became of a directory's name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    New,
+    /// New in the place of a whiteout of this layer.
+    Anew,
+    There,
+    /// Something else has the name.
+    Taken,
+}
+
+/// Over a whiteout of this layer the new directory is opaque, since the lower one stays hidden.
+fn make_directory(dir: BorrowedFd<'_>, name: &OsStr, options: Options) -> Result<Made> {
     let fail = |e| Error::unpacking(name.as_bytes(), e);
     match files::mkdir_at(dir, name, 0o755) {
-        Ok(()) => return Ok(true),
+        Ok(()) => return Ok(Made::New),
         Err(e) if e.errno() == EEXIST => {}
         Err(e) => return Err(fail(e)),
     }
-    let Some(meta) = files::stat_at(dir, name).map_err(fail)? else { return Ok(false) };
+    let Some(meta) = files::stat_at(dir, name).map_err(fail)? else { return Ok(Made::Taken) };
     if is_whiteout(&meta) {
         files::unlink_at(dir, name).map_err(fail)?;
         files::mkdir_at(dir, name, 0o755).map_err(fail)?;
         mark_opaque(dir, name, options).map_err(fail)?;
-        return Ok(true);
+        return Ok(Made::Anew);
     }
-    Ok(meta.kind == Kind::Directory)
+    Ok(if meta.kind == Kind::Directory { Made::There } else { Made::Taken })
 }
 
 fn mark_opaque(dir: BorrowedFd<'_>, name: &OsStr, options: Options) -> sys::Result<()> {
