@@ -10,8 +10,7 @@ use teu::engine::{Engine, Error, ErrorKind, Inventory, Result, entry};
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
-    // Whoever started teu may ignore it: then nobody would ever hear of a container's end.
-    teu::sys::process::default_child_signal();
+    entry::hear_of_children();
     let args: Vec<OsString> = args_os().skip(1).collect();
     if args.first().is_some_and(|a| a == "__monitor") {
         return teu::runtime::monitor::main(args.get(1), var(entry::USERNS_VARIABLE).ok().as_deref()).into();

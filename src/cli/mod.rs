@@ -7,6 +7,7 @@ mod create;
 mod detach;
 mod flags;
 mod globals;
+mod options;
 mod output;
 mod progress;
 mod report;
@@ -17,20 +18,5 @@ mod verbs;
 pub use commands::{run, run_without_engine};
 pub use complete::{COMPLETE_VARIABLE, complete};
 pub use globals::{ColorChoice, Command, Globals, Length, Parsed, parse};
+pub use options::options;
 pub use report::failed_before_start;
-
-use crate::config::Config;
-use crate::engine::Options;
-
-/// How the engine is opened for this configuration.
-pub fn options(config: &Config, background: bool) -> Options {
-    Options {
-        data_dir: config.data_dir.clone(),
-        run_dir: config.run_dir.clone(),
-        insecure_registries: config.insecure_registries.clone(),
-        auth_files: config.auth_files.clone(),
-        program: "/proc/self/exe".into(),
-        environment: crate::config::lasting_environment(),
-        background,
-    }
-}

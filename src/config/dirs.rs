@@ -1,6 +1,7 @@
 //! Where state lives: `--root`, the system's directories for root, the XDG ones for everybody else.
 
-use super::{Error, Overrides, absolute, env_path, env_text};
+use super::environment::{env_path, env_text};
+use super::{Error, Overrides};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,11 @@ pub(super) fn places(overrides: &Overrides) -> Result<Places, Error> {
     let data = overrides.data_dir.as_deref().map_or(data, absolute);
     let run = overrides.run_dir.as_deref().map_or(run, absolute);
     Ok(Places { data, run, config, state, home })
+}
+
+/// Makes a relative path of a flag absolute without asking the disk about links.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Docker's file, then podman's: the order in which credentials are looked for.

@@ -1,6 +1,6 @@
 //! Texts handed to the user: saved, or in the editor: `$VISUAL`, `$EDITOR`, else `vi`.
 
-use super::env_text;
+use super::environment::env_text;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;

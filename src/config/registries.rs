@@ -1,6 +1,7 @@
 //! Insecure registries as the machine's other engines know them: docker's `daemon.json`, containers' `registries.conf`.
 
-use super::{Config, env_path};
+use super::Config;
+use super::environment::env_path;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 

@@ -2,7 +2,7 @@
 
 use super::error::{Error, ErrorKind, Result};
 use crate::runtime::cgroup::scope;
-use crate::sys::userns;
+use crate::sys::{process, userns};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,6 +11,11 @@ use std::path::Path;
 pub const SCOPE_VARIABLE: &str = scope::VARIABLE;
 /// Set by teu for the processes it starts itself: the user namespace they are in already.
 pub const USERNS_VARIABLE: &str = userns::VARIABLE;
+
+/// Whoever started teu may ignore SIGCHLD: then nobody would ever hear of a container's end.
+pub fn hear_of_children() {
+    process::default_child_signal();
+}
 
 /// Where a user's session has no control group for containers, goes on as the same program with the same `args` in one
 /// that has. Returns when there is no need, or no way: then there are no limits, and the doctor says what is missing.

@@ -176,7 +176,7 @@ fn prepare(root: &StateRoot, path: &Path) -> Result<Connection> {
     let mut connection = connect(path)?;
     let from = version(&connection, path)?;
     if from == 0 {
-        let mode = if super::is_network_file_system(root.data()) { "DELETE" } else { "WAL" };
+        let mode = if is_network_file_system(root.data()) { "DELETE" } else { "WAL" };
         connection
             .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
             .map_err(|e| Error::sqlite(path, e))?;
@@ -191,6 +191,14 @@ fn prepare(root: &StateRoot, path: &Path) -> Result<Connection> {
         apply(&mut connection).map_err(|e| Error::sqlite(path, e))?;
     }
     Ok(connection)
+}
+
+/// Network and FUSE file systems, where SQLite's shared memory does not work between processes.
+fn is_network_file_system(path: &Path) -> bool {
+    // NFS, SMB, CIFS, SMB2, 9p, FUSE, AFS, Ceph, Lustre.
+    const MAGICS: [i64; 9] =
+        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x6573_5546, 0x5346_414f, 0x00c3_6400, 0x0bd0_0bd0];
+    crate::sys::facts::file_system_magic(path).is_ok_and(|magic| MAGICS.contains(&(magic & 0xffff_ffff)))
 }
 
 #[cfg(test)]

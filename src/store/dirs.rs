@@ -25,6 +25,11 @@ pub fn remove_container(root: &StateRoot, id: &str) -> Result<()> {
     run
 }
 
+/// True for a directory with anything in it.
+pub fn holds_files(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
+}
+
 pub fn remove_volume(root: &StateRoot, name: &str) -> Result<()> {
     remove_tree(&root.volume(name))
 }

@@ -7,9 +7,11 @@ pub mod host;
 pub mod lock;
 pub mod process;
 pub mod records;
+mod root;
 
 pub use db::Db;
 pub use process::Owner;
+pub use root::{StateRoot, create_private_dir};
 
 use std::path::{Path, PathBuf};
 
@@ -66,83 +68,5 @@ impl Error {
 
     pub(crate) fn row(source: rusqlite::Error) -> Error {
         Error::Row(source)
-    }
-}
-
-/// Makes a directory and its missing parents; what it makes is for the owner alone.
-pub fn create_private_dir(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|e| Error::io("creating directory", path, e))
-}
-
-/// Network and FUSE file systems, where SQLite's shared memory does not work between processes.
-fn is_network_file_system(path: &Path) -> bool {
-    // NFS, SMB, CIFS, SMB2, 9p, FUSE, AFS, Ceph, Lustre.
-    const MAGICS: [i64; 9] =
-        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x6573_5546, 0x5346_414f, 0x00c3_6400, 0x0bd0_0bd0];
-    crate::sys::file_system_magic(path).is_ok_and(|magic| MAGICS.contains(&(magic & 0xffff_ffff)))
-}
-
-/// Every path teu owns below its two directories. Two roots never touch each other.
-#[derive(Clone, Debug)]
-pub struct StateRoot {
-    data: PathBuf,
-    run: PathBuf,
-}
-
-impl StateRoot {
-    pub fn new(data: impl Into<PathBuf>, run: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), run: run.into() }
-    }
-
-    pub fn data(&self) -> &Path {
-        &self.data
-    }
-
-    pub fn run(&self) -> &Path {
-        &self.run
-    }
-
-    pub fn database(&self) -> PathBuf {
-        self.data.join("teu.db")
-    }
-
-    /// `content/<algorithm>/<hex>`: verified blobs (manifests, configs; layers only while needed).
-    pub fn content(&self) -> PathBuf {
-        self.data.join("content")
-    }
-
-    /// Partial downloads and staging directories; anything here may be thrown away.
-    pub fn ingest(&self) -> PathBuf {
-        self.data.join("ingest")
-    }
-
-    /// `layers/<chain id hex>/{fs,layer.json}`
-    pub fn layers(&self) -> PathBuf {
-        self.data.join("layers")
-    }
-
-    /// `containers/<id>/{state.json,log/,upper/,work/,hosts,hostname,resolv.conf}`
-    pub fn container(&self, id: &str) -> PathBuf {
-        self.data.join("containers").join(id)
-    }
-
-    /// `<run>/containers/<id>/{lock,sock}`
-    pub fn container_run(&self, id: &str) -> PathBuf {
-        self.run.join("containers").join(id)
-    }
-
-    /// `volumes/<name>/_data`
-    pub fn volume(&self, name: &str) -> PathBuf {
-        self.data.join("volumes").join(name)
-    }
-
-    /// One JSON [`crate::model::event::EventRecord`] a line, appended with O_APPEND by engines and monitors.
-    pub fn event_log(&self) -> PathBuf {
-        self.data.join("events.log")
     }
 }

@@ -1,5 +1,6 @@
 //! Small facts about the running system, as its files tell them.
 
+use super::{Error, Result};
 use std::path::Path;
 
 /// A file's text without the final newline; `None` when it is not there or not ours to read.
@@ -25,4 +26,12 @@ pub fn program(name: &str) -> Option<std::path::PathBuf> {
 /// Can the device be opened for reading and writing?
 pub fn opens(path: impl AsRef<Path>) -> std::io::Result<()> {
     std::fs::File::options().read(true).write(true).open(path).map(drop)
+}
+
+/// `statfs`'s `f_type` of the file system that holds `path`.
+pub fn file_system_magic(path: &Path) -> Result<i64> {
+    match nix::sys::statfs::statfs(path) {
+        Ok(stat) => Ok(stat.filesystem_type().0),
+        Err(e) => Err(Error::at("statfs", path, e)),
+    }
 }

@@ -56,11 +56,3 @@ impl Error {
 pub(crate) fn check(call: &'static str, result: i32) -> Result<()> {
     if result == -1 { Err(Error::new(call, std::io::Error::last_os_error())) } else { Ok(()) }
 }
-
-/// `statfs`'s `f_type` of the file system that holds `path`.
-pub fn file_system_magic(path: &Path) -> Result<i64> {
-    match nix::sys::statfs::statfs(path) {
-        Ok(stat) => Ok(stat.filesystem_type().0),
-        Err(e) => Err(Error::at("statfs", path, e)),
-    }
-}

@@ -9,7 +9,6 @@ use crate::model::mount::{Mount, MountSource, Volume};
 use crate::store::lock::FileLock;
 use crate::store::{create_private_dir, dirs, records};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,7 +58,7 @@ fn one(core: &Core, name: &str, anonymous: bool, mount: &Mount, layers: &[Layer]
     }
     let target = data(core, name);
     create_private_dir(&core.root.volume(name))?;
-    if fs::read_dir(&target).is_ok_and(|mut files| files.next().is_some()) {
+    if dirs::holds_files(&target) {
         // The database was lost, its files were not: they are taken as they are.
     } else if mount.no_copy {
         dirs::create_public_dir(&target)?;

@@ -110,7 +110,7 @@ fn run_dir(core: &Core) -> Check {
     const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
     let (name, run) = ("run directory", core.root.run());
     let found = run.display().to_string();
-    match crate::sys::file_system_magic(run) {
+    match crate::sys::facts::file_system_magic(run) {
         Ok(magic) if IN_MEMORY.contains(&magic) => ok(name, format!("{found} (in memory)")),
         Ok(_) => ok(name, format!("{found} (on disk: what a reboot leaves there is recognised and ignored)")),
         Err(e) => finding(

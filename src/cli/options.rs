@@ -1,0 +1,17 @@
+//! From the user's settings to the engine's options.
+
+use crate::config::{self, Config};
+use crate::engine::Options;
+
+/// How the engine is opened for this configuration.
+pub fn options(config: &Config, background: bool) -> Options {
+    Options {
+        data_dir: config.data_dir.clone(),
+        run_dir: config.run_dir.clone(),
+        insecure_registries: config.insecure_registries.clone(),
+        auth_files: config.auth_files.clone(),
+        program: "/proc/self/exe".into(),
+        environment: config::lasting_environment(),
+        background,
+    }
+}

@@ -1,0 +1,33 @@
+//! Variables of the environment: what counts as set.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The value of a variable of our own environment, for `-e NAME` without a value.
+pub fn environment_value(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|v| v.to_string_lossy().into_owned())
+}
+
+/// What processes that outlive their caller keep of its environment: where things are, and no secrets. They are told
+/// the state's directories as arguments.
+pub fn lasting_environment() -> Vec<(OsString, OsString)> {
+    let kept = ["PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "TEU_SCOPE"];
+    kept.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
+}
+
+/// Set and not empty.
+pub(super) fn env_text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// Absolute and not empty, as the XDG specification asks.
+pub(super) fn env_path(name: &str) -> Option<PathBuf> {
+    env_text(name).map(PathBuf::from).filter(|p| p.is_absolute())
+}
+
+/// POSIX: the first of these that is set decides.
+pub(super) fn locale_is_utf8() -> bool {
+    let value = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| env_text(n)).unwrap_or_default();
+    let value = value.to_ascii_lowercase();
+    value.contains("utf-8") || value.contains("utf8")
+}
