@@ -1,12 +1,14 @@
 //! Pure data and rules: what an image, a container, a job's figures *are*. No IO, no clock, no async, no kernel.
 
 pub mod container;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod image;
 pub mod log;
 pub mod mount;
 pub mod network;
+pub mod publish;
 pub mod reference;
 pub mod signal;
 pub mod stats;

@@ -115,6 +115,9 @@ pub struct PortMapping {
     pub host_ip: Option<IpAddr>,
     /// `None`: any free one.
     pub host_port: Option<u16>,
+    /// The first free port from `host_port` to this one.
+    #[serde(default)]
+    pub host_port_last: Option<u16>,
     pub container_port: u16,
     pub protocol: Protocol,
 }
