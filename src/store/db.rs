@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Append only: a released step is never edited. `user_version` counts how many were applied.
-const MIGRATIONS: &[&str] = &[r"
+const MIGRATIONS: &[&str] = &[
+    r"
 CREATE TABLE images (
     id TEXT PRIMARY KEY,
     manifest TEXT NOT NULL,
@@ -52,7 +53,24 @@ CREATE TABLE jobs (
     owner_start INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX jobs_started ON jobs(started);
-"];
+",
+    r"
+CREATE TABLE networks (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created INTEGER NOT NULL,
+    json TEXT NOT NULL
+) STRICT;
+CREATE TABLE leases (
+    network TEXT NOT NULL REFERENCES networks(id) ON DELETE CASCADE,
+    address BLOB NOT NULL,
+    container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+    starting TEXT,
+    PRIMARY KEY (network, address)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX leases_container ON leases(container);
+",
+];
 
 /// Bytes kept back on the disk, enough for the database's log of a few removals.
 const RESERVE: usize = 256 << 10;

@@ -1,10 +1,15 @@
 //! Rows and the model: the only SQL. Every function works on a connection or transaction the caller holds briefly.
 
 mod jobs;
+mod networks;
 #[cfg(test)]
 mod tests;
 
 pub use jobs::{JobRow, delete_jobs_before, jobs, put_job};
+pub use networks::{
+    Lease, delete_lease, delete_network, free_address, insert_network, lease_at, leases, leases_of_container,
+    leases_of_network, leases_started, network, network_by_name, networks, put_lease,
+};
 
 use super::process::Owner;
 use super::{Error, Result};
@@ -128,6 +133,7 @@ pub fn containers(c: &Connection) -> Result<Vec<ContainerRow>> {
 pub fn damaged(c: &Connection) -> Result<Vec<String>> {
     let mut found = query(c, CONTAINER, [], |row| or_damaged(container_row(row).map(drop)))?;
     found.extend(query(c, IMAGE, [], |row| or_damaged(image_row(row).map(drop)))?);
+    found.extend(networks::damaged_networks(c)?);
     Ok(found.into_iter().filter_map(Result::err).map(|e| e.to_string()).collect())
 }
 

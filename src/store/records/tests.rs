@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::model::container::ContainerConfig;
+use crate::model::network::Network;
 use crate::store::{Db, StateRoot};
+use std::net::IpAddr;
 
 fn db() -> (tempfile::TempDir, Db) {
     let dir = tempfile::tempdir().unwrap();
@@ -99,4 +101,75 @@ fn jobs_are_listed_newest_first_and_trimmed() {
     db.write(|t| delete_jobs_before(t, 2)).unwrap();
     let rows = db.read(|c| jobs(c, 10)).unwrap();
     assert_eq!(rows.iter().map(|r| (r.id, r.status.as_str())).collect::<Vec<_>>(), [(5, "done"), (4, "running")]);
+}
+
+fn a_network(name: &str) -> Network {
+    Network {
+        id: ContainerId::random().to_string(),
+        name: name.into(),
+        driver: crate::model::network::Driver::Bridge,
+        subnets: Vec::new(),
+        internal: false,
+        ipv6: false,
+        labels: Default::default(),
+        options: Default::default(),
+        created: Timestamp(1),
+    }
+}
+
+#[test]
+fn networks_have_one_name_each_and_take_their_leases_with_them() {
+    let (_dir, db) = db();
+    let (image, network) = (an_image("a"), a_network("web"));
+    let container = a_container("c", &image);
+    let address: IpAddr = "10.0.0.2".parse().unwrap();
+    let lease = Lease { network: network.id.clone(), address, container: container.id.clone(), starting: None };
+    db.write(|t| {
+        put_image(t, &image)?;
+        insert_container(t, &container, None)?;
+        assert!(insert_network(t, &network)? && !insert_network(t, &a_network("web"))?);
+        put_lease(t, &lease)
+    })
+    .unwrap();
+    assert_eq!(db.read(|c| network_by_name(c, "web")).unwrap(), Some(network.clone()));
+    assert_eq!(db.read(|c| lease_at(c, &network.id, address)).unwrap(), Some(lease.clone()));
+    db.write(|t| delete_container(t, container.id.as_str())).unwrap();
+    assert_eq!(db.read(leases).unwrap(), []);
+    db.write(|t| insert_container(t, &container, None).and_then(|()| put_lease(t, &lease))).unwrap();
+    assert!(db.write(|t| delete_network(t, &network.id)).unwrap());
+    assert_eq!(db.read(leases).unwrap(), []);
+}
+
+#[test]
+fn addresses_are_handed_out_upwards_then_from_the_gaps() {
+    let (_dir, db) = db();
+    let (image, network) = (an_image("a"), a_network("web"));
+    let container = a_container("c", &image);
+    db.write(|t| {
+        put_image(t, &image)?;
+        insert_container(t, &container, None)?;
+        insert_network(t, &network)
+    })
+    .unwrap();
+    let ip = |last: u8| IpAddr::from([10, 0, 0, last]);
+    let take = || {
+        db.write(|t| {
+            let free = free_address(t, &network.id, (ip(1), ip(6)), &[ip(1)])?;
+            if let Some(address) = free {
+                let lease =
+                    Lease { network: network.id.clone(), address, container: container.id.clone(), starting: None };
+                put_lease(t, &lease)?;
+            }
+            Ok(free)
+        })
+        .unwrap()
+    };
+    assert_eq!((take(), take(), take()), (Some(ip(2)), Some(ip(3)), Some(ip(4))));
+    db.write(|t| delete_lease(t, &network.id, ip(3))).unwrap();
+    assert_eq!((take(), take(), take(), take()), (Some(ip(5)), Some(ip(6)), Some(ip(3)), None));
+    db.write(|t| delete_lease(t, &network.id, ip(2))).unwrap();
+    // Another family's addresses are another range.
+    let six: IpAddr = "fd00::1".parse().unwrap();
+    let found = db.read(|c| free_address(c, &network.id, (six, "fd00::ff".parse().unwrap()), &[six])).unwrap();
+    assert_eq!((found, take()), ("fd00::2".parse().ok(), Some(ip(2))));
 }
