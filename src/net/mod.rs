@@ -14,3 +14,6 @@ pub mod plan;
 pub mod ports;
 
 pub use error::{Error, Result};
+pub mod dns;
+pub mod members;
+pub mod rootless;

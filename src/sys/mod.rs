@@ -19,6 +19,7 @@ pub mod poll;
 pub mod process;
 pub mod pty;
 pub mod rlimit;
+pub mod splice;
 pub mod tree;
 pub mod userns;
 pub mod watch;

@@ -218,6 +218,11 @@ pub fn attach_at(mount: BorrowedFd<'_>, place: &Path) -> Result<()> {
     rustix::mount::move_mount(mount, "", rustix::fs::CWD, place, flags).map_err(|e| Error::at("move_mount", place, e))
 }
 
+/// Takes the mount at a place away; it ends with its last user.
+pub fn detach(place: &Path) -> Result<()> {
+    rustix::mount::unmount(place, UnmountFlags::DETACH).map_err(|e| Error::at("umount", place, e))
+}
+
 /// Makes the mount behind `root` the root of this mount namespace and drops the old one, without a directory for it.
 pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
     rustix::process::fchdir(root).map_err(|e| Error::new("fchdir", e))?;

@@ -8,6 +8,7 @@ use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
 use crate::runtime::protocol::{Kind, Reply};
 use crate::runtime::{init, state};
 use crate::sys::process::{self, Ended};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -127,7 +128,11 @@ impl Monitor {
             let _ = state::write(&self.launch.dir, &self.state);
             Ok(())
         };
-        match init::start_known(&self.launch, &self.group, None, running) {
+        let namespace = self.network.namespace();
+        let start = |namespace: Option<OwnedFd>| {
+            init::start_known(&self.launch, &self.group, namespace.as_ref().map(AsFd::as_fd), running)
+        };
+        match namespace.and_then(start) {
             Ok(child) => {
                 let main = Session::new(0, None, child, self.launch.size, &self.epoll);
                 self.sessions.insert(0, main);
@@ -211,6 +216,9 @@ impl Monitor {
         let removed = self.group.remove();
         self.state.cgroup = if removed.is_ok() { String::new() } else { self.state.cgroup.clone() };
         self.state.execs.clear();
+        self.state.warnings.extend(self.network.close());
+        self.state.endpoints.clear();
+        self.state.ports.clear();
         let _ = state::write(&self.launch.dir, &self.state);
         state::clear_run_dir(&self.launch.run_dir);
         // From here on another monitor may start this container.

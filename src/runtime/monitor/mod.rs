@@ -6,8 +6,10 @@
 
 mod client;
 mod connections;
+mod dns;
 mod execs;
 mod filter;
+mod forward;
 mod life;
 mod network;
 mod pump;
@@ -17,6 +19,7 @@ mod session;
 mod start;
 
 use self::client::Client;
+use self::network::Network;
 use self::session::Session;
 use crate::model::container::State;
 use crate::model::event::EventRecord;
@@ -65,6 +68,9 @@ mod tokens {
     const CLIENT: u64 = 1 << 40;
     const OUTPUT: u64 = 2 << 40;
     const STDIN: u64 = 3 << 40;
+    /// What is below is the resolver's, and the forwarder's, own.
+    pub(super) const RESOLVER: u64 = 4 << 40;
+    pub(super) const FORWARDER: u64 = 5 << 40;
 
     pub(super) enum Source {
         Signals,
@@ -72,6 +78,8 @@ mod tokens {
         Client(u32),
         Output { session: u32, token: u64 },
         Stdin(u32),
+        Resolver(u64),
+        Forwarder(u64),
     }
 
     pub(super) fn client(id: u32) -> u64 {
@@ -93,6 +101,8 @@ mod tokens {
             1 => Source::Client(id(low)),
             2 => Source::Output { session: id(low >> 1), token },
             3 => Source::Stdin(id(low)),
+            4 => Source::Resolver(low),
+            5 => Source::Forwarder(low),
             _ if token == SIGNALS => Source::Signals,
             _ => Source::Listener,
         }
@@ -124,6 +134,7 @@ struct Monitor {
     launch: Launch,
     state: State,
     group: Group,
+    network: Network,
     log: Option<log::Writer>,
     /// The main session first, as long as there is one.
     sessions: Vec<Session>,
@@ -182,6 +193,8 @@ impl Monitor {
             tokens::Source::Client(id) => self.client_ready(id, event),
             tokens::Source::Output { session, token } => self.output_ready(session, token, event),
             tokens::Source::Stdin(session) => self.input_ready(session, event.hangup),
+            tokens::Source::Resolver(token) => self.network.resolve(token, event, &self.epoll),
+            tokens::Source::Forwarder(token) => self.network.forward(token, event, &mut self.buffer, &self.epoll),
         }
     }
 
@@ -197,7 +210,7 @@ impl Monitor {
         };
         let stop = self.stopping.as_ref().and_then(|s| s.deadline);
         let gaps = self.clients.iter().map(|c| c.gap_until.filter(|at| c.gap > 0 && *at > now));
-        sessions.chain([phase, stop]).chain(gaps).flatten().min()
+        sessions.chain([phase, stop, self.network.deadline()]).chain(gaps).flatten().min()
     }
 
     fn on_time(&mut self, now: Instant) {
@@ -205,6 +218,7 @@ impl Monitor {
             self.kill_now();
         }
         self.tend_sessions(now);
+        self.network.on_time(now, &self.epoll);
         if let Phase::Restarting(at) = self.phase
             && at <= now
         {

@@ -1,10 +1,266 @@
 //! The container's network, for as long as its monitor lives: carried out at the start, changed live, taken away at the end.
 
-use super::Monitor;
-use crate::net::plan::NetworkChange;
+use super::dns::Resolver;
+use super::forward::Forwarder;
+use super::{Monitor, failure, tokens};
+use crate::model::network::{Endpoint, PublishedPort};
+use crate::net::attach::{self, Attached};
+use crate::net::members::{self, Members};
+use crate::net::netns::{self, NetNs};
+use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
+use crate::net::rootless::Rootless;
+use crate::net::{self, dns};
+use crate::runtime::launch::Launch;
+use crate::runtime::protocol::{Failure, FailureKind, Reply};
+use crate::sys::poll::{Epoll, Ready};
+use crate::sys::{poll, process};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Empty where the spec alone decides: the host's network, or a namespace with loopback alone.
+#[derive(Default)]
+pub(super) struct Network {
+    /// What every init of the container joins: it stays the same over restarts.
+    namespace: Option<OwnedFd>,
+    attached: Option<Joined>,
+}
+
+/// A container on networks.
+struct Joined {
+    attached: Attached,
+    container: String,
+    /// Where the members of networks are written down.
+    dir: PathBuf,
+    /// The networks' ids, and whether each leads outside.
+    outside: Vec<(String, bool)>,
+    resolvers: Vec<IpAddr>,
+    resolver: Resolver,
+    forwarder: Forwarder,
+    /// The user's network namespace, in which the bridges are.
+    rootless: Option<Rootless>,
+}
+
+impl Network {
+    /// Makes or finds the namespace.
+    pub fn prepare(launch: &Launch) -> Result<Network, Failure> {
+        let namespace = match &launch.network {
+            NetworkPlan::Isolated | NetworkPlan::Host => None,
+            NetworkPlan::Join { container, pid, pid_start } => Some(find(container, *pid, *pid_start)?),
+            NetworkPlan::Attached(_) => {
+                let made = NetNs::create().map_err(refused)?;
+                Some(made.as_fd().try_clone_to_owned().map_err(|e| failure(FailureKind::Internal, e.to_string()))?)
+            }
+        };
+        Ok(Network { namespace, attached: None })
+    }
+
+    /// A descriptor of what an init is to join.
+    pub fn namespace(&self) -> Result<Option<OwnedFd>, Failure> {
+        let copy = self.namespace.as_ref().map(OwnedFd::try_clone).transpose();
+        copy.map_err(|e| failure(FailureKind::Internal, format!("copy the network namespace's descriptor: {e}")))
+    }
+
+    /// Attaches the namespace, once; what was made is taken back on failure.
+    pub fn bring_up(&mut self, launch: &Launch, epoll: &Epoll) -> Result<(), Failure> {
+        let (NetworkPlan::Attached(plan), None) = (&launch.network, &self.attached) else { return Ok(()) };
+        let Some(namespace) = self.namespace()? else { return Ok(()) };
+        let resolver = open_resolver(&NetNs::of(namespace), epoll)?;
+        let Some(namespace) = self.namespace()? else { return Ok(()) };
+        let rootless = plan.rootless.then(|| Rootless::enter(&plan.dir)).transpose().map_err(refused)?;
+        let attached = match attach(plan, namespace, rootless.as_ref()) {
+            Ok(attached) => attached,
+            Err(e) => {
+                rootless.into_iter().for_each(Rootless::leave);
+                return Err(refused(e));
+            }
+        };
+        let joined = self.attached.insert(Joined::new(plan, attached, resolver, rootless));
+        let done = joined.announce().and_then(|()| joined.settle(epoll));
+        if done.is_err() {
+            self.close();
+        }
+        done
+    }
+
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.attached.iter().flat_map(|joined| joined.attached.endpoints().cloned()).collect()
+    }
+
+    pub fn ports(&self) -> Vec<PublishedPort> {
+        self.attached.iter().flat_map(|joined| joined.attached.ports().cloned()).collect()
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        let outside = self.attached.iter().filter_map(|joined| joined.rootless.as_ref()?.warning.clone());
+        self.attached.iter().flat_map(|joined| joined.attached.warnings().to_vec()).chain(outside).collect()
+    }
+
+    /// Takes away what was made; what could not be is told.
+    pub fn close(&mut self) -> Vec<String> {
+        self.namespace = None;
+        let Some(joined) = self.attached.take() else { return Vec::new() };
+        for endpoint in joined.attached.endpoints() {
+            members::remove(&joined.dir, &joined.container, &endpoint.network);
+        }
+        let left = joined.attached.down().iter().map(|e| format!("network: {e}")).collect();
+        joined.rootless.into_iter().for_each(Rootless::leave);
+        left
+    }
+
+    pub fn resolve(&mut self, token: u64, event: Ready, epoll: &Epoll) {
+        if let Some(joined) = &mut self.attached {
+            joined.resolver.ready(token, event, Instant::now(), epoll);
+        }
+    }
+
+    pub fn forward(&mut self, token: u64, event: Ready, buffer: &mut [u8], epoll: &Epoll) {
+        if let Some(joined) = &mut self.attached {
+            joined.forwarder.ready(token, event, joined.attached.ns().as_fd(), buffer, epoll);
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        let joined = self.attached.as_ref()?;
+        joined.resolver.deadline().into_iter().chain(joined.forwarder.deadline()).min()
+    }
+
+    pub fn on_time(&mut self, now: Instant, epoll: &Epoll) {
+        if let Some(joined) = &mut self.attached {
+            joined.resolver.on_time(now, epoll);
+            joined.forwarder.on_time(now);
+        }
+    }
+}
+
+impl Joined {
+    fn new(plan: &Attachments, attached: Attached, resolver: Resolver, rootless: Option<Rootless>) -> Joined {
+        Joined {
+            attached,
+            container: plan.container.clone(),
+            dir: plan.dir.clone(),
+            outside: plan.endpoints.iter().map(leads_outside).collect(),
+            resolvers: plan.resolvers.clone(),
+            resolver,
+            forwarder: Forwarder::new(tokens::FORWARDER),
+            rootless,
+        }
+    }
+
+    /// Tells the neighbours by which names the container is found.
+    fn announce(&self) -> Result<(), Failure> {
+        for endpoint in self.attached.endpoints() {
+            members::write(&self.dir, &self.container, endpoint).map_err(|e| {
+                let place = self.dir.join(&endpoint.network);
+                failure(FailureKind::Internal, format!("write down a member of network {}: {e}", place.display()))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Names and forwarded ports follow what the container is attached to now.
+    fn settle(&mut self, epoll: &Epoll) -> Result<(), Failure> {
+        let endpoints = self.attached.endpoints();
+        let networks: Vec<Members> = endpoints.map(|e| Members::new(&self.dir, &e.network, &e.name)).collect();
+        let outside = |network: &Members| self.outside.iter().any(|(id, outside)| *outside && *id == network.network);
+        let outside = networks.iter().any(outside);
+        self.resolver.set_networks(networks, outside);
+        self.resolver.set_resolvers(self.resolvers.clone());
+        self.forwarder.follow(&self.attached, epoll).map_err(|e| failure(FailureKind::Internal, e))
+    }
+
+    fn change(&mut self, change: NetworkChange, epoll: &Epoll) -> Result<(), Failure> {
+        match change {
+            NetworkChange::Connect { endpoint, resolvers } => self.connect(*endpoint, resolvers)?,
+            NetworkChange::Disconnect { network } => {
+                let left = self.attached.disconnect(&network).map_err(refused)?;
+                self.outside.retain(|(id, _)| *id != left.network);
+                members::remove(&self.dir, &self.container, &left.network);
+            }
+            NetworkChange::Publish(ports) => drop(self.attached.publish(&ports).map_err(refused)?),
+            NetworkChange::Unpublish(ports) => {
+                for port in &ports {
+                    self.attached.unpublish(port).map_err(refused)?;
+                }
+            }
+            NetworkChange::Reload => {
+                self.attached.reload().map_err(refused)?;
+                self.announce()?;
+            }
+        }
+        self.settle(epoll)
+    }
+
+    fn connect(&mut self, endpoint: EndpointPlan, resolvers: Vec<IpAddr>) -> Result<(), Failure> {
+        let (network, outside) = leads_outside(&endpoint);
+        self.attached.connect(endpoint).map_err(refused)?;
+        self.outside.push((network.clone(), outside));
+        if self.resolvers.is_empty() {
+            self.resolvers = resolvers;
+        }
+        let announced = self.announce();
+        if announced.is_err() {
+            self.outside.retain(|(id, _)| *id != network);
+            let _ = self.attached.disconnect(&network);
+            members::remove(&self.dir, &self.container, &network);
+        }
+        announced
+    }
+}
+
+fn attach(plan: &Attachments, namespace: OwnedFd, rootless: Option<&Rootless>) -> net::Result<Attached> {
+    let host = rootless.map(Rootless::namespace).transpose()?;
+    attach::up(plan, NetNs::of(namespace), host)
+}
+
+fn leads_outside(plan: &EndpointPlan) -> (String, bool) {
+    (plan.endpoint.network.clone(), !plan.internal)
+}
+
+fn open_resolver(ns: &NetNs, epoll: &Epoll) -> Result<Resolver, Failure> {
+    Resolver::open(ns, (dns::ADDRESS, dns::PORT).into(), tokens::RESOLVER, epoll)
+        .map_err(|e| failure(FailureKind::Internal, e))
+}
+
+/// The namespace of a running container's init.
+fn find(container: &str, pid: i32, pid_start: u64) -> Result<OwnedFd, Failure> {
+    let gone = || failure(FailureKind::Conflict, format!("container {container}, whose network is to be joined, does not run"));
+    // The handle first, then the look: the number cannot change hands in between.
+    let handle = process::pidfd_open(pid).map_err(|_| gone())?;
+    let namespace = netns::open(Path::new(&format!("/proc/{pid}/ns/net")));
+    if process::start_time(pid) != Some(pid_start) || !poll::is_alive(&handle) {
+        return Err(gone());
+    }
+    namespace.map_err(refused)
+}
+
+fn refused(error: net::Error) -> Failure {
+    use net::Error as E;
+    let kind = match &error {
+        E::PortInUse { .. } | E::AlreadyConnected(_) | E::WrongKind { .. } => FailureKind::Conflict,
+        E::Privileged { .. } => FailureKind::Denied,
+        E::NotOurAddress(_) | E::NoPublicNetwork(_) => FailureKind::Invalid,
+        E::NotPublished { .. } | E::NotConnected(_) | E::NoParent(_) => FailureKind::NotFound,
+        E::NoFirewall { .. } | E::Unsupported(_) => FailureKind::Unsupported,
+        _ => FailureKind::Internal,
+    };
+    failure(kind, error.to_string())
+}
 
 impl Monitor {
-    pub(super) fn change_network(&mut self, id: u32, _change: NetworkChange) {
-        self.conflict(id, "has no network of its own that could be changed");
+    pub(super) fn change_network(&mut self, id: u32, change: NetworkChange) {
+        let Some(joined) = &mut self.network.attached else {
+            return self.conflict(id, "has no network of its own that could be changed");
+        };
+        let done = joined.change(change, &self.epoll);
+        // Half a change is told truly: the state is what there is now.
+        self.state.endpoints = self.network.endpoints();
+        self.state.ports = self.network.ports();
+        self.save();
+        match done {
+            Ok(()) => self.answer(id, &Reply::State(Box::new(self.state.clone()))),
+            Err(failure) => self.answer(id, &Reply::Failed(failure)),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! From the first frame to a running container, or to an error with nothing left behind.
 
 use super::client::Client;
+use super::network::Network;
 use super::session::Session;
 use super::{Monitor, Phase, clock, failure, tokens};
 use crate::model::container::{ExitStatus, State, Status};
@@ -12,6 +13,7 @@ use crate::runtime::{log, state};
 use crate::sys::poll::{Epoll, Interest, Signals};
 use crate::sys::{channel, poll, process, userns};
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -99,7 +101,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     let Some(lock) = lock else {
         return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
     };
-    let mut undo = Undo { run_dir: &launch.run_dir, group: None, done: false };
+    let mut undo = Undo { run_dir: &launch.run_dir, group: None, network: None, done: false };
     if !launch.dir.is_dir() {
         // By another teu, while this one waited for the lock.
         return Err(failure(FailureKind::NotFound, format!("container {} was removed", launch.name)));
@@ -120,8 +122,10 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     {
         warnings.extend(group.restrict_devices(&rules).map_err(|e| group_failure(&e))?);
     }
-    let (child, state) = start_recorded(&launch, group, warnings)?;
+    let network = undo.network.insert(Network::prepare(&launch)?);
+    let (child, state) = start_recorded(&launch, group, network, &epoll, warnings)?;
     undo.done = true;
+    let network = undo.network.take().unwrap_or_default();
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
     drop(undo);
     let main = Session::new(0, None, child, launch.size, &epoll);
@@ -138,6 +142,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
         launch,
         state,
         group,
+        network,
         log,
         sessions: vec![main],
         clients: Vec::new(),
@@ -156,11 +161,20 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
 }
 
 /// The state file says that it runs before its command does; after a failed start it says what it said before.
-fn start_recorded(launch: &Launch, group: &Group, warnings: Vec<String>) -> Result<(init::Child, State), Failure> {
+fn start_recorded(
+    launch: &Launch,
+    group: &Group,
+    network: &mut Network,
+    epoll: &Epoll,
+    warnings: Vec<String>,
+) -> Result<(init::Child, State), Failure> {
     let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
     let mut recorded = None;
-    let child = init::start_known(launch, group, None, |pid| {
-        recorded = Some(running_state(launch, group, pid, warnings)?);
+    let namespace = network.namespace()?;
+    let child = init::start_known(launch, group, namespace.as_ref().map(AsFd::as_fd), |pid| {
+        // While the init sets itself up.
+        network.bring_up(launch, epoll)?;
+        recorded = Some(running_state(launch, group, network, pid, warnings)?);
         Ok(())
     });
     match (child, recorded) {
@@ -172,7 +186,13 @@ fn start_recorded(launch: &Launch, group: &Group, warnings: Vec<String>) -> Resu
     }
 }
 
-fn running_state(launch: &Launch, group: &Group, pid: i32, warnings: Vec<String>) -> Result<State, Failure> {
+fn running_state(
+    launch: &Launch,
+    group: &Group,
+    network: &Network,
+    pid: i32,
+    warnings: Vec<String>,
+) -> Result<State, Failure> {
     let state = State {
         status: Status::Running,
         pid,
@@ -182,7 +202,9 @@ fn running_state(launch: &Launch, group: &Group, pid: i32, warnings: Vec<String>
         restarts: launch.restarts,
         cgroup: group.path().to_owned(),
         boot_id: state::boot_id().unwrap_or_default(),
-        warnings: launch.warnings.iter().cloned().chain(warnings).collect(),
+        warnings: launch.warnings.iter().cloned().chain(warnings).chain(network.warnings()).collect(),
+        endpoints: network.endpoints(),
+        ports: network.ports(),
         ..State::default()
     };
     // Without it nobody would know of the container.
@@ -202,6 +224,7 @@ pub(super) fn group_failure(e: &crate::runtime::cgroup::Error) -> Failure {
 struct Undo<'a> {
     run_dir: &'a Path,
     group: Option<Group>,
+    network: Option<Network>,
     done: bool,
 }
 
@@ -213,6 +236,9 @@ impl Drop for Undo<'_> {
         if let Some(group) = &self.group {
             let _ = group.kill_all();
             let _ = group.remove();
+        }
+        if let Some(network) = &mut self.network {
+            network.close();
         }
         state::clear_run_dir(self.run_dir);
     }
