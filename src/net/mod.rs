@@ -1,19 +1,20 @@
-//! Networks of containers: the plan a monitor carries out, what carries it out, and the files that name hosts and resolvers.
+//! Networks of containers: the plan a monitor carries out, what carries it out, the names, and the files that name hosts
+//! and resolvers.
 //!
-//! All of it is synchronous and for single-threaded callers; nothing here starts a process.
+//! All of it is synchronous and for single-threaded callers; only [`rootless`] starts a process.
 
 pub mod attach;
 pub mod bridge;
 pub mod cleanup;
+pub mod dns;
 mod error;
 pub mod files;
 pub mod host;
 pub mod ipam;
+pub mod members;
 pub mod netns;
 pub mod plan;
 pub mod ports;
+pub mod rootless;
 
 pub use error::{Error, Result};
-pub mod dns;
-pub mod members;
-pub mod rootless;

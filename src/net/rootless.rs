@@ -121,7 +121,9 @@ fn start_helper(dir: &Path) -> Result<(), String> {
         }
     }
     let why = problems.join("; ");
-    Err(format!("nothing outside can be reached, containers reach each other only: {why} (package passt or slirp4netns)"))
+    Err(format!(
+        "nothing outside can be reached, containers reach each other only: {why} (package passt or slirp4netns)"
+    ))
 }
 
 fn record(dir: &Path, pid: i32) -> Result<(), String> {

@@ -225,7 +225,9 @@ fn open_resolver(ns: &NetNs, epoll: &Epoll) -> Result<Resolver, Failure> {
 
 /// The namespace of a running container's init.
 fn find(container: &str, pid: i32, pid_start: u64) -> Result<OwnedFd, Failure> {
-    let gone = || failure(FailureKind::Conflict, format!("container {container}, whose network is to be joined, does not run"));
+    let gone = || {
+        failure(FailureKind::Conflict, format!("container {container}, whose network is to be joined, does not run"))
+    };
     // The handle first, then the look: the number cannot change hands in between.
     let handle = process::pidfd_open(pid).map_err(|_| gone())?;
     let namespace = netns::open(Path::new(&format!("/proc/{pid}/ns/net")));

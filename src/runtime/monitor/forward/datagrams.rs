@@ -53,8 +53,7 @@ impl Datagrams {
         epoll: &Epoll,
     ) -> Option<usize> {
         let target = self.target;
-        let any: IpAddr =
-            if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let opened = netns::enter(ns, || {
             let socket = UdpSocket::bind((any, 0))?;
             socket.set_nonblocking(true)?;

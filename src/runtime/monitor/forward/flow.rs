@@ -37,13 +37,8 @@ impl Flow {
             let _ = socket.set_nodelay(true);
         }
         let way = || Pipe::new().ok().map(|pipe| Way { pipe, ended: false, closed: false });
-        let mut flow = Flow {
-            sockets: [client, server],
-            tokens,
-            armed: [None; 2],
-            ways: [way()?, way()?],
-            connecting: true,
-        };
+        let mut flow =
+            Flow { sockets: [client, server], tokens, armed: [None; 2], ways: [way()?, way()?], connecting: true };
         flow.arm(epoll).then_some(flow)
     }
 

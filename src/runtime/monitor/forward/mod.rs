@@ -74,7 +74,8 @@ impl Forwarder {
         epoll: &Epoll,
     ) -> Result<(), String> {
         let at = place(&mut self.inlets);
-        let failed = |e: &dyn std::fmt::Display| format!("forward port {}/{}: {e}", port.host_port, port.protocol.word());
+        let failed =
+            |e: &dyn std::fmt::Display| format!("forward port {}/{}: {e}", port.host_port, port.protocol.word());
         let socket = socket.try_clone_to_owned().map_err(|e| failed(&e))?;
         epoll.add(&socket, self.base | INLET | at as u64, Interest::READ).map_err(|e| failed(&e))?;
         let kind = match port.protocol {
