@@ -88,7 +88,7 @@ fn open(path: &Path) -> Result<File> {
 /// The namespace that is bound to the file, if one is.
 fn pinned(dir: &Path) -> Option<OwnedFd> {
     let path = dir.join("ns");
-    (sys::file_system_magic(&path).ok()? == NSFS).then(|| netns::open(&path).ok()).flatten()
+    (sys::facts::file_system_magic(&path).ok()? == NSFS).then(|| netns::open(&path).ok()).flatten()
 }
 
 fn pin(dir: &Path) -> Result<OwnedFd> {
