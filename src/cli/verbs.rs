@@ -23,6 +23,7 @@ pub(super) enum Verb {
     Attach,
     Stats,
     Top,
+    Diff,
     Port,
     Inspect,
     InspectContainer,
@@ -99,6 +100,7 @@ rows! {
     "" ["rename"], Rename, flags::rename, "Rename a container";
     "" ["update"], Update, flags::update, "Change the limits of containers while they run";
     "" ["top"], Top, flags::top, "Display the running processes of a container";
+    "" ["diff"], Diff, flags::diff, "List what a container changed of its image";
     "" ["port"], Port, flags::port, "List port mappings of a container";
     "" ["inspect"], Inspect, flags::inspect, "Return low-level information as JSON";
     "" ["rmi"], RemoveImages, flags::rmi, "Remove one or more images";
@@ -127,6 +129,7 @@ rows! {
     "container" ["rename"], Rename, flags::rename, "Rename a container";
     "container" ["update"], Update, flags::update, "Change the limits of containers while they run";
     "container" ["top"], Top, flags::top, "Display the running processes of a container";
+    "container" ["diff"], Diff, flags::diff, "List what a container changed of its image";
     "container" ["port"], Port, flags::port, "List port mappings of a container";
     "container" ["inspect"], InspectContainer, flags::inspect_one, "Display detailed information on containers";
     "container" ["prune"], PruneContainers, flags::prune, "Remove all stopped containers";

@@ -2,9 +2,11 @@
 
 use super::error::{Error, Result};
 use super::inventory::ContainerStats;
+use crate::model::change::Change;
 use crate::model::event::EventRecord;
 use crate::model::id::{ContainerId, ExecId};
 pub use crate::model::log::{LogRecord, Stream};
+use crate::model::process::Process;
 use crate::model::reference::Digest;
 use crate::model::time::Timestamp;
 use bytes::Bytes;
@@ -149,6 +151,10 @@ pub enum Output {
     /// Exit codes, in order of the targets.
     Waited(Vec<u8>),
     Inspected(Vec<serde_json::Value>),
+    /// By pid.
+    Processes(Vec<Process>),
+    /// By path.
+    Changes(Vec<Change>),
     RemovedImages {
         untagged: Vec<String>,
         deleted: Vec<Digest>,

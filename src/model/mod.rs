@@ -1,5 +1,6 @@
 //! Pure data and rules: what an image, a container, a job's figures *are*. No IO, no clock, no async, no kernel.
 
+pub mod change;
 pub mod container;
 pub mod endpoint;
 pub mod event;
@@ -8,6 +9,7 @@ pub mod image;
 pub mod log;
 pub mod mount;
 pub mod network;
+pub mod process;
 pub mod publish;
 pub mod reference;
 pub mod signal;

@@ -13,6 +13,10 @@ pub enum Scope {
     Logs,
     Tree,
     Stats,
+    /// The Top tab.
+    Processes,
+    /// The Files tab.
+    Changes,
     /// After the leader, in the shells pane.
     Shells,
 }
@@ -97,6 +101,9 @@ actions! {
     CursorLeft, "cursor-left", Stats, ["left"], "move the read-out back", "";
     CursorRight, "cursor-right", Stats, ["right"], "move the read-out forward", "";
     GlyphSet, "plot-glyphs", Stats, ["b"], "draw plots with other glyphs", "";
+    ProcessSort, "process-sort", Processes, ["o"], "sort by the next column", "sort";
+    ProcessSortReverse, "process-sort-reverse", Processes, ["O"], "turn the sort order round", "";
+    FilesRefresh, "files-refresh", Changes, ["r"], "compare with the image again", "refresh";
     NextPane, "next-pane", Global, ["tab"], "next pane", "pane";
     PreviousPane, "previous-pane", Global, ["shift-tab"], "previous pane", "";
     PaneContainers, "pane-containers", Global, ["1"], "go to the containers", "";

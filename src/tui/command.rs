@@ -58,6 +58,9 @@ fn words(request: &Request) -> Vec<String> {
         Request::Stats(a) => list(&["stats"], &a.containers),
         Request::RemoveVolumes { volumes, .. } => list(&["volume", "rm"], volumes),
         Request::Inspect(a) => list(&["inspect"], &a.names),
+        Request::Top { container } | Request::Diff { container } => {
+            list(&[request.name()], std::slice::from_ref(container))
+        }
         Request::Prune(a) => list(if a.all_images { &["image", "prune", "-a"] } else { &["image", "prune"] }, &[]),
         Request::Events(_) | Request::Doctor | Request::Reap { .. } | Request::Sample | Request::Reconcile => {
             list(&[request.name()], &[])

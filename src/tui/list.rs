@@ -45,6 +45,11 @@ impl<K> Default for List<K> {
 }
 
 impl<K: Clone + Ord> List<K> {
+    /// The filter, and whether its field has the keyboard.
+    pub fn filter_field(&mut self) -> (&mut Input, &mut bool) {
+        (&mut self.filter, &mut self.filtering)
+    }
+
     /// Takes the rows of a new state of the world; `exists` tells which marks are still of use.
     pub fn set_order(&mut self, order: Vec<K>, total: usize, exists: impl Fn(&K) -> bool) {
         self.order = order;

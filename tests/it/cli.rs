@@ -236,3 +236,24 @@ fn an_exec_makes_no_working_directory_and_names_count() {
     root.teu(&["rm", "-f", "box"]).exits(0);
     leaks::assert_none(root.path());
 }
+
+#[test]
+fn top_and_diff_tell_what_runs_and_what_was_changed() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let script =
+        "mkdir -p /srv/new && echo hi >/srv/new/file && rm /bin/vi && rm -r /opt && mkdir /opt && exec sleep 1000";
+    root.teu(&["run", "-d", "--name", "web", "-v", "/data", STARTER, "sh", "-c", script]).exits(0);
+    crate::support::wait_until("the script is done", || {
+        let top = root.teu(&["top", "web"]).exits(0).stdout;
+        let row: Vec<&str> = top.lines().nth(1)?.split_whitespace().collect();
+        (row.len() > 6 && row[6..] == ["sleep", "1000"]).then_some(())
+    });
+    let diff = root.teu(&["diff", "web"]).exits(0);
+    assert_eq!(diff.out(), "C /opt\nC /srv\nA /srv/new\nA /srv/new/file\nC /usr\nC /usr/bin\nD /usr/bin/vi");
+    root.teu(&["create", "--name", "fresh", STARTER]).exits(0);
+    assert_eq!(root.teu(&["container", "diff", "fresh"]).exits(0).stdout, "");
+    assert!(root.teu(&["top", "fresh"]).exits(1).stderr.contains("not running"));
+    assert!(root.teu(&["diff", "nobody"]).exits(1).stderr.contains("no such container: nobody"));
+    root.teu(&["rm", "-f", "web", "fresh"]).exits(0);
+}

@@ -1,7 +1,17 @@
 //! The screen without a terminal: messages in, commands and drawn text out.
 
+macro_rules! snapshot {
+    ($name:literal, $text:expr) => {{
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
+        insta::with_settings!({ snapshot_path => path, prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!($name, $text);
+        });
+    }};
+}
+
 mod fixture;
 mod idle;
+mod tabs;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use fixture::NOW;
@@ -44,14 +54,6 @@ fn press(app: &mut App, keys: &str) -> Vec<Cmd> {
 
 fn type_text(app: &mut App, text: &str) -> Vec<Cmd> {
     text.chars().flat_map(|c| app.update(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), NOW)).collect()
-}
-
-macro_rules! snapshot {
-    ($name:literal, $text:expr) => {
-        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!($name, $text);
-        });
-    };
 }
 
 #[test]

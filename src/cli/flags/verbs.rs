@@ -104,6 +104,10 @@ pub(in crate::cli) fn top(command: Command) -> Command {
     command.arg(Arg::new("names").value_name("CONTAINER").required(true))
 }
 
+pub(in crate::cli) fn diff(command: Command) -> Command {
+    command.arg(Arg::new("names").value_name("CONTAINER").required(true))
+}
+
 pub(in crate::cli) fn port(command: Command) -> Command {
     command.args([
         Arg::new("names").value_name("CONTAINER").required(true),

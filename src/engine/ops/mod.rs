@@ -2,6 +2,7 @@
 
 mod bulk;
 mod create;
+mod diff;
 mod doctor;
 mod events;
 mod images;
@@ -19,6 +20,7 @@ mod start;
 mod stats;
 mod stop;
 mod tag;
+mod top;
 mod volumes;
 mod wait;
 
@@ -54,6 +56,8 @@ pub(super) async fn dispatch(cx: &mut JobContext, request: Request) -> Result<Ou
         Request::Events(a) => events::events(cx, a).await,
         Request::RemoveVolumes { volumes, force } => volumes::remove(cx, volumes, force).await,
         Request::Inspect(a) => inspect::inspect(cx, a).await,
+        Request::Top { container } => top::top(cx, container).await,
+        Request::Diff { container } => diff::diff(cx, container).await,
         Request::Prune(a) => prune::prune(cx, a).await,
         Request::Doctor => doctor::doctor(cx).await,
         Request::Reap { container } => reap::reap(cx, &container).await,

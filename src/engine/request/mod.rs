@@ -49,6 +49,14 @@ pub enum Request {
         force: bool,
     },
     Inspect(InspectArgs),
+    /// The processes of a running container.
+    Top {
+        container: String,
+    },
+    /// What a container made of its image.
+    Diff {
+        container: String,
+    },
     Prune(PruneArgs),
     Doctor,
     /// Internal: what a monitor asks for when its `--rm` container has ended.
@@ -96,6 +104,8 @@ impl Request {
             Request::Events(_) => "events",
             Request::RemoveVolumes { .. } => "volume-rm",
             Request::Inspect(_) => "inspect",
+            Request::Top { .. } => "top",
+            Request::Diff { .. } => "diff",
             Request::Prune(_) => "prune",
             Request::Doctor => "doctor",
             Request::Reap { .. } => "reap",
@@ -125,7 +135,7 @@ impl Request {
             Request::Stats(a) => a.containers.join(" "),
             Request::RemoveVolumes { volumes, .. } => volumes.join(" "),
             Request::Inspect(a) => a.names.join(" "),
-            Request::Reap { container } => container.clone(),
+            Request::Reap { container } | Request::Top { container } | Request::Diff { container } => container.clone(),
             Request::Events(_) | Request::Prune(_) | Request::Doctor | Request::Sample | Request::Reconcile => {
                 String::new()
             }
@@ -160,6 +170,8 @@ impl Request {
             | Request::Stats(_)
             | Request::Events(_)
             | Request::Inspect(_)
+            | Request::Top { .. }
+            | Request::Diff { .. }
             | Request::Doctor
             | Request::Sample
             | Request::Reconcile => OnExit::Cancel,
@@ -181,7 +193,7 @@ impl Request {
 
     /// Changes nothing and is answered at once: screens ask such things all the time.
     pub fn is_question(&self) -> bool {
-        matches!(self, Request::Inspect(_))
+        matches!(self, Request::Inspect(_) | Request::Top { .. } | Request::Diff { .. })
     }
 
     /// Worth a row in the stored history (reads and the engine's own upkeep are not).
@@ -189,6 +201,8 @@ impl Request {
         !matches!(
             self,
             Request::Inspect(_)
+                | Request::Top { .. }
+                | Request::Diff { .. }
                 | Request::Logs(_)
                 | Request::Stats(_)
                 | Request::Events(_)

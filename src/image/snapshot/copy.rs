@@ -5,6 +5,7 @@ use super::{RootfsParts, Snapshotter};
 use crate::image::layers::LayerStore;
 use crate::image::unpack::is_whiteout;
 use crate::image::{Error, Result};
+use crate::model::change::Change;
 use crate::model::image::Layer;
 use crate::store::StateRoot;
 use crate::store::content::private_dir;
@@ -78,6 +79,13 @@ impl Snapshotter for Copy {
     fn size(&self, container_id: &str) -> Result<u64> {
         let path = self.directory(container_id);
         if path.is_dir() { Ok(tree::size(&path)?) } else { Ok(0) }
+    }
+
+    fn changes(&self, _container_id: &str, _layers: &[Layer], _mount_points: &[String]) -> Result<Vec<Change>> {
+        Err(Error::Unsupported {
+            what: "telling a container's changes".into(),
+            why: "the copy driver keeps one tree and no record of what came from the image; overlay does".into(),
+        })
     }
 }
 

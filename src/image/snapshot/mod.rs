@@ -1,5 +1,6 @@
 //! Layers to a container's root file system: stacked by overlay, or copied where overlay is refused.
 
+mod changes;
 mod copy;
 mod copy_up;
 mod overlay;
@@ -12,6 +13,7 @@ pub use overlay::Overlay;
 
 use super::layers::LayerStore;
 use super::{Error, Result};
+use crate::model::change::Change;
 use crate::model::image::Layer;
 use crate::store::StateRoot;
 use std::fs;
@@ -36,6 +38,8 @@ pub trait Snapshotter: Send + Sync {
     fn remove(&self, container_id: &str) -> Result<()>;
     /// Bytes of files in the writable part.
     fn size(&self, container_id: &str) -> Result<u64>;
+    /// What the container made of `layers` (bottom first), by path; what is empty at a mount point is left out.
+    fn changes(&self, container_id: &str, layers: &[Layer], mount_points: &[String]) -> Result<Vec<Change>>;
 }
 
 /// Overlay where a probe mount works in the data directory's file system, else Copy. The finding is kept in

@@ -1,8 +1,10 @@
 //! The overlay driver: layers as lower directories, one upper directory per container. Mounts nothing itself.
 
+use super::changes::changes;
 use super::{RootfsParts, Snapshotter};
 use crate::image::layers::LayerStore;
 use crate::image::{Error, Result};
+use crate::model::change::Change;
 use crate::model::image::Layer;
 use crate::store::StateRoot;
 use crate::store::content::private_dir;
@@ -24,6 +26,15 @@ impl Overlay {
         let dir = self.root.container(container_id);
         (dir.join("upper"), dir.join("work"))
     }
+
+    /// The layers' directories, topmost first.
+    fn lower(&self, layers: &[Layer]) -> Result<Vec<PathBuf>> {
+        let path = |layer: &Layer| {
+            let path = self.layers.path(&layer.chain_id);
+            if path.is_dir() { Ok(path) } else { Err(Error::NoLayer(layer.chain_id.clone())) }
+        };
+        layers.iter().rev().map(path).collect()
+    }
 }
 
 impl Snapshotter for Overlay {
@@ -32,14 +43,7 @@ impl Snapshotter for Overlay {
     }
 
     fn prepare(&self, container_id: &str, layers: &[Layer]) -> Result<RootfsParts> {
-        let mut lower = Vec::with_capacity(layers.len());
-        for layer in layers.iter().rev() {
-            let path = self.layers.path(&layer.chain_id);
-            if !path.is_dir() {
-                return Err(Error::NoLayer(layer.chain_id.clone()));
-            }
-            lower.push(path);
-        }
+        let lower = self.lower(layers)?;
         let (upper, work) = self.parts(container_id);
         if !upper.is_dir() {
             private_dir(&self.root.container(container_id)).map_err(|e| Error::io(&upper, e))?;
@@ -62,6 +66,14 @@ impl Snapshotter for Overlay {
     fn size(&self, container_id: &str) -> Result<u64> {
         let (upper, _) = self.parts(container_id);
         if upper.is_dir() { Ok(tree::size(&upper)?) } else { Ok(0) }
+    }
+
+    fn changes(&self, container_id: &str, layers: &[Layer], mount_points: &[String]) -> Result<Vec<Change>> {
+        let (upper, _) = self.parts(container_id);
+        if !upper.is_dir() {
+            return Ok(Vec::new());
+        }
+        changes(&upper, &self.lower(layers)?, mount_points)
     }
 }
 

@@ -126,10 +126,13 @@ impl App {
             Action::Sort => self.sort_by(self.panes.last_list, None),
             Action::SortReverse if images => self.images.list.reverse ^= true,
             Action::SortReverse => self.containers.list.reverse ^= true,
+            Action::ProcessSort => return self.sort_by(Pane::Detail, None),
+            Action::ProcessSortReverse => self.detail.processes.list.reverse ^= true,
+            Action::FilesRefresh => return self.refresh_changes(),
             Action::ShowAll => self.containers.show_all ^= true,
             _ => return,
         }
-        self.rebuild_lists();
+        self.refilter();
     }
 
     /// Nothing ends by quitting, but a person in a shell may not have meant to. On a terminal too small for the question
@@ -155,6 +158,8 @@ impl App {
                 self.detail.tree.search.set("");
                 self.detail.tree.searching = true;
             }
+            Pane::Detail if self.tabs().1 == Tab::Top => self.detail.processes.list.filtering = true,
+            Pane::Detail if self.tabs().1 == Tab::Files => self.detail.changes.list.filtering = true,
             _ => {
                 self.focus(Pane::Containers);
                 self.containers.list.filtering = true;
@@ -176,6 +181,10 @@ impl App {
     pub(super) fn sort_by(&mut self, pane: Pane, column: Option<usize>) {
         let (sort, reverse, count) = match pane {
             Pane::Images => (&mut self.images.list.sort, &mut self.images.list.reverse, super::images::SORTS.len()),
+            Pane::Detail => {
+                let list = &mut self.detail.processes.list;
+                (&mut list.sort, &mut list.reverse, super::processes::SORTS.len())
+            }
             _ => (&mut self.containers.list.sort, &mut self.containers.list.reverse, super::containers::SORTS.len()),
         };
         match column {
@@ -183,7 +192,7 @@ impl App {
             Some(c) => (*sort, *reverse) = (c.min(count - 1), false),
             None => (*sort, *reverse) = ((*sort + 1) % count, false),
         }
-        self.rebuild_lists();
+        self.refilter();
         self.save();
     }
 

@@ -40,6 +40,15 @@ impl App {
                     texts.extend(self.detail.tree.selected_text().map(|t| ("the value", t)));
                     texts.extend(self.detail.tree.all_text().map(|t| ("the whole document", t)));
                 }
+                super::Tab::Top => {
+                    let row = self.detail.processes.selected();
+                    texts.extend(row.map(|r| ("the command line", r.process.command.clone())));
+                    texts.extend(row.map(|r| ("the pid on this machine", r.process.pid.to_string())));
+                }
+                super::Tab::Files => {
+                    let path = self.detail.changes.selected().map(|c| c.path.to_string_lossy().into_owned());
+                    texts.extend(path.map(|p| ("the path", p)));
+                }
                 _ => {}
             }
         }
@@ -98,6 +107,8 @@ impl App {
                 self.open_tab(super::Tab::Inspect);
                 self.focus(Pane::Detail);
             }
+            Scope::Processes => self.go_to_tab(super::Tab::Top),
+            Scope::Changes => self.go_to_tab(super::Tab::Files),
             _ => {}
         }
     }

@@ -1,5 +1,7 @@
 //! The detail pane and the stats pane: they show what is selected, and fetch it when the selection rests.
 
+use super::changes::Changes;
+use super::processes::Processes;
 use super::work::{Purpose, Ticket};
 use super::{App, Cmd, Tab};
 use crate::engine::job::Chunk;
@@ -44,6 +46,8 @@ pub struct Detail {
     /// What the tree shows: the subject and, for a container, the state of it that was asked for.
     tree_of: Option<(Subject, Option<Arc<ContainerEntry>>)>,
     pub tree_error: Option<String>,
+    pub processes: Processes,
+    pub changes: Changes,
     /// First line shown of the tabs that are plain lines.
     pub offset: usize,
 }
@@ -63,6 +67,8 @@ impl Default for Detail {
             tree: Tree::default(),
             tree_of: None,
             tree_error: None,
+            processes: Processes::default(),
+            changes: Changes::default(),
             offset: 0,
         }
     }
@@ -131,8 +137,11 @@ impl App {
                 self.open_logs(id);
             }
         }
-        if tab == Tab::Inspect {
-            self.inspect();
+        match tab {
+            Tab::Inspect => self.inspect(),
+            Tab::Top => self.look_at_processes(),
+            Tab::Files => self.look_at_changes(),
+            _ => {}
         }
     }
 
@@ -251,6 +260,8 @@ impl App {
             },
             Tab::Stats => {}
             Tab::Inspect => self.detail.tree.step(by),
+            Tab::Top => self.detail.processes.list.step(by),
+            Tab::Files => self.detail.changes.list.step(by),
             Tab::Env | Tab::Layers => {
                 let lines = crate::tui::views::lines::lines(self).len();
                 self.detail.offset = self.detail.offset.saturating_add_signed(by).min(lines.saturating_sub(1));

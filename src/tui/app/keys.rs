@@ -2,7 +2,7 @@
 
 use super::{App, Tab};
 use crate::tui::action::Scope;
-use crate::tui::input::Edit;
+use crate::tui::input::{Edit, Input};
 use crate::tui::keys::Chord;
 use crate::tui::overlay::Flow;
 use crate::tui::panes::Pane;
@@ -49,25 +49,30 @@ impl App {
             Pane::Detail => match self.tabs().1 {
                 Tab::Logs => &[Scope::Logs, Scope::Detail, Scope::Global],
                 Tab::Stats => &[Scope::Stats, Scope::Detail, Scope::Global],
+                Tab::Top => &[Scope::Processes, Scope::Detail, Scope::Global],
+                Tab::Files => &[Scope::Changes, Scope::Detail, Scope::Global],
                 _ => &[Scope::Tree, Scope::Detail, Scope::Global],
             },
         }
     }
 
-    pub(super) fn filtering(&self) -> bool {
-        match self.panes.focus {
-            Pane::Containers => self.containers.list.filtering,
-            Pane::Images => self.images.list.filtering,
-            _ => false,
+    /// The filter of the focused list, and whether its field has the keyboard.
+    pub(super) fn filter_field(&mut self) -> Option<(&mut Input, &mut bool)> {
+        match (self.panes.focus, self.tabs().1) {
+            (Pane::Containers, _) => Some(self.containers.list.filter_field()),
+            (Pane::Images, _) => Some(self.images.list.filter_field()),
+            (Pane::Detail, Tab::Top) => Some(self.detail.processes.list.filter_field()),
+            (Pane::Detail, Tab::Files) => Some(self.detail.changes.list.filter_field()),
+            _ => None,
         }
     }
 
+    pub(super) fn filtering(&mut self) -> bool {
+        self.filter_field().is_some_and(|(_, filtering)| *filtering)
+    }
+
     fn filter_key(&mut self, chord: Chord) {
-        let pane = self.panes.focus;
-        let (filter, filtering) = match pane {
-            Pane::Images => (&mut self.images.list.filter, &mut self.images.list.filtering),
-            _ => (&mut self.containers.list.filter, &mut self.containers.list.filtering),
-        };
+        let Some((filter, filtering)) = self.filter_field() else { return };
         match chord.code {
             KeyCode::Enter => *filtering = false,
             KeyCode::Esc => {
@@ -86,7 +91,7 @@ impl App {
                 }
             }
         }
-        self.rebuild_lists();
+        self.refilter();
     }
 
     /// Typing into the search of the tree.
@@ -117,21 +122,17 @@ impl App {
         }
         if self.panes.focus == Pane::Detail {
             match self.tabs().1 {
-                Tab::Logs if self.detail.logs.prompt_open() => self.detail.logs.paste(text),
+                Tab::Logs if self.detail.logs.prompt_open() => return self.detail.logs.paste(text),
                 Tab::Inspect if self.detail.tree.searching => {
                     self.detail.tree.search.insert(text);
-                    self.detail.tree.find_from_here();
+                    return self.detail.tree.find_from_here();
                 }
                 _ => {}
             }
-            return;
         }
-        if self.filtering() {
-            match self.panes.focus {
-                Pane::Images => self.images.list.filter.insert(text),
-                _ => self.containers.list.filter.insert(text),
-            }
-            self.rebuild_lists();
+        if let Some((filter, true)) = self.filter_field().map(|(filter, filtering)| (filter, *filtering)) {
+            filter.insert(text);
+            self.refilter();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The whole state of the screen, what comes in (`Msg`) and what is asked of the world (`Cmd`). No IO, no clock.
 
 mod act;
+pub mod changes;
 mod commands;
 pub mod containers;
 pub mod detail;
@@ -8,6 +9,7 @@ pub mod images;
 mod keys;
 mod mouse;
 mod navigate;
+pub mod processes;
 pub mod terms;
 mod update;
 mod verbs;
@@ -110,6 +112,10 @@ pub enum Tab {
     Stats,
     Inspect,
     Env,
+    /// A container's processes.
+    Top,
+    /// What a container changed of its image.
+    Files,
     Layers,
 }
 
@@ -120,6 +126,8 @@ impl Tab {
             Tab::Stats => "Stats",
             Tab::Inspect => "Inspect",
             Tab::Env => "Env",
+            Tab::Top => "Top",
+            Tab::Files => "Files",
             Tab::Layers => "Layers",
         }
     }
@@ -322,7 +330,7 @@ impl App {
         if self.panes.last_list == Pane::Images {
             (&[Tab::Layers, Tab::Inspect, Tab::Env], self.image_tab)
         } else {
-            (&[Tab::Logs, Tab::Stats, Tab::Inspect, Tab::Env], self.container_tab)
+            (&[Tab::Logs, Tab::Stats, Tab::Inspect, Tab::Env, Tab::Top, Tab::Files], self.container_tab)
         }
     }
 

@@ -109,6 +109,8 @@ impl App {
                 self.focus(pane);
                 match pane {
                     Pane::Images => self.images.list.select_index(index),
+                    Pane::Detail if self.tabs().1 == Tab::Top => self.detail.processes.list.select_index(index),
+                    Pane::Detail => self.detail.changes.list.select_index(index),
                     _ => self.containers.list.select_index(index),
                 }
                 if self.is_double(Hit::Row(pane, index)) {
@@ -141,6 +143,7 @@ impl App {
             Hit::Row(Pane::Images, _) | Hit::Pane(Pane::Images) | Hit::Heading(Pane::Images, _) => {
                 self.images.list.step(by);
             }
+            Hit::Row(Pane::Detail, _) | Hit::Heading(Pane::Detail, _) => self.scroll_detail(by),
             Hit::Row(..) | Hit::Pane(Pane::Containers) | Hit::Heading(..) => self.containers.list.step(by),
             _ => {}
         }

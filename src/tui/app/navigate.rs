@@ -43,6 +43,12 @@ impl App {
         self.fetch_detail();
     }
 
+    pub(super) fn go_to_tab(&mut self, tab: Tab) {
+        self.panes.last_list = Pane::Containers;
+        self.open_tab(tab);
+        self.focus(Pane::Detail);
+    }
+
     /// Rows of a page of the focused pane.
     pub(super) fn page(&self) -> isize {
         let layout = self.panes.layout(self.size.0, self.size.1);
@@ -67,12 +73,17 @@ impl App {
         }
         if self.panes.focus == Pane::Detail && !self.detail.tree.search.is_empty() {
             self.detail.tree.search.set("");
+        } else if self.panes.focus == Pane::Detail
+            && (self.tabs().1 == Tab::Top && self.detail.processes.list.step_back()
+                || self.tabs().1 == Tab::Files && self.detail.changes.list.step_back())
+        {
+            self.refilter();
         } else if self.panes.zoomed {
             self.panes.zoomed = false;
         } else if self.panes.focus == Pane::Images && self.images.list.step_back()
             || self.panes.focus == Pane::Containers && self.containers.list.step_back()
         {
-            self.rebuild_lists();
+            self.refilter();
         } else if !self.panes.focus.is_list() {
             self.focus(self.panes.last_list);
         }

@@ -65,10 +65,17 @@ impl App {
         }
     }
 
-    /// After a change of filter, order or inventory.
+    /// After a change of the inventory.
     pub(super) fn rebuild_lists(&mut self) {
         self.containers.rebuild(&self.inventory, &self.stats, self.now, false);
         self.images.rebuild(&self.inventory);
+    }
+
+    /// After a person changed a filter or an order.
+    pub(super) fn refilter(&mut self) {
+        self.rebuild_lists();
+        self.detail.processes.rebuild();
+        self.detail.changes.rebuild();
     }
 
     fn take_stats(&mut self, stats: Arc<StatsBoard>) {
@@ -84,6 +91,7 @@ impl App {
         self.host_cpu.drain(..extra);
         self.containers.rebuild(&self.inventory, &self.stats, self.now, true);
         self.push_sample();
+        self.look_at_processes();
     }
 
     /// Kept for the events page; a death nobody asked for is told.
@@ -127,6 +135,22 @@ impl App {
                     Err(error) => Err(error_text(&error)),
                 };
                 self.inspected(name, value);
+            }
+            Purpose::Processes => {
+                let answer = match result {
+                    Ok(Output::Processes(found)) => Ok(found),
+                    Ok(_) => Ok(Vec::new()),
+                    Err(error) => Err(error_text(&error)),
+                };
+                self.processes_answer(ticket, answer);
+            }
+            Purpose::Changes => {
+                let answer = match result {
+                    Ok(Output::Changes(found)) => Ok(found),
+                    Ok(_) => Ok(Vec::new()),
+                    Err(error) => Err(error_text(&error)),
+                };
+                self.changes_answer(ticket, answer);
             }
             Purpose::Doctor => {
                 self.doctor = Some(match result {

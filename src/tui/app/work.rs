@@ -18,6 +18,10 @@ pub enum Purpose {
     Pull,
     /// The JSON of the detail pane's subject.
     Inspect(String),
+    /// The Top tab's rows.
+    Processes,
+    /// The Files tab's rows.
+    Changes,
     Doctor,
     /// How much [`Request::Prune`] would free.
     Reclaim,

@@ -370,6 +370,8 @@ fn scope_word(scope: Scope) -> &'static str {
         Scope::Logs => "logs",
         Scope::Tree => "inspect",
         Scope::Stats => "stats",
+        Scope::Processes => "top",
+        Scope::Changes => "files",
         Scope::Shells => "shells",
     }
 }

@@ -1,7 +1,7 @@
 //! The panes that show what is selected: the detail with its tabs, and the stats.
 
 use super::panel::{self, message};
-use super::{Scratch, lines};
+use super::{Scratch, changes, lines, processes};
 use crate::tui::app::{App, Hit, Tab};
 use crate::tui::panes::Pane;
 use crate::tui::text;
@@ -28,6 +28,8 @@ pub fn draw(app: &mut App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) 
         Tab::Logs => app.detail.logs.status(),
         Tab::Stats => app.detail.stats.status(),
         Tab::Inspect => app.detail.tree.status(),
+        Tab::Top => processes::foot(app),
+        Tab::Files => changes::foot(app),
         Tab::Env | Tab::Layers => String::new(),
     };
     let borrowed: Vec<(&str, Role)> = pieces.iter().map(|(t, r)| (t.as_str(), *r)).collect();
@@ -45,10 +47,10 @@ pub fn draw(app: &mut App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) 
     if app.subject().is_none() {
         return message(&[(String::from("nothing is selected"), Role::Dim)], app, inner, buf);
     }
-    content(app, open, inner, buf);
+    content(app, scratch, open, inner, buf);
 }
 
-fn content(app: &mut App, open: Tab, inner: Rect, buf: &mut Buffer) {
+fn content(app: &mut App, scratch: &mut Scratch, open: Tab, inner: Rect, buf: &mut Buffer) {
     let focused = app.panes.focus == Pane::Detail;
     match open {
         Tab::Logs => {
@@ -65,6 +67,8 @@ fn content(app: &mut App, open: Tab, inner: Rect, buf: &mut Buffer) {
             Some(why) => message(&[(why.clone(), Role::Error)], app, inner, buf),
             None => app.detail.tree.draw(inner, buf, &app.theme, focused),
         },
+        Tab::Top => processes::draw(app, scratch, inner, buf),
+        Tab::Files => changes::draw(app, scratch, inner, buf),
         Tab::Env | Tab::Layers => lines::draw(app, inner, buf),
     }
 }

@@ -1,6 +1,7 @@
 //! Draws the screen from `App`; what it learns on the way (scroll offsets, what lies where) is scratch. `App` is borrowed
 //! mutably only because the terminals, the log and the tree keep their scroll positions and damage in themselves.
 
+pub mod changes;
 pub mod containers;
 pub mod detail;
 pub mod header;
@@ -8,6 +9,7 @@ pub mod images;
 pub mod lines;
 pub mod logs;
 pub mod panel;
+pub mod processes;
 pub mod shell;
 pub mod shells;
 pub mod stats;
@@ -29,6 +31,8 @@ pub struct Scratch {
     hits: Vec<(Rect, Hit)>,
     /// First row shown, of containers and images.
     pub offsets: [usize; 2],
+    /// First row shown, of the detail's lists.
+    pub rows: usize,
     /// The inside of the detail pane.
     pub detail: Rect,
     /// Where the text cursor is.

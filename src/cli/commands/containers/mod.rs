@@ -1,5 +1,6 @@
-//! `ps`, and the two small listings of one container: `top` and `port`.
+//! `ps`, and the small listings of one container: `top`, `diff` and `port`.
 
+mod diff;
 mod rows;
 mod top;
 
@@ -14,6 +15,7 @@ use crate::engine::request::{InspectArgs, InspectKind};
 use crate::engine::{Error, ErrorKind, Output, Request, Result};
 use std::sync::Arc;
 
+pub(super) use diff::diff;
 pub(super) use top::top;
 
 const FILTERS: [&str; 14] = [
