@@ -11,6 +11,7 @@ pub fn options(config: &Config, background: bool) -> Options {
         insecure_registries: config.insecure_registries.clone(),
         auth_files: config.auth_files.clone(),
         program: "/proc/self/exe".into(),
+        settings_problems: config.warnings.clone(),
         environment: config::lasting_environment(),
         background,
     }

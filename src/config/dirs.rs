@@ -84,19 +84,41 @@ pub(super) fn auth_files(home: Option<&Path>) -> Vec<PathBuf> {
 /// user can write to would give that user our containers.
 pub(super) fn prepare_run_dir(path: &Path) -> Result<(), Error> {
     let refuse = |why: String| Error::Directory { path: path.to_owned(), why };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| refuse(e.to_string()))?;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| refuse(format!("{e}{}", whose(path, &e))))?;
     let meta = std::fs::symlink_metadata(path).map_err(|e| refuse(e.to_string()))?;
     if !meta.is_dir() {
         return Err(refuse("it is not a directory".into()));
     }
-    let uid = effective_uid();
-    if meta.uid() != uid {
-        return Err(refuse(format!("it belongs to uid {}, not to us (uid {uid})", meta.uid())));
-    }
+    check_owner(path, &meta)?;
     if meta.mode() & 0o022 != 0 {
         return Err(refuse(format!("others may write to it (mode {:o}); chmod 700 it", meta.mode() & 0o7777)));
     }
     Ok(())
+}
+
+/// The data directory, where it is there already: its owner could put links in our way and read what we keep.
+pub(super) fn check_data_dir(path: &Path) -> Result<(), Error> {
+    std::fs::metadata(path).map_or(Ok(()), |meta| check_owner(path, &meta))
+}
+
+fn check_owner(path: &Path, meta: &std::fs::Metadata) -> Result<(), Error> {
+    let uid = effective_uid();
+    if meta.uid() == uid {
+        return Ok(());
+    }
+    let why = format!("it belongs to uid {}, not to us (uid {uid})", meta.uid());
+    Err(Error::Directory { path: path.to_owned(), why })
+}
+
+/// Whose directory kept us from making `path`.
+fn whose(path: &Path, error: &std::io::Error) -> String {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let owner = |dir: &Path| Some((dir.display().to_string(), std::fs::metadata(dir).ok()?.uid()));
+    let found = path.ancestors().skip(1).find_map(owner);
+    found.map_or_else(String::new, |(dir, uid)| format!(" ({dir} belongs to uid {uid})"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::{Config, Error, Overrides, dirs, file, registries};
 /// [`load`], and the run directory made or found to be ours alone.
 pub fn open(overrides: &Overrides) -> Result<Config, Error> {
     let config = load(overrides)?;
+    dirs::check_data_dir(&config.data_dir)?;
     dirs::prepare_run_dir(&config.run_dir)?;
     Ok(config)
 }

@@ -100,7 +100,8 @@ impl From<bundle::Error> for Error {
     fn from(e: bundle::Error) -> Error {
         let kind = match &e {
             bundle::Error::Source { source, .. } => io_kind(source),
-            bundle::Error::Volume(_) | bundle::Error::Files(_) | bundle::Error::Spec(_) => ErrorKind::Internal,
+            bundle::Error::Volume(_) | bundle::Error::Spec(_) => ErrorKind::Internal,
+            bundle::Error::Files(crate::net::files::Error::Write { .. }) => ErrorKind::Internal,
             _ => ErrorKind::Invalid,
         };
         flat(kind, &e)

@@ -76,6 +76,12 @@ impl Error {
         self
     }
 
+    /// The same with other first words.
+    pub(crate) fn with_what(mut self, what: String) -> Self {
+        self.0.during = what;
+        self
+    }
+
     /// Adds context: the former `during` becomes the first cause.
     pub fn during(mut self, during: impl Into<String>) -> Self {
         let former = std::mem::replace(&mut self.0.during, during.into());

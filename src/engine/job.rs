@@ -182,6 +182,19 @@ pub struct Check {
     pub remedy: String,
 }
 
+impl Check {
+    /// A mistake in the user's own files, with its place.
+    pub fn settings(problem: &str) -> Check {
+        Check {
+            name: "settings".into(),
+            level: CheckLevel::Warn,
+            found: problem.to_owned(),
+            effect: "the default is used there".into(),
+            remedy: String::new(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckLevel {
     Ok,

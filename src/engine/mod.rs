@@ -56,6 +56,8 @@ pub struct Options {
     pub program: PathBuf,
     /// What monitors, and what they run at their end, see of our environment; nothing else of it.
     pub environment: Vec<(OsString, OsString)>,
+    /// What is wrong in the user's settings, for the doctor.
+    pub settings_problems: Vec<String>,
     /// Sample live containers each second and follow other teu processes' changes (the TUI).
     pub background: bool,
 }

@@ -9,12 +9,23 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     #[error("invalid host entry '{0}': expected NAME:ADDRESS")]
     Host(String),
+    #[error("host entry '{0}:host-gateway': this container's network has no way to the host")]
+    NoGateway(String),
     #[error("invalid DNS server '{0}': expected an IP address")]
     Server(String),
     #[error("invalid search domain '{0}'")]
     Domain(String),
     #[error("write {}: {source}", .path.display())]
     Write { path: PathBuf, source: std::io::Error },
+}
+
+/// Refuses what [`hosts`] could never write.
+pub fn check_hosts(network: &NetworkMode, extra_hosts: &[String]) -> Result<(), Error> {
+    let cut_off = || extra_hosts.iter().find_map(|entry| entry.strip_suffix(":host-gateway"));
+    match network {
+        NetworkMode::None => cut_off().map_or(Ok(()), |name| Err(Error::NoGateway(name.to_owned()))),
+        _ => Ok(()),
+    }
 }
 
 /// What the files are made from.
@@ -62,8 +73,12 @@ pub fn hosts(names: &Names<'_>, host: &str) -> Result<String, Error> {
     for entry in names.extra_hosts {
         let (name, address) = entry.split_once(':').ok_or_else(|| Error::Host(entry.clone()))?;
         let bare = address.trim_start_matches('[').trim_end_matches(']');
-        // There is no bridge yet whose gateway could be meant; the loopback is what reaches the host, or nobody.
-        let address = if bare == "host-gateway" { "127.0.0.1" } else { bare };
+        let address = match (bare, names.network) {
+            // Its loopback is the host's own.
+            ("host-gateway", NetworkMode::Host) => "127.0.0.1",
+            ("host-gateway", _) => return Err(Error::NoGateway(name.to_owned())),
+            _ => bare,
+        };
         if !valid_name(name) || address.parse::<IpAddr>().is_err() {
             return Err(Error::Host(entry.clone()));
         }

@@ -3,6 +3,7 @@
 use super::{Error, Result, StateRoot, lock};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -191,6 +192,12 @@ fn version(connection: &Connection, path: &Path) -> Result<usize> {
 fn prepare(root: &StateRoot, path: &Path) -> Result<Connection> {
     super::create_private_dir(root.data())?;
     let _lock = lock::FileLock::exclusive(&root.data().join("teu.db.lock"))?;
+    // Containers' environments are in it. SQLite gives its other files the same mode. Opened before SQLite ever did: its
+    // locks end when another descriptor of the file is closed.
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(Error::io("creating", path, e)),
+        _ => {}
+    }
     let mut connection = connect(path)?;
     let from = version(&connection, path)?;
     if from == 0 {

@@ -20,6 +20,7 @@ pub mod process;
 pub mod pty;
 pub mod rlimit;
 pub mod splice;
+pub mod sub_ids;
 pub mod tree;
 pub mod userns;
 pub mod watch;

@@ -136,8 +136,12 @@ pub struct Overlay {
 }
 
 /// Mounts an overlay at `place` and returns the mount's root. Layers are appended one by one (`lowerdir+`, Linux 6.7):
-/// the classic option string ends at one page.
+/// the classic option string ends at one page. An older kernel is not asked for what it does not know: some take the
+/// words and refuse them only at the mount itself, at each start anew.
 pub fn overlay_at(overlay: &Overlay, place: &Path) -> Result<OwnedFd> {
+    if !appends_layers(&rustix::system::uname().release().to_string_lossy()) {
+        return overlay_classic(overlay, place);
+    }
     match overlay_detached(overlay) {
         Ok(mount) => {
             attach_at(mount.as_fd(), place)?;
@@ -146,6 +150,12 @@ pub fn overlay_at(overlay: &Overlay, place: &Path) -> Result<OwnedFd> {
         Err(e) if e.errno() == libc::EINVAL => overlay_classic(overlay, place).map_err(|_| e),
         Err(e) => Err(e),
     }
+}
+
+/// A release without numbers is taken for a new one.
+fn appends_layers(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(u32::MAX));
+    (numbers.next(), numbers.next()) >= (Some(6), Some(7))
 }
 
 fn overlay_detached(overlay: &Overlay) -> Result<OwnedFd> {
@@ -234,4 +244,18 @@ pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
 
 fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|e| Error::at("path", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_kernels_that_know_it_are_asked_to_append_layers() {
+        for (release, knows) in
+            [("6.7.0", true), ("6.18.44-fc", true), ("10.0", true), ("6.6.9", false), ("5.15", false)]
+        {
+            assert_eq!(appends_layers(release), knows, "{release}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! Real root stays where it is. Everything here runs before any thread exists: `unshare(CLONE_NEWUSER)` and
 //! `setns` refuse a threaded process (user_namespaces(7)).
 
-use super::{Error, Result, clone, process};
+use super::{Error, Result, clone, process, sub_ids};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -211,9 +211,7 @@ fn mapper(pid: u32, uid: u32, gid: u32, mut go: std::io::PipeReader, mut answer:
 }
 
 fn map_ranges(pid: u32, uid: u32, gid: u32) -> Result<(), String> {
-    let name = user_name(uid);
-    let uids = ranges(Path::new("/etc/subuid"), name.as_deref(), uid)?;
-    let gids = ranges(Path::new("/etc/subgid"), name.as_deref(), uid)?;
+    let (uids, gids) = sub_ids::of_user(uid)?;
     run_map("newuidmap", pid, uid, &uids)?;
     run_map("newgidmap", pid, gid, &gids)
 }
@@ -234,43 +232,6 @@ fn run_map(tool: &str, pid: u32, own: u32, ranges: &[(u32, u32)]) -> Result<(), 
         return Ok(());
     }
     Err(format!("{tool} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
-}
-
-fn user_name(uid: u32) -> Option<String> {
-    let text = std::fs::read_to_string("/etc/passwd").ok()?;
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
-    })
-}
-
-fn ranges(file: &Path, name: Option<&str>, uid: u32) -> Result<Vec<(u32, u32)>, String> {
-    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let found = parse_ranges(&text, name, uid);
-    if found.is_empty() {
-        let who = name.map_or_else(|| uid.to_string(), str::to_owned);
-        return Err(format!(
-            "{} has no range for {who} (add one: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {who})",
-            file.display()
-        ));
-    }
-    Ok(found)
-}
-
-/// Lines `name-or-uid:start:count` (subuid(5)); the same range under both names counts once.
-fn parse_ranges(text: &str, name: Option<&str>, uid: u32) -> Vec<(u32, u32)> {
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let fields: Vec<&str> = line.trim().split(':').collect();
-        let [who, start, count] = fields[..] else { continue };
-        let mine = Some(who) == name || who.parse::<u32>() == Ok(uid);
-        let (Ok(start), Ok(count)) = (start.parse::<u32>(), count.parse::<u32>()) else { continue };
-        if mine && count > 0 && start.checked_add(count).is_some() && !found.contains(&(start, count)) {
-            found.push((start, count));
-        }
-    }
-    found
 }
 
 /// What on this machine forbids user namespaces, from the switches distributions have.
@@ -300,15 +261,6 @@ fn hint(errno: i32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_are_found_by_name_and_by_number() {
-        let text = "a:100000:65536\nb:165536:65536\n1000:300000:10\na:100000:65536\nbad\na:x:1\na:5:0\n";
-        assert_eq!(parse_ranges(text, Some("a"), 1000), [(100_000, 65536), (300_000, 10)]);
-        assert_eq!(parse_ranges(text, None, 1000), [(300_000, 10)]);
-        assert_eq!(parse_ranges(text, Some("c"), 1), []);
-        assert_eq!(parse_ranges("a:4294967290:100\n", Some("a"), 1), []);
-    }
 
     #[test]
     fn identity_survives_the_environment() {

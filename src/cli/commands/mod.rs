@@ -40,6 +40,9 @@ pub async fn run(command: &Command, engine: Engine, config: &Config) -> u8 {
         _ => 1,
     };
     let session = matches!(command.verb, Verb::Run | Verb::Exec | Verb::Attach | Verb::Start);
+    if !matches!(command.verb, Verb::Info | Verb::Doctor | Verb::Reap) {
+        config.warnings.iter().for_each(|warning| report::err(&format!("WARNING: {warning}\n")));
+    }
     dispatch(command.verb, &cx).await.unwrap_or_else(|error| {
         report::print_error(&error);
         report::exit_code(&error, session, failed)

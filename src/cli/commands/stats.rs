@@ -37,9 +37,10 @@ pub(super) async fn stats(cx: &Context<'_>) -> Result<u8> {
     let host_memory = cx.inventory()?.host.memory;
     let redraw = !once && std::io::stdout().is_terminal() && args.text("format").is_none_or(|f| f.starts_with("table"));
     let mut shown_any = false;
+    let names = cx.names();
     while let Some(chunk) = output.recv().await {
         let Chunk::Stats(all) = chunk else { continue };
-        let rows: Vec<Data> = all.iter().map(|s| row(s, args.on("no-trunc"), host_memory)).collect();
+        let rows: Vec<Data> = all.iter().map(|s| row(s, &names, args.on("no-trunc"), host_memory)).collect();
         let mut text = render(&rows, &LISTING, args.text("format"), false)?;
         if redraw {
             // Home, the lines each cleared to their end, then everything below.
@@ -59,10 +60,15 @@ pub(super) async fn stats(cx: &Context<'_>) -> Result<u8> {
     result
 }
 
-fn row(stats: &ContainerStats, full: bool, host_memory: u64) -> Data {
+/// `names`: as the user gave them.
+fn row(stats: &ContainerStats, names: &[String], full: bool, host_memory: u64) -> Data {
     let id = if full { stats.id.as_str() } else { stats.id.short() };
+    let given = names.iter().find(|name| **name == stats.name).or_else(|| {
+        let id = stats.id.as_str();
+        names.iter().find(|name| !name.is_empty() && id.starts_with(name.as_str()))
+    });
     let pair = |a: String, b: String| format!("{a} / {b}");
-    let mut value = json!({"Container": id, "ID": id, "Name": stats.name});
+    let mut value = json!({"Container": given.map_or(id, String::as_str), "ID": id, "Name": stats.name});
     let figures: [(&str, String); 6] = match &stats.sample {
         Some(sample) => {
             let limit = sample.memory_limit.unwrap_or(host_memory);

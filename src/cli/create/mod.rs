@@ -178,7 +178,7 @@ fn addresses(flag: &str, args: Args) -> Result<Vec<String>> {
     }
 }
 
-/// `name:address` or `name=address`; an IPv6 address may stand in brackets; `host-gateway` needs a bridge.
+/// `name:address` or `name=address`; an IPv6 address may stand in brackets; `host-gateway` is the host.
 fn extra_hosts(texts: &[&str]) -> Result<Vec<String>> {
     let one = |text: &&str| {
         let (name, address) = text
@@ -188,9 +188,7 @@ fn extra_hosts(texts: &[&str]) -> Result<Vec<String>> {
         let address = address.trim_start_matches('[').trim_end_matches(']');
         match address.parse::<std::net::IpAddr>() {
             Ok(_) => Ok(format!("{name}:{address}")),
-            Err(_) if address == "host-gateway" => {
-                Err(Error::new(ErrorKind::Unsupported, "--add-host host-gateway is not supported yet"))
-            }
+            Err(_) if address == "host-gateway" => Ok(format!("{name}:{address}")),
             Err(_) => Err(wrong("add-host", text, "that is not an IP address")),
         }
     };

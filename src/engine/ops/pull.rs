@@ -17,9 +17,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(super) async fn pull(cx: &mut JobContext, args: PullArgs) -> Result<Output> {
-    let during = format!("pulling {}", args.reference.familiar());
+    let reference = args.reference.familiar();
     let pulled = if args.all_tags { every_tag(cx, &args).await } else { one(cx, &args).await };
-    pulled.map_err(|e| if e.kind() == ErrorKind::Cancelled { e } else { e.during(during) })
+    pulled.map_err(|e| if e.kind() == ErrorKind::Cancelled { e } else { named_once(e, &reference) })
+}
+
+/// Most errors of a registry say what was asked for; people read the name once.
+fn named_once(error: Error, reference: &str) -> Error {
+    let rest = error.what().strip_prefix(reference).and_then(|rest| rest.strip_prefix(": ")).map(str::to_owned);
+    match rest {
+        Some(rest) => error.with_what(rest).during(format!("pulling {reference}")),
+        None if error.what().contains(reference) => error.during("pulling"),
+        None => error.during(format!("pulling {reference}")),
+    }
 }
 
 /// Two pulls of the same thing in this process: the second waits and finds the image here.

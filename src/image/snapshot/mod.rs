@@ -75,10 +75,15 @@ fn passing(kind: std::io::ErrorKind) -> bool {
     matches!(kind, K::StorageFull | K::QuotaExceeded | K::ReadOnlyFilesystem | K::OutOfMemory)
 }
 
-/// Why overlay cannot be used here; `None` when it can. Mounts for real, for `doctor`.
+/// Why overlay cannot be used here; `None` when it can. Mounts for real, for `doctor`. An error: that could not be found
+/// out, because nothing can be written.
 pub fn overlay_refused(root: &StateRoot) -> Result<Option<String>> {
     let layers = LayerStore::open(root)?;
-    Ok(overlay::probe(&layers).err().map(|e| e.to_string()))
+    match overlay::probe(&layers) {
+        Ok(()) => Ok(None),
+        Err(Error::Sys(e)) if !passing(e.source.kind()) => Ok(Some(e.to_string())),
+        Err(e) => Err(e),
+    }
 }
 
 fn kernel() -> String {

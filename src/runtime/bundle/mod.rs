@@ -72,6 +72,7 @@ pub fn check(config: &ContainerConfig) -> Result<(), Error> {
     caps::choose(&config.security.cap_add, &config.security.cap_drop, config.security.privileged)?;
     linux::check_sysctls(config)?;
     process::check_ulimits(&config.ulimits)?;
+    files::check_hosts(&config.network, &config.extra_hosts)?;
     mounts::check(config)
 }
 

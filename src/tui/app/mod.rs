@@ -174,6 +174,8 @@ pub struct App {
     pub overlays: Vec<Overlay>,
     /// What the doctor found; `None`: still looking.
     pub doctor: Option<Result<Vec<Check>, String>>,
+    /// What is wrong with keys and themes, for the doctor's page.
+    problems: Vec<Check>,
     /// Since teu was opened, oldest first.
     pub events: VecDeque<Arc<EventRecord>>,
     pub palette_history: Vec<String>,
@@ -210,7 +212,7 @@ impl App {
         let (keymap, key_problems) = Keymap::build(&config.tui.preset, &config.tui.keys);
         let (themes, theme_problems) = theme::load(user_themes);
         let leader = Leader::parse(&config.tui.leader);
-        let mut problems = [config.warnings.clone(), key_problems, theme_problems].concat();
+        let mut problems = [key_problems, theme_problems].concat();
         if leader.is_none() {
             problems.push(format!("tui.leader: '{}' cannot be the leader key", config.tui.leader));
         }
@@ -240,6 +242,7 @@ impl App {
             terms: Terms::new(leader.unwrap_or_default(), config.tui.scrollback),
             overlays: Vec::new(),
             doctor: None,
+            problems: Vec::new(),
             events: VecDeque::new(),
             palette_history: Vec::new(),
             last_run: Vec::new(),
@@ -261,10 +264,12 @@ impl App {
         }
         app.use_theme(&theme_name);
         app.recall(remembered);
-        app.tell_problems(problems);
+        app.problems = problems.iter().map(|problem| Check::settings(problem)).collect();
+        app.tell_problems([config.warnings.clone(), problems].concat());
         app
     }
 
+    /// Told once where people look first, and listed in the action log.
     fn tell_problems(&mut self, problems: Vec<String>) {
         let Some(first) = problems.first() else { return };
         let more = problems.len() - 1;

@@ -154,7 +154,8 @@ impl App {
             }
             Purpose::Doctor => {
                 self.doctor = Some(match result {
-                    Ok(Output::Doctor(checks)) => Ok(checks),
+                    // The engine knows of the files' mistakes; what keys, actions and themes there are is known here.
+                    Ok(Output::Doctor(checks)) => Ok(checks.into_iter().chain(self.problems.clone()).collect()),
                     Ok(_) => Ok(Vec::new()),
                     Err(error) => Err(error_text(&error)),
                 });

@@ -2,8 +2,8 @@
 
 use super::{finding, ok};
 use crate::engine::job::{Check, CheckLevel};
-use crate::sys::facts;
 use crate::sys::userns::Identity;
+use crate::sys::{facts, sub_ids};
 
 /// clone3 into a pidfd, the new mount calls, openat2: all there from here on.
 const NEEDED: (u32, u32) = (5, 6);
@@ -66,8 +66,8 @@ pub(super) fn sub_ids(who: &Identity) -> Check {
         (true, false) => {
             let found = who.note.clone().unwrap_or_else(|| "a single id is mapped".into());
             let remedy = match tools {
-                [true, true] => format!("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {}", who.uid),
-                _ => "install newuidmap and newgidmap (package uidmap), then give yourself a range in /etc/subuid and /etc/subgid".into(),
+                [true, true] => sub_ids::remedy(who.uid),
+                _ => format!("install newuidmap and newgidmap (package uidmap), then {}", sub_ids::remedy(who.uid)),
             };
             let effect = "files of other owners in an image become yours; some images do not work";
             finding(CheckLevel::Warn, name, found, effect, &remedy)

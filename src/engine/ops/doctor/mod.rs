@@ -11,7 +11,8 @@ use crate::image::snapshot;
 use crate::model::units::binary_size;
 use crate::runtime::cgroup::{Version, support};
 use crate::sys::userns::{Identity, identity};
-use crate::sys::{facts, files};
+use crate::sys::{access, facts, files};
+use std::path::Path;
 
 /// Looks at everything anew; changes nothing.
 pub(super) async fn doctor(cx: &mut JobContext) -> Result<Output> {
@@ -20,7 +21,13 @@ pub(super) async fn doctor(cx: &mut JobContext) -> Result<Output> {
 
 fn examine(core: &Core, who: &Identity) -> Vec<Check> {
     let mut checks = vec![kernel::version(), kernel::user_namespaces(who), kernel::sub_ids(who)];
-    checks.push(overlay(core));
+    let data = data_dir(core.root.data());
+    // What cannot be written to is not what the kernel refuses.
+    let writable = data.level == CheckLevel::Ok;
+    checks.push(data);
+    if writable {
+        checks.push(overlay(core));
+    }
     checks.extend(cgroups(who));
     checks.push(kernel::seccomp());
     checks.push(kernel::tun());
@@ -29,6 +36,7 @@ fn examine(core: &Core, who: &Identity) -> Vec<Check> {
     checks.extend(limits::inotify());
     checks.push(limits::open_files());
     checks.push(starter());
+    checks.extend(core.options.settings_problems.iter().map(|problem| Check::settings(problem)));
     checks
 }
 
@@ -46,6 +54,17 @@ fn finding(level: CheckLevel, name: &str, found: impl Into<String>, effect: &str
     Check { name: name.into(), level, found: found.into(), effect: effect.into(), remedy: remedy.into() }
 }
 
+fn data_dir(data: &Path) -> Check {
+    let name = "data directory";
+    let Some(error) = access::why_not_writable(data) else { return ok(name, data.display().to_string()) };
+    let remedy = match error.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem => "mount it read-write, or use a --root on a writable file system",
+        _ => "make it yours (chown), or use another --root",
+    };
+    let found = Error::new(ErrorKind::Denied, format!("{} is not writable: {error}", data.display())).to_string();
+    finding(CheckLevel::Fail, name, found, "nothing can be pulled, created or removed", remedy)
+}
+
 fn overlay(core: &Core) -> Check {
     let name = "overlay";
     match snapshot::overlay_refused(&core.root) {
@@ -58,8 +77,9 @@ fn overlay(core: &Core) -> Check {
             "put the data directory on ext4, xfs or btrfs; ordinary users need kernel 5.11 or newer",
         ),
         Err(e) => {
-            let error = Error::from_source(ErrorKind::Internal, "trying an overlay mount", &e);
-            finding(CheckLevel::Fail, name, error.to_string(), "containers cannot be created", "")
+            let error = Error::from(e).during("trying an overlay mount");
+            let remedy = error.hint_text().unwrap_or_default();
+            finding(CheckLevel::Fail, name, error.to_string(), "containers cannot be created", remedy)
         }
     }
 }
