@@ -79,14 +79,41 @@ pub fn enter(run_dir: &Path, inherited: Option<&str>) -> Result<&'static Identit
     Ok(IDENTITY.get_or_init(|| found))
 }
 
-/// Makes this process the one whose namespaces later teu processes of the user join. For monitors of ordinary users.
+/// Makes this process one of those whose namespaces later teu processes of the user join: as long as one of them
+/// lives, all are in the same, and so are the mounts and networks in it.
 pub fn publish(run_dir: &Path) -> Result<()> {
-    let pid = std::process::id();
-    let start = process::start_time(pid as i32).unwrap_or(0);
-    let temporary = run_dir.join(format!(".userns.{pid}"));
-    std::fs::write(&temporary, format!("{pid} {start}\n")).map_err(|e| Error::at("write", &temporary, e))?;
+    let _lock = lock(run_dir)?;
+    publish_locked(run_dir)
+}
+
+fn publish_locked(run_dir: &Path) -> Result<()> {
+    let pid = std::process::id() as i32;
+    let mut text: String =
+        published(run_dir).into_iter().filter(|(other, _)| *other != pid).map(|(p, s)| format!("{p} {s}\n")).collect();
+    text += &format!("{pid} {}\n", process::start_time(pid).unwrap_or(0));
+    let temporary = run_dir.join(".userns.new");
+    std::fs::write(&temporary, text).map_err(|e| Error::at("write", &temporary, e))?;
     let place = run_dir.join("userns.pid");
     std::fs::rename(&temporary, &place).map_err(|e| Error::at("rename", &place, e))
+}
+
+/// Pid and start time of the processes that published themselves and still live.
+fn published(run_dir: &Path) -> Vec<(i32, u64)> {
+    let text = std::fs::read_to_string(run_dir.join("userns.pid")).unwrap_or_default();
+    let pairs = text.lines().filter_map(|line| {
+        let (pid, start) = line.split_once(' ')?;
+        Some((pid.parse().ok()?, start.parse().ok()?))
+    });
+    pairs.filter(|(pid, start)| process::start_time(*pid) == Some(*start)).collect()
+}
+
+/// Held while a namespace is looked for, made and published: two that start at once must not make two.
+fn lock(run_dir: &Path) -> Result<std::fs::File> {
+    let path = run_dir.join("userns.lock");
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|e| Error::at("open", &path, e))?;
+    super::poll::lock(&file, true)?;
+    Ok(file)
 }
 
 fn present() -> Identity {
@@ -107,6 +134,8 @@ fn present() -> Identity {
 
 fn enter_as_user(run_dir: &Path, uid: u32, gid: u32) -> Result<Identity, EnterError> {
     let cwd = std::env::current_dir().ok();
+    // Without a run directory nobody can be found, and nobody looks.
+    let lock = lock(run_dir).ok();
     let full = |sub_ids, note| Identity { uid, gid, rootless: true, in_user_namespace: true, sub_ids, note };
     if join_published(run_dir) {
         restore_cwd(cwd);
@@ -116,6 +145,10 @@ fn enter_as_user(run_dir: &Path, uid: u32, gid: u32) -> Result<Identity, EnterEr
         return Ok(full(sub_ids, (!sub_ids).then(single)));
     }
     let note = make(uid, gid).map_err(|source| EnterError { hint: hint(source.errno()), source })?;
+    if lock.is_some() && process::set_dumpable(true).is_ok() {
+        // A failure costs only the company of those who start at this moment.
+        let _ = publish_locked(run_dir);
+    }
     restore_cwd(cwd);
     Ok(full(note.is_none(), note))
 }
@@ -128,22 +161,16 @@ fn restore_cwd(cwd: Option<PathBuf>) {
     }
 }
 
-/// True when a live monitor's namespaces were entered. Any doubt is a "no": a fresh namespace is always right,
+/// True when the namespaces of a process of the same user were entered. Any doubt is a "no": a fresh namespace is always right,
 /// its only price is that mounts made by the other one are not seen.
 fn join_published(run_dir: &Path) -> bool {
-    let Ok(text) = std::fs::read_to_string(run_dir.join("userns.pid")) else { return false };
-    let mut fields = text.split_whitespace();
-    let (Some(Ok(pid)), Some(Ok(start))) = (fields.next().map(str::parse::<i32>), fields.next().map(str::parse::<u64>))
-    else {
-        return false;
-    };
-    // The pidfd first, then the check: a reused pid has another start time.
-    let Ok(pidfd) = process::pidfd_open(pid) else { return false };
-    if process::start_time(pid) != Some(start) {
-        return false;
-    }
-    clone::setns(std::os::fd::AsFd::as_fd(&pidfd), clone::NEWUSER | clone::NEWNS).is_ok()
-        && rustix::process::geteuid().is_root()
+    published(run_dir).into_iter().any(|(pid, start)| {
+        // The pidfd first, then the check: a reused pid has another start time.
+        let Ok(pidfd) = process::pidfd_open(pid) else { return false };
+        process::start_time(pid) == Some(start)
+            && clone::setns(std::os::fd::AsFd::as_fd(&pidfd), clone::NEWUSER | clone::NEWNS).is_ok()
+            && rustix::process::geteuid().is_root()
+    })
 }
 
 /// Unshares in place; a child left outside writes the maps. Returns why there are no sub-ids, if so.

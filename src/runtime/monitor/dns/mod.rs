@@ -325,3 +325,6 @@ fn source(token: u64) -> Source {
         _ => Source::Tcp,
     }
 }
+
+#[cfg(test)]
+mod tests;

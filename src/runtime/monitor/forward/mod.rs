@@ -10,7 +10,7 @@ use crate::model::network::{Protocol, PublishedPort};
 use crate::net::attach::Attached;
 use crate::net::netns;
 use crate::sys::poll::{Epoll, Interest, Ready};
-use crate::sys::splice;
+use crate::sys::{rlimit, splice};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -78,6 +78,7 @@ impl Forwarder {
             |e: &dyn std::fmt::Display| format!("forward port {}/{}: {e}", port.host_port, port.protocol.word());
         let socket = socket.try_clone_to_owned().map_err(|e| failed(&e))?;
         epoll.add(&socket, self.base | INLET | at as u64, Interest::READ).map_err(|e| failed(&e))?;
+        raise_limit();
         let kind = match port.protocol {
             Protocol::Tcp => Kind::Tcp { listener: socket.into(), watched: true },
             Protocol::Udp => Kind::Udp(Datagrams::new(UdpSocket::from(socket), target)),
@@ -175,6 +176,16 @@ impl Forwarder {
     }
 }
 
+/// A connection takes six descriptors. Processes of the container have limits of their own.
+fn raise_limit() {
+    if let Ok((soft, hard)) = rlimit::get("nofile")
+        && soft < hard
+    {
+        // Without it, connections beyond the limit are refused.
+        let _ = rlimit::set("nofile", hard, hard);
+    }
+}
+
 /// The number of a free place, made if there is none.
 fn place<T>(all: &mut Vec<Option<T>>) -> usize {
     all.iter().position(Option::is_none).unwrap_or_else(|| {
@@ -182,3 +193,6 @@ fn place<T>(all: &mut Vec<Option<T>>) -> usize {
         all.len() - 1
     })
 }
+
+#[cfg(test)]
+mod tests;
