@@ -13,6 +13,7 @@ pub fn options(config: &Config, background: bool) -> Options {
         program: "/proc/self/exe".into(),
         settings_problems: config.warnings.clone(),
         environment: config::lasting_environment(),
+        publish_address: config.publish_address,
         background,
     }
 }

@@ -3,7 +3,8 @@
 use super::Config;
 use toml::de::{DeTable, DeValue};
 
-const KEYS: [&str; 8] = ["theme", "leader", "mouse", "ascii", "preset", "scrollback", "insecure-registries", "keys"];
+const KEYS: [&str; 9] =
+    ["theme", "leader", "mouse", "ascii", "preset", "scrollback", "insecure-registries", "publish-address", "keys"];
 const PRESETS: [&str; 3] = ["default", "lazydocker", "k9s"];
 const MAX_SCROLLBACK: i64 = 1_000_000;
 
@@ -64,6 +65,11 @@ fn set(config: &mut Config, text: &str, key: &str, value: &DeValue) -> Result<()
             tui.scrollback = usize::try_from(lines).unwrap_or_default();
         }
         "insecure-registries" => config.insecure_registries.extend(strings(key, value)?),
+        "publish-address" => {
+            let address = string(key, value)?;
+            let parsed = address.parse().map_err(|_| format!("`{key}` is '{address}'; it must be an IP address"))?;
+            config.publish_address = Some(parsed);
+        }
         "keys" => set_keys(config, text, value)?,
         _ => {
             let hint = nearest(key, &KEYS).map(|k| format!("; did you mean `{k}`?")).unwrap_or_default();
@@ -171,6 +177,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(config.tui, expected);
+        assert_eq!(config.publish_address, Some(std::net::Ipv4Addr::LOCALHOST.into()));
     }
 
     #[test]
@@ -195,6 +202,17 @@ mod tests {
         );
         assert_eq!(config.tui.ascii, Some(true));
         assert_eq!(config.tui.keys["help"], ["F1"]);
+    }
+
+    #[test]
+    fn ports_may_be_published_elsewhere_than_on_the_loopback() {
+        assert_eq!(load("publish-address = '0.0.0.0'\n").publish_address, "0.0.0.0".parse().ok());
+        let config = load("publish-address = 'lo'\n");
+        assert_eq!(
+            config.warnings,
+            ["config.toml line 1 column 19: `publish-address` is 'lo'; it must be an IP address"]
+        );
+        assert_eq!(config.publish_address, None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Config {
     pub insecure_registries: Vec<String>,
     /// Files with registry credentials, the first that knows a registry wins. They need not exist.
     pub auth_files: Vec<PathBuf>,
+    /// Where ports are published when `-p` names no address; `None`: on the loopback.
+    pub publish_address: Option<std::net::IpAddr>,
     pub tui: TuiConfig,
     /// `$NO_COLOR` is set and not empty, or `$TERM` is `dumb`.
     pub no_color: bool,

@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod job;
 mod jobs;
 mod merge;
+mod networks;
 mod ops;
 mod read_model;
 mod ready;
@@ -58,6 +59,8 @@ pub struct Options {
     pub environment: Vec<(OsString, OsString)>,
     /// What is wrong in the user's settings, for the doctor.
     pub settings_problems: Vec<String>,
+    /// Where ports are published when no address is asked for; `None`: on the loopback, for this machine alone.
+    pub publish_address: Option<std::net::IpAddr>,
     /// Sample live containers each second and follow other teu processes' changes (the TUI).
     pub background: bool,
 }

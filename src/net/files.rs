@@ -1,6 +1,6 @@
 //! The three files every container gets of its own: `hosts`, `hostname`, `resolv.conf`. Text first, then written.
 
-use crate::model::network::NetworkMode;
+use crate::model::network::{Endpoint, NetworkMode};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,10 @@ pub enum Error {
     Server(String),
     #[error("invalid search domain '{0}'")]
     Domain(String),
+    #[error("host entry '{0}' cannot be made: the container is on no network with a gateway")]
+    NoGateway(String),
+    #[error("read {}: {source}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
     #[error("write {}: {source}", .path.display())]
     Write { path: PathBuf, source: std::io::Error },
 }
@@ -37,14 +41,38 @@ pub struct Names<'a> {
     pub extra_hosts: &'a [String],
     pub dns: &'a [String],
     pub dns_search: &'a [String],
+    /// With [`NetworkMode::Attached`]: where the container will be. Its monitor then answers names.
+    pub endpoints: &'a [&'a Endpoint],
+    /// With [`NetworkMode::Container`]: the directory of the other container, whose files these are too.
+    pub shared: Option<&'a Path>,
+}
+
+/// Where a container's monitor answers names: inside the container's own namespace.
+pub const RESPONDER: &str = "127.0.0.11";
+const HOST_FILE: &str = "/etc/resolv.conf";
+/// systemd-resolved's list of the real servers.
+const UPSTREAM_FILE: &str = "/run/systemd/resolve/resolv.conf";
+
+/// The servers the host itself asks. Those of the loopback too: it is the host that asks them.
+pub fn host_resolvers() -> Vec<IpAddr> {
+    let text = std::fs::read_to_string(HOST_FILE).unwrap_or_default();
+    servers(&text).filter_map(|s| s.split('%').next()?.parse().ok()).collect()
 }
 
 /// Writes the three files into `dir`, readable by every user of the container.
 pub fn write(dir: &Path, names: &Names<'_>) -> Result<(), Error> {
     let host = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    if let Some(other) = names.shared {
+        for name in ["hostname", "hosts", "resolv.conf"] {
+            let path = other.join(name);
+            let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
+            put(dir, name, &text)?;
+        }
+        return Ok(());
+    }
     put(dir, "hostname", &format!("{}\n", names.hostname))?;
     put(dir, "hosts", &hosts(names, &host("/etc/hosts"))?)?;
-    put(dir, "resolv.conf", &resolv_conf(names, &host("/etc/resolv.conf"), &host("/run/systemd/resolve/resolv.conf"))?)
+    put(dir, "resolv.conf", &resolv_conf(names, &host(HOST_FILE), &host(UPSTREAM_FILE))?)
 }
 
 /// In place: a running container has the very file mounted.
@@ -73,22 +101,49 @@ pub fn hosts(names: &Names<'_>, host: &str) -> Result<String, Error> {
     for entry in names.extra_hosts {
         let (name, address) = entry.split_once(':').ok_or_else(|| Error::Host(entry.clone()))?;
         let bare = address.trim_start_matches('[').trim_end_matches(']');
-        let address = match (bare, names.network) {
-            // Its loopback is the host's own.
-            ("host-gateway", NetworkMode::Host) => "127.0.0.1",
-            ("host-gateway", _) => return Err(Error::NoGateway(name.to_owned())),
-            _ => bare,
+        let address = match bare {
+            HOST_GATEWAY => gateway(names).ok_or_else(|| Error::NoGateway(entry.clone()))?.to_string(),
+            _ => bare.to_owned(),
         };
         if !valid_name(name) || address.parse::<IpAddr>().is_err() {
             return Err(Error::Host(entry.clone()));
         }
         let _ = writeln!(text, "{address}\t{name}");
     }
-    if !matches!(names.network, NetworkMode::Host) {
-        // Programs look their own name up; Debian's convention for hosts without a lasting address.
+    text.push_str(&own_names(names));
+    Ok(text)
+}
+
+/// The address of the host as the container sees it, wherever that is.
+pub const HOST_GATEWAY: &str = "host-gateway";
+
+fn gateway(names: &Names<'_>) -> Option<IpAddr> {
+    match names.network {
+        NetworkMode::Host => Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+        _ => {
+            let four = names.endpoints.iter().find_map(|e| e.gateway4.map(IpAddr::V4));
+            four.or_else(|| names.endpoints.iter().find_map(|e| e.gateway6.map(IpAddr::V6)))
+        }
+    }
+}
+
+/// Programs look their own name up: by the container's addresses, else by Debian's convention for hosts without one.
+fn own_names(names: &Names<'_>) -> String {
+    let mut text = String::new();
+    if matches!(names.network, NetworkMode::Host) {
+        return text;
+    }
+    for endpoint in names.endpoints {
+        let others = endpoint.names.iter().filter(|n| *n != names.hostname);
+        let all = others.fold(names.hostname.to_owned(), |all, name| all + " " + name);
+        for address in [endpoint.v4, endpoint.v6].into_iter().flatten() {
+            let _ = writeln!(text, "{}\t{all}", address.address);
+        }
+    }
+    if text.is_empty() {
         let _ = writeln!(text, "127.0.1.1\t{}", names.hostname);
     }
-    Ok(text)
+    text
 }
 
 fn valid_name(name: &str) -> bool {
@@ -114,14 +169,20 @@ pub fn resolv_conf(names: &Names<'_>, host: &str, upstream: &str) -> Result<Stri
         }
         let _ = writeln!(text, "search {}", names.dns_search.join(" "));
     }
-    if names.dns.is_empty() {
+    let answered = matches!(names.network, NetworkMode::Attached);
+    if answered {
+        let _ = writeln!(text, "nameserver {RESPONDER}");
+    } else if names.dns.is_empty() {
         for server in servers(source).filter(|s| on_host || !is_loopback(s)) {
             let _ = writeln!(text, "nameserver {server}");
         }
     }
     for server in names.dns {
         let address: IpAddr = server.parse().map_err(|_| Error::Server(server.clone()))?;
-        let _ = writeln!(text, "nameserver {address}");
+        // Where the monitor answers it is the monitor that asks them.
+        if !answered {
+            let _ = writeln!(text, "nameserver {address}");
+        }
     }
     for line in source.lines().filter(|l| l.split_whitespace().next() == Some("options")) {
         let _ = writeln!(text, "{}", line.trim());
@@ -146,7 +207,7 @@ mod tests {
     use super::*;
 
     fn names<'a>(network: &'a NetworkMode, dns: &'a [String], search: &'a [String], hosts: &'a [String]) -> Names<'a> {
-        Names { hostname: "box", network, extra_hosts: hosts, dns, dns_search: search }
+        Names { hostname: "box", network, extra_hosts: hosts, dns, dns_search: search, endpoints: &[], shared: None }
     }
 
     fn own(list: &[&str]) -> Vec<String> {
@@ -188,5 +249,39 @@ mod tests {
         for bad in ["db", "db:", ":1.2.3.4", "d b:1.2.3.4", "db:1.2.3.4\n5.6.7.8 x"] {
             assert!(hosts(&names(&NetworkMode::None, &[], &[], &own(&[bad])), "").is_err(), "{bad}");
         }
+    }
+    #[test]
+    fn on_a_network_the_monitor_answers_and_own_addresses_have_own_names() {
+        let endpoint = Endpoint {
+            network: "0".repeat(64),
+            name: "web".into(),
+            interface: "eth0".into(),
+            mac: None,
+            v4: "10.1.0.2/24".parse().ok(),
+            v6: "fd00::2/64".parse().ok(),
+            gateway4: "10.1.0.1".parse().ok(),
+            gateway6: None,
+            names: own(&["api", "box"]),
+        };
+        let (dns, extra) = (own(&["9.9.9.9"]), own(&["outside:host-gateway"]));
+        let plain = names(&NetworkMode::Attached, &dns, &[], &extra);
+        let attached = Names { endpoints: &[&endpoint], ..plain };
+        let text = hosts(&attached, "").unwrap();
+        assert!(text.ends_with("10.1.0.1\toutside\n10.1.0.2\tbox api\nfd00::2\tbox api\n"), "{text}");
+        let text = resolv_conf(&attached, "nameserver 127.0.0.53\nsearch lan\noptions edns0\n", "").unwrap();
+        assert_eq!(text, "search lan\nnameserver 127.0.0.11\noptions edns0\n");
+        let lonely = names(&NetworkMode::None, &[], &[], &extra);
+        assert!(matches!(hosts(&lonely, ""), Err(Error::NoGateway(_))));
+    }
+
+    #[test]
+    fn a_shared_network_has_shared_files() {
+        let (other, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let network = NetworkMode::Container("x".into());
+        write(other.path(), &names(&NetworkMode::None, &[], &[], &[])).unwrap();
+        let shared = Names { shared: Some(other.path()), hostname: "else", ..names(&network, &[], &[], &[]) };
+        write(own.path(), &shared).unwrap();
+        assert_eq!(std::fs::read_to_string(own.path().join("hostname")).unwrap(), "box\n");
+        assert!(write(own.path(), &Names { shared: Some(Path::new("/nonexistent")), ..shared }).is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk, volumes};
 use crate::engine::core::{Core, now};
-use crate::engine::merge;
 use crate::engine::request::Targets;
+use crate::engine::{merge, networks};
 use crate::image::snapshot::RootfsParts;
 use crate::model::container::{Container, State, Status};
 use crate::runtime::bundle::{self, BundleInput};
@@ -59,16 +59,22 @@ pub(super) async fn launch_with(
 ) -> Result<Started> {
     let (worker, record, size) = (core.clone(), container.clone(), attach.as_ref().and_then(|a| a.size));
     let prepared = tokio::task::spawn_blocking(move || prepare(&worker, &record, size));
-    let launch = prepared
+    let (launch, starting) = prepared
         .await
         .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))??;
     let started = monitor.launch(&launch, attach).await;
+    // Its addresses are its own: by the start so far, from here on because it runs.
+    drop(starting);
     core.refresh_container(&container.id);
     Ok(started?)
 }
 
 /// Everything the monitor is told.
-fn prepare(core: &Core, container: &Container, size: Option<(u16, u16)>) -> Result<Launch> {
+fn prepare(
+    core: &Arc<Core>,
+    container: &Container,
+    size: Option<(u16, u16)>,
+) -> Result<(Launch, Option<networks::Starting>)> {
     let id = container.id.as_str();
     let (dir, run_dir) = (core.root.container(id), core.root.container_run(id));
     let state = clear_way(core, container)?;
@@ -79,7 +85,9 @@ fn prepare(core: &Core, container: &Container, size: Option<(u16, u16)>) -> Resu
     })?;
     let parts = core.snapshotter()?.prepare(id, &image.layers)?;
     volumes::provide(core, container, &image.layers)?;
+    let (network, starting) = networks::start_plan(core, container)?;
     let launch = bundle::launch(&BundleInput {
+        network,
         container,
         image: &merge::published(&image)?,
         rootfs: rootfs(parts, container.config.read_only),
@@ -92,7 +100,7 @@ fn prepare(core: &Core, container: &Container, size: Option<(u16, u16)>) -> Resu
         restarts: state.restarts,
         on_end: if container.config.auto_remove { on_end(core, id) } else { Vec::new() },
     })?;
-    Ok(launch)
+    Ok((launch, starting))
 }
 
 /// Refuses a live container; tidies after a monitor that was killed.

@@ -8,6 +8,7 @@ use crate::model::container::{Container, ContainerConfig, Limits, SeccompProfile
 use crate::model::network::NetworkMode;
 use crate::model::signal;
 use crate::net::files;
+use crate::net::plan::NetworkPlan;
 use crate::runtime::launch::{Launch, Rootfs};
 use crate::runtime::{caps, cgroup, protocol, seccomp};
 use crate::sys::userns::Identity;
@@ -58,6 +59,7 @@ pub struct BundleInput<'a> {
     /// Where each named or anonymous volume of the container is; the directories exist.
     pub volumes: &'a BTreeMap<String, PathBuf>,
     pub identity: &'a Identity,
+    pub network: NetworkPlan,
     pub size: Option<(u16, u16)>,
     pub restarts: u32,
     /// See [`Launch::on_end`].
@@ -83,12 +85,19 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
     let mut warnings = Vec::new();
     let hostname = hostname(input)?;
     let capabilities = caps::choose(&config.security.cap_add, &config.security.cap_drop, config.security.privileged)?;
+    let endpoints: Vec<_> = match &input.network {
+        NetworkPlan::Attached(plan) => plan.endpoints.iter().map(|e| &e.endpoint).collect(),
+        NetworkPlan::Isolated | NetworkPlan::Host | NetworkPlan::Join { .. } => Vec::new(),
+    };
+    let shared = joined(input);
     let names = files::Names {
         hostname: &hostname,
         network: &config.network,
         extra_hosts: &config.extra_hosts,
         dns: &config.dns,
         dns_search: &config.dns_search,
+        endpoints: &endpoints,
+        shared: shared.as_deref(),
     };
     files::write(&input.dir, &names)?;
     let stop = if config.stop_signal.is_empty() {
@@ -120,7 +129,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         tty: config.tty,
         open_stdin: config.open_stdin,
         size: input.size,
-        network: crate::net::plan::NetworkPlan::default(),
+        network: input.network.clone(),
         log: config.log.clone(),
         restart: config.restart.clone(),
         restarts: input.restarts,
@@ -145,7 +154,15 @@ fn spec(input: &BundleInput<'_>, hostname: &str, capabilities: u64, warnings: &m
     Ok(spec)
 }
 
-/// The user's, the host's own on the host's network, else the short id.
+/// The directory of the container whose network this one shares.
+fn joined(input: &BundleInput<'_>) -> Option<PathBuf> {
+    match &input.container.config.network {
+        NetworkMode::Container(id) => Some(input.dir.parent()?.join(id)),
+        NetworkMode::None | NetworkMode::Host | NetworkMode::Attached => None,
+    }
+}
+
+/// The user's, the host's own on the host's network, the other container's on its network, else the short id.
 fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
     let config = &input.container.config;
     let name = if !config.hostname.is_empty() {
@@ -153,6 +170,8 @@ fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
     } else if matches!(config.network, NetworkMode::Host) {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         host.trim().to_owned()
+    } else if let Some(other) = joined(input) {
+        std::fs::read_to_string(other.join("hostname")).unwrap_or_default().trim().to_owned()
     } else {
         input.container.id.short().to_owned()
     };

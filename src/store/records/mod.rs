@@ -7,8 +7,8 @@ mod tests;
 
 pub use jobs::{JobRow, delete_jobs_before, jobs, put_job};
 pub use networks::{
-    Lease, delete_lease, delete_network, free_address, insert_network, lease_at, leases, leases_of_container,
-    leases_of_network, leases_started, network, network_by_name, networks, put_lease,
+    Lease, Taken, Want, delete_lease, delete_network, free_address, insert_network, lease_at, leases,
+    leases_of_container, leases_of_network, leases_started, network, network_by_name, networks, put_lease, take_leases,
 };
 
 use super::process::Owner;

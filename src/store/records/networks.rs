@@ -181,3 +181,96 @@ fn next(address: IpAddr) -> Option<IpAddr> {
         IpAddr::V6(a) => u128::from(a).checked_add(1).map(|n| IpAddr::V6(n.into())),
     }
 }
+
+/// An address wanted on a network.
+#[derive(Debug)]
+pub struct Want<'a> {
+    pub network: &'a str,
+    /// Exactly this one.
+    pub asked: Option<IpAddr>,
+    /// First and last that may be given unasked.
+    pub bounds: (IpAddr, IpAddr),
+    pub reserved: &'a [IpAddr],
+}
+
+/// What came of [`take_leases`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// One for each want. `from_dead`: some had been a dead container's.
+    Addresses {
+        addresses: Vec<IpAddr>,
+        from_dead: bool,
+    },
+    Held(Lease),
+    /// The index of the want that found no free address.
+    Exhausted(usize),
+}
+
+/// Takes an address for each want. Those the container has already stay its own where they fit; those of containers of
+/// which `is_dead` is true are taken when nothing else is left, or when they are asked for.
+pub fn take_leases(
+    t: &Transaction<'_>,
+    container: &ContainerId,
+    starting: Owner,
+    wants: &[Want<'_>],
+    is_dead: &dyn Fn(&Lease) -> bool,
+) -> Result<Taken> {
+    let mut from_dead = false;
+    let mut addresses = Vec::new();
+    for (index, want) in wants.iter().enumerate() {
+        let own = own_lease(t, container, want)?;
+        let address = match (own, want.asked) {
+            (Some(own), _) => own,
+            (None, Some(asked)) => match lease_at(t, want.network, asked)? {
+                Some(held) if held.container != *container && !is_dead(&held) => return Ok(Taken::Held(held)),
+                held => {
+                    from_dead |= held.is_some_and(|h| h.container != *container);
+                    asked
+                }
+            },
+            (None, None) => match free_address(t, want.network, want.bounds, want.reserved)? {
+                Some(free) => free,
+                None => {
+                    from_dead |= drop_dead(t, want.network, is_dead)? > 0;
+                    match free_address(t, want.network, want.bounds, want.reserved)? {
+                        Some(free) => free,
+                        None => return Ok(Taken::Exhausted(index)),
+                    }
+                }
+            },
+        };
+        let lease =
+            Lease { network: want.network.to_owned(), address, container: container.clone(), starting: Some(starting) };
+        put_lease(t, &lease)?;
+        addresses.push(address);
+    }
+    Ok(Taken::Addresses { addresses, from_dead })
+}
+
+/// The container's address from an earlier start, if it will do; others that it has of this family go.
+fn own_lease(t: &Transaction<'_>, container: &ContainerId, want: &Want<'_>) -> Result<Option<IpAddr>> {
+    let (first, last) = want.bounds;
+    let mut kept = None;
+    for lease in leases_of_container(t, container)? {
+        let address = lease.address;
+        if lease.network != want.network || address.is_ipv4() != first.is_ipv4() {
+            continue;
+        }
+        let fits = match want.asked {
+            Some(asked) => asked == address,
+            None => (first..=last).contains(&address) && !want.reserved.contains(&address),
+        };
+        if fits && kept.is_none() {
+            kept = Some(address);
+        } else {
+            delete_lease(t, want.network, address)?;
+        }
+    }
+    Ok(kept)
+}
+
+fn drop_dead(t: &Transaction<'_>, network: &str, is_dead: &dyn Fn(&Lease) -> bool) -> Result<usize> {
+    let dead: Vec<_> = leases_of_network(t, network)?.into_iter().filter(is_dead).collect();
+    dead.iter().try_for_each(|lease| delete_lease(t, network, lease.address))?;
+    Ok(dead.len())
+}

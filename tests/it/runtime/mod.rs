@@ -91,6 +91,7 @@ impl Place {
             config: self.config.clone(),
         };
         bundle::launch(&BundleInput {
+            network: Default::default(),
             container: &container,
             image: &ImageConfiguration::default(),
             rootfs,

@@ -1,0 +1,226 @@
+//! From a container's record to the plan its monitor carries out: networks, addresses, names, ports.
+
+use super::{OPTION_ADDRESS, OPTION_MASQUERADE, OPTION_MTU, Starting, names as network_names};
+use crate::engine::core::Core;
+use crate::engine::{Error, ErrorKind, Result};
+use crate::model::container::{Container, State};
+use crate::model::network::{
+    Cidr, Driver, Endpoint, EndpointConfig, Mac, Network, NetworkMode, PortMapping, Protocol, PublishedPort,
+};
+use crate::net::files;
+use crate::net::plan::{Attachments, EndpointPlan, NetworkPlan};
+use crate::sys::{process, userns};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+
+/// Where published ports are when nobody says: this machine alone reaches them.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The plan of a start. Addresses stay taken while [`Starting`] lives and, after that, while the container does.
+pub(crate) fn start_plan(core: &Arc<Core>, container: &Container) -> Result<(NetworkPlan, Option<Starting>)> {
+    match &container.config.network {
+        NetworkMode::None => Ok((NetworkPlan::Isolated, None)),
+        NetworkMode::Host => Ok((NetworkPlan::Host, None)),
+        NetworkMode::Container(id) => Ok((join(core, id)?, None)),
+        NetworkMode::Attached => {
+            let (plan, starting) = attached(core, container)?;
+            Ok((NetworkPlan::Attached(Box::new(plan)), Some(starting)))
+        }
+    }
+}
+
+fn join(core: &Core, id: &str) -> Result<NetworkPlan> {
+    let entry = core.container(id).map_err(|e| e.during("joining another container's network"))?;
+    let State { pid, status, pid_start, .. } = entry.state;
+    if !status.is_live() || pid <= 0 || process::start_time(pid) != Some(pid_start) {
+        let name = &entry.container.name;
+        return Err(Error::new(ErrorKind::Conflict, format!("cannot join the network of container {name}"))
+            .because("it is not running")
+            .hint(format!("start it first: `teu start {name}`")));
+    }
+    Ok(NetworkPlan::Join { container: id.to_owned(), pid, pid_start })
+}
+
+fn attached(core: &Arc<Core>, container: &Container) -> Result<(Attachments, Starting)> {
+    let mut chosen: Vec<(EndpointConfig, Network)> = Vec::new();
+    for endpoint in &container.config.endpoints {
+        let network = core.network_for_use(&endpoint.network)?;
+        if chosen.iter().any(|(_, n)| n.id == network.id) {
+            return Err(Error::new(ErrorKind::Invalid, format!("network {} is named twice", network.name)));
+        }
+        chosen.push((endpoint.clone(), network));
+    }
+    let (starting, addresses) = Starting::take(core, &container.id, &chosen)?;
+    let mut endpoints = Vec::new();
+    for (index, ((config, network), addresses)) in chosen.iter().zip(addresses).enumerate() {
+        endpoints.push(endpoint_plan(core, container, config, network, &addresses, format!("eth{index}"))?);
+    }
+    let ports = published(core, container, &chosen, &container.config.ports)?;
+    let resolvers = if endpoints.iter().all(|e| e.internal) { Vec::new() } else { resolvers(container) };
+    // The default route leads through the first; one that leads nowhere comes later.
+    endpoints.sort_by_key(|e| e.internal);
+    let plan = Attachments {
+        container: container.id.to_string(),
+        root_tag: core.root_tag(),
+        dir: core.networks_dir(),
+        rootless: userns::identity().rootless,
+        endpoints,
+        ports,
+        resolvers,
+    };
+    Ok((plan, starting))
+}
+
+/// One network of a container, with the addresses taken for it: one for each subnet.
+pub(crate) fn endpoint_plan(
+    core: &Core,
+    container: &Container,
+    config: &EndpointConfig,
+    network: &Network,
+    addresses: &[IpAddr],
+    interface: String,
+) -> Result<EndpointPlan> {
+    let option = |key: &str| network.options.get(key).map(String::as_str);
+    let mut endpoint = Endpoint {
+        network: network.id.clone(),
+        name: network.name.clone(),
+        interface,
+        mac: config.mac,
+        v4: None,
+        v6: None,
+        gateway4: None,
+        gateway6: None,
+        names: names(container, config),
+    };
+    for (subnet, address) in network.subnets.iter().zip(addresses) {
+        let with_prefix = Some(Cidr { address: *address, prefix: subnet.subnet.prefix });
+        match (address, subnet.gateway) {
+            (IpAddr::V4(_), IpAddr::V4(gateway)) => {
+                endpoint.v4 = with_prefix;
+                endpoint.gateway4 = Some(gateway).filter(|_| !network.internal);
+            }
+            (IpAddr::V6(_), IpAddr::V6(gateway)) => {
+                endpoint.v6 = with_prefix;
+                endpoint.gateway6 = Some(gateway).filter(|_| !network.internal);
+            }
+            _ => return Err(Error::new(ErrorKind::Internal, format!("network {} mixes families", network.name))),
+        }
+    }
+    if network.driver == Driver::Ipvlan && config.mac.is_some() {
+        return Err(Error::new(ErrorKind::Invalid, "a container on an ipvlan network has its parent's MAC address"));
+    }
+    if endpoint.mac.is_none() && network.driver != Driver::Ipvlan {
+        endpoint.mac = Some(mac(container, addresses));
+    }
+    let gateways =
+        network.subnets.iter().map(|s| Cidr { address: s.gateway, prefix: s.subnet.prefix }).collect::<Vec<_>>();
+    let mode = match network.driver {
+        Driver::Macvlan => option("macvlan_mode"),
+        Driver::Ipvlan => option("ipvlan_mode"),
+        Driver::Bridge | Driver::Host | Driver::Null => None,
+    };
+    Ok(EndpointPlan {
+        driver: network.driver,
+        host_interface: core.host_interface(network),
+        gateways,
+        internal: network.internal,
+        mtu: option(OPTION_MTU).and_then(|m| m.parse().ok()),
+        masquerade: option(OPTION_MASQUERADE) != Some("false"),
+        mode: mode.map(str::to_owned),
+        endpoint,
+    })
+}
+
+/// Like docker's: the IPv4 address is in it, so that neighbours' tables stay right when a container comes back.
+fn mac(container: &Container, addresses: &[IpAddr]) -> Mac {
+    let four = addresses.iter().find_map(|a| match a {
+        IpAddr::V4(a) => Some(a.octets()),
+        IpAddr::V6(_) => None,
+    });
+    let [a, b, c, d] = four.unwrap_or_else(|| {
+        let digits = container.id.as_str();
+        [0, 2, 4, 6].map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or(0))
+    });
+    Mac([0x02, 0x42, a, b, c, d])
+}
+
+/// What others on the network find it by.
+fn names(container: &Container, config: &EndpointConfig) -> Vec<String> {
+    let mut names = vec![container.name.to_ascii_lowercase()];
+    let more = config.aliases.iter().map(String::as_str);
+    let own = [container.id.short(), container.config.hostname.as_str()];
+    for name in more.chain(own).map(str::to_ascii_lowercase).filter(|n| !n.is_empty()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Where names that are no container's are asked: the container's own servers, else the host's.
+pub(crate) fn resolvers(container: &Container) -> Vec<IpAddr> {
+    match container.config.dns.as_slice() {
+        [] => files::host_resolvers(),
+        given => given.iter().filter_map(|a| a.parse().ok()).collect(),
+    }
+}
+
+/// The ports a monitor is to publish. An internal network's container is reached by nobody outside.
+pub(crate) fn published(
+    core: &Core,
+    container: &Container,
+    networks: &[(EndpointConfig, Network)],
+    mappings: &[PortMapping],
+) -> Result<Vec<PublishedPort>> {
+    let of_network = networks.iter().find_map(|(_, n)| n.options.get(OPTION_ADDRESS)?.parse().ok());
+    let default = of_network.or(core.options.publish_address).unwrap_or(LOOPBACK);
+    let mut ports = Vec::new();
+    for mapping in mappings {
+        ports.push(PublishedPort {
+            host_ip: mapping.host_ip.unwrap_or(default),
+            host_port: free_port(mapping, mapping.host_ip.unwrap_or(default), &ports)?,
+            container_port: mapping.container_port,
+            protocol: mapping.protocol,
+        });
+    }
+    if container.config.publish_all {
+        for &(container_port, protocol) in &container.config.exposed {
+            let published = |p: &PublishedPort| p.container_port == container_port && p.protocol == protocol;
+            if !ports.iter().any(published) {
+                ports.push(PublishedPort { host_ip: default, host_port: 0, container_port, protocol });
+            }
+        }
+    }
+    if !ports.is_empty() && !networks.is_empty() && networks.iter().all(|(_, n)| n.internal) {
+        let all = network_names(container).join(", ");
+        return Err(Error::new(ErrorKind::Invalid, "ports cannot be published")
+            .because(format!("the container is only on internal networks ({all})"))
+            .hint("put it on a network that is not internal as well"));
+    }
+    Ok(ports)
+}
+
+/// Of several host ports the first that nobody has now; the monitor then takes it, or says who was quicker.
+fn free_port(mapping: &PortMapping, ip: IpAddr, chosen: &[PublishedPort]) -> Result<u16> {
+    let (Some(first), Some(last)) = (mapping.host_port, mapping.host_port_last) else {
+        return Ok(mapping.host_port.unwrap_or(0));
+    };
+    let free = |port: &u16| {
+        let address = SocketAddr::new(ip, *port);
+        let ours = |p: &PublishedPort| (p.host_ip, p.host_port, p.protocol) == (ip, *port, mapping.protocol);
+        let bound = match mapping.protocol {
+            Protocol::Tcp => TcpListener::bind(address).is_ok(),
+            Protocol::Udp => UdpSocket::bind(address).is_ok(),
+        };
+        bound && !chosen.iter().any(ours)
+    };
+    (first..=last)
+        .find(free)
+        .ok_or_else(|| Error::new(ErrorKind::Conflict, format!("no port from {first} to {last} is free on {ip}")))
+}
+
+/// The first interface name that is not taken.
+pub(crate) fn next_interface(state: &State) -> String {
+    let free = |n: &u32| !state.endpoints.iter().any(|e| e.interface == format!("eth{n}"));
+    format!("eth{}", (0..).find(free).unwrap_or(0))
+}
