@@ -83,6 +83,10 @@ impl Names {
         self.inventory().iter().flat_map(|i| &i.volumes).map(|v| CompletionCandidate::new(&v.name)).collect()
     }
 
+    fn networks(&self) -> Vec<CompletionCandidate> {
+        self.inventory().iter().flat_map(|i| &i.networks).map(|n| CompletionCandidate::new(&n.name)).collect()
+    }
+
     /// What an argument is about is said by the name its value has in the help.
     fn offer(&self, arg: Arg) -> Arg {
         let kind = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
@@ -91,6 +95,7 @@ impl Names {
             Some("CONTAINER") => arg.add(ArgValueCandidates::new(move || names.containers())),
             Some("IMAGE" | "SOURCE" | "REPOSITORY[:TAG]") => arg.add(ArgValueCandidates::new(move || names.images())),
             Some("VOLUME") => arg.add(ArgValueCandidates::new(move || names.volumes())),
+            Some("NETWORK") => arg.add(ArgValueCandidates::new(move || names.networks())),
             Some("NAME") if arg.get_long().is_none() => arg.add(ArgValueCandidates::new(move || {
                 [names.containers(), names.images(), names.volumes()].into_iter().flatten().collect()
             })),

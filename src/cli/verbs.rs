@@ -29,6 +29,7 @@ pub(super) enum Verb {
     InspectContainer,
     InspectImage,
     InspectVolume,
+    InspectNetwork,
     PruneContainers,
     Pull,
     Images,
@@ -39,6 +40,13 @@ pub(super) enum Verb {
     Volumes,
     RemoveVolumes,
     PruneVolumes,
+    Networks,
+    CreateNetwork,
+    RemoveNetworks,
+    ConnectNetwork,
+    DisconnectNetwork,
+    ReloadNetworks,
+    PruneNetworks,
     Events,
     DiskUsage,
     PruneSystem,
@@ -144,23 +152,32 @@ rows! {
     "volume" ["rm", "remove"], RemoveVolumes, flags::volume_rm, "Remove one or more volumes";
     "volume" ["inspect"], InspectVolume, flags::inspect_one, "Display detailed information on volumes";
     "volume" ["prune"], PruneVolumes, flags::prune_volumes, "Remove volumes no container uses";
+    "network" ["create"], CreateNetwork, flags::network_create, "Create a network";
+    "network" ["ls", "list"], Networks, flags::networks, "List networks";
+    "network" ["inspect"], InspectNetwork, flags::network_inspect, "Display detailed information on networks";
+    "network" ["rm", "remove"], RemoveNetworks, flags::network_rm, "Remove one or more networks";
+    "network" ["prune"], PruneNetworks, flags::prune, "Remove networks no container is to be on";
+    "network" ["connect"], ConnectNetwork, flags::network_connect, "Put a container on one more network";
+    "network" ["disconnect"], DisconnectNetwork, flags::network_disconnect, "Take a container off a network";
+    "network" ["reload"], ReloadNetworks, flags::network_reload, "Make bridges and rules anew that somebody removed";
     "system" ["df"], DiskUsage, flags::df, "Show disk usage";
     "system" ["prune"], PruneSystem, flags::prune_system, "Remove what is not in use";
     "system" ["info"], Info, flags::info, "Display what teu knows about this machine";
     "system" ["events"], Events, flags::events, "Print events as they happen";
 }
 
-pub(super) const GROUPS: [(&str, &str); 4] = [
+pub(super) const GROUPS: [(&str, &str); 5] = [
     ("container", "Manage containers"),
     ("image", "Manage images"),
     ("volume", "Manage volumes"),
+    ("network", "Manage networks"),
     ("system", "Disk usage, clean-up, information"),
 ];
 
 /// Verbs of docker's that will come with later work: named, so that the error says more than "unknown".
-const NOT_YET: [&str; 20] = [
+const NOT_YET: [&str; 19] = [
     "build", "buildx", "commit", "compose", "cp", "diff", "export", "history", "import", "load", "login", "logout",
-    "network", "push", "save", "search", "swarm", "context", "manifest", "plugin",
+    "push", "save", "search", "swarm", "context", "manifest", "plugin",
 ];
 
 pub(super) fn is_group(word: &str) -> bool {

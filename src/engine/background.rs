@@ -38,6 +38,7 @@ struct Touched {
     containers: BTreeSet<ContainerId>,
     images: bool,
     volumes: bool,
+    networks: bool,
     jobs: bool,
 }
 
@@ -47,11 +48,21 @@ impl Touched {
             "container" => self.containers.extend(ContainerId::try_from(record.id.clone())),
             "image" => self.images = true,
             "volume" => self.volumes = true,
+            "network" => self.network(record),
             "job" => self.jobs = true,
             _ => {}
         }
         // An image's users are shown with it.
         self.images |= record.kind == "container" && matches!(record.action.as_str(), "create" | "destroy");
+    }
+}
+
+impl Touched {
+    /// A container's own networks may have changed with it.
+    fn network(&mut self, record: &EventRecord) {
+        self.networks = true;
+        let container = record.attributes.get("container").cloned();
+        self.containers.extend(container.and_then(|id| ContainerId::try_from(id).ok()));
     }
 }
 
@@ -92,6 +103,9 @@ fn refresh(core: &Core, touched: Touched) {
     }
     if touched.volumes {
         core.refresh_volumes();
+    }
+    if touched.networks {
+        core.refresh_networks();
     }
     if touched.jobs {
         core.refresh_jobs();

@@ -6,6 +6,7 @@ use crate::model::event::EventRecord;
 use crate::model::id::ContainerId;
 use crate::model::image::Image;
 use crate::model::mount::Volume;
+use crate::model::network::Network;
 use crate::model::reference::Digest;
 use crate::model::stats::{Rates, Sample};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Inventory {
     pub containers: Vec<Arc<ContainerEntry>>,
     pub images: Vec<Arc<ImageEntry>>,
     pub volumes: Vec<Arc<Volume>>,
+    /// The predefined ones among them. Who is on one is in the containers' states.
+    pub networks: Vec<Arc<Network>>,
     /// Newest first; running ones of this process and the stored history.
     pub jobs: Vec<Arc<Job>>,
     pub host: Arc<HostInfo>,
@@ -81,6 +84,8 @@ pub enum Event {
     Container(ContainerId),
     Image(Digest),
     Volume(String),
+    /// By id.
+    Network(String),
     Job(JobId),
     /// A second's samples are in [`super::Engine::stats`].
     Stats,

@@ -163,8 +163,11 @@ pub enum Output {
         containers: Vec<String>,
         images: Vec<String>,
         volumes: Vec<String>,
+        networks: Vec<String>,
         bytes: u64,
     },
+    /// The id of a network.
+    Network(String),
     Doctor(Vec<Check>),
 }
 

@@ -6,6 +6,7 @@ use super::job::Job;
 use super::{Result, history, recover};
 use crate::model::id::ContainerId;
 use crate::model::mount::Volume;
+use crate::model::network::Network;
 use crate::runtime::state;
 use crate::store::records::{self, Busy, ContainerRow};
 use std::collections::{BTreeSet, HashMap};
@@ -25,6 +26,7 @@ struct Objects {
     containers: HashMap<ContainerId, Arc<ContainerEntry>>,
     images: Vec<Arc<ImageEntry>>,
     volumes: Vec<Arc<Volume>>,
+    networks: Vec<Arc<Network>>,
     /// From the stored history.
     jobs: Vec<Arc<Job>>,
     damaged: Vec<String>,
@@ -68,6 +70,7 @@ impl Core {
     pub fn refresh_all(&self) -> Result<()> {
         let containers = self.read_containers()?;
         let (images, volumes) = (self.read_images()?, self.db.read(records::volumes)?);
+        let networks = self.networks()?;
         let jobs = history::load(self);
         let damaged = self.db.read(records::damaged)?;
         self.host();
@@ -75,6 +78,7 @@ impl Core {
         objects.containers = containers.into_iter().map(|e| (e.container.id.clone(), Arc::new(e))).collect();
         objects.images = images;
         objects.volumes = volumes.into_iter().map(Arc::new).collect();
+        objects.networks = networks.into_iter().map(Arc::new).collect();
         objects.jobs = jobs;
         objects.damaged = damaged;
         self.publish(objects);
@@ -171,6 +175,20 @@ impl Core {
         }
     }
 
+    pub fn refresh_networks(&self) {
+        if !self.keeps_model() {
+            return;
+        }
+        match self.networks() {
+            Ok(networks) => {
+                let mut objects = lock(&self.model.objects);
+                objects.networks = networks.into_iter().map(Arc::new).collect();
+                self.publish(objects);
+            }
+            Err(e) => tracing::warn!(error = %e, "refreshing networks"),
+        }
+    }
+
     pub fn refresh_jobs(&self) {
         if self.keeps_model() {
             let jobs = history::load(self);
@@ -202,6 +220,7 @@ impl Core {
             containers,
             images: objects.images.clone(),
             volumes: objects.volumes.clone(),
+            networks: objects.networks.clone(),
             jobs,
             host: self.host(),
             damaged: objects.damaged.clone(),

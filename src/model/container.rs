@@ -60,6 +60,8 @@ pub struct ContainerConfig {
     pub exposed: Vec<(u16, Protocol)>,
     pub dns: Vec<String>,
     pub dns_search: Vec<String>,
+    /// Instead of the host's `options` for the resolver.
+    pub dns_options: Vec<String>,
     /// `name:address` lines for the hosts file.
     pub extra_hosts: Vec<String>,
     pub limits: Limits,

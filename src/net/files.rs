@@ -15,8 +15,8 @@ pub enum Error {
     Server(String),
     #[error("invalid search domain '{0}'")]
     Domain(String),
-    #[error("host entry '{0}' cannot be made: the container is on no network with a gateway")]
-    NoGateway(String),
+    #[error("invalid resolver option '{0}'")]
+    Option(String),
     #[error("read {}: {source}", .path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("write {}: {source}", .path.display())]
@@ -41,6 +41,8 @@ pub struct Names<'a> {
     pub extra_hosts: &'a [String],
     pub dns: &'a [String],
     pub dns_search: &'a [String],
+    /// Instead of the host's.
+    pub dns_options: &'a [String],
     /// With [`NetworkMode::Attached`]: where the container will be. Its monitor then answers names.
     pub endpoints: &'a [&'a Endpoint],
     /// With [`NetworkMode::Container`]: the directory of the other container, whose files these are too.
@@ -102,7 +104,7 @@ pub fn hosts(names: &Names<'_>, host: &str) -> Result<String, Error> {
         let (name, address) = entry.split_once(':').ok_or_else(|| Error::Host(entry.clone()))?;
         let bare = address.trim_start_matches('[').trim_end_matches(']');
         let address = match bare {
-            HOST_GATEWAY => gateway(names).ok_or_else(|| Error::NoGateway(entry.clone()))?.to_string(),
+            HOST_GATEWAY => gateway(names).ok_or_else(|| Error::NoGateway(name.to_owned()))?.to_string(),
             _ => bare.to_owned(),
         };
         if !valid_name(name) || address.parse::<IpAddr>().is_err() {
@@ -184,8 +186,18 @@ pub fn resolv_conf(names: &Names<'_>, host: &str, upstream: &str) -> Result<Stri
             let _ = writeln!(text, "nameserver {address}");
         }
     }
-    for line in source.lines().filter(|l| l.split_whitespace().next() == Some("options")) {
-        let _ = writeln!(text, "{}", line.trim());
+    match names.dns_options {
+        [] => {
+            for line in source.lines().filter(|l| l.split_whitespace().next() == Some("options")) {
+                let _ = writeln!(text, "{}", line.trim());
+            }
+        }
+        given => {
+            if let Some(bad) = given.iter().find(|o| o.is_empty() || o.contains(|c: char| c.is_control())) {
+                return Err(Error::Option(bad.clone()));
+            }
+            let _ = writeln!(text, "options {}", given.join(" "));
+        }
     }
     Ok(text)
 }
@@ -207,7 +219,16 @@ mod tests {
     use super::*;
 
     fn names<'a>(network: &'a NetworkMode, dns: &'a [String], search: &'a [String], hosts: &'a [String]) -> Names<'a> {
-        Names { hostname: "box", network, extra_hosts: hosts, dns, dns_search: search, endpoints: &[], shared: None }
+        Names {
+            hostname: "box",
+            network,
+            extra_hosts: hosts,
+            dns,
+            dns_search: search,
+            dns_options: &[],
+            endpoints: &[],
+            shared: None,
+        }
     }
 
     fn own(list: &[&str]) -> Vec<String> {
@@ -236,6 +257,15 @@ mod tests {
         assert!(resolv_conf(&names(&NetworkMode::None, &bad, &[], &[]), "", "").is_err());
         let bad = own(&["a b"]);
         assert!(resolv_conf(&names(&NetworkMode::None, &[], &bad, &[]), "", "").is_err());
+    }
+
+    #[test]
+    fn own_options_replace_the_hosts() {
+        let (none, options) = (names(&NetworkMode::None, &[], &[], &[]), own(&["ndots:1", "rotate"]));
+        let given = Names { dns_options: &options, ..none };
+        assert_eq!(resolv_conf(&given, "options edns0\n", "").unwrap(), "options ndots:1 rotate\n");
+        let bad = own(&["a\nnameserver 1.2.3.4"]);
+        assert!(resolv_conf(&Names { dns_options: &bad, ..given }, "", "").is_err());
     }
 
     #[test]

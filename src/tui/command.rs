@@ -57,6 +57,20 @@ fn words(request: &Request) -> Vec<String> {
         }
         Request::Stats(a) => list(&["stats"], &a.containers),
         Request::RemoveVolumes { volumes, .. } => list(&["volume", "rm"], volumes),
+        Request::CreateNetwork(a) => list(&["network", "create"], std::slice::from_ref(&a.name)),
+        Request::RemoveNetworks { networks, .. } => list(&["network", "rm"], networks),
+        Request::ConnectNetwork(a) => list(&["network", "connect"], &[a.endpoint.network.clone(), a.container.clone()]),
+        Request::DisconnectNetwork { network, container, .. } => {
+            list(&["network", "disconnect"], &[network.clone(), container.clone()])
+        }
+        Request::ReloadNetworks(t) => list(&["network", "reload"], &t.containers),
+        Request::Publish(a) => {
+            let add = a.add.iter().flat_map(|p| ["--publish-add".to_owned(), p.to_string()]);
+            let remove = a.remove.iter().flat_map(|p| ["--publish-rm".to_owned(), p.to_string()]);
+            let mut words: Vec<String> = std::iter::once("update".to_owned()).chain(add).chain(remove).collect();
+            words.extend(a.containers.iter().cloned());
+            words
+        }
         Request::Inspect(a) => list(&["inspect"], &a.names),
         Request::Top { container } | Request::Diff { container } => {
             list(&[request.name()], std::slice::from_ref(container))
@@ -102,8 +116,14 @@ fn create(verb: &str, a: &CreateArgs, flags: &[String]) -> Vec<String> {
     for tmpfs in &c.tmpfs {
         pair("--tmpfs", &tmpfs.target);
     }
-    if c.network != NetworkMode::None {
-        pair("--network", c.network.word());
+    match &c.network {
+        _ if a.default_network => {}
+        NetworkMode::Attached => c.endpoints.iter().for_each(|e| pair("--network", &e.network)),
+        NetworkMode::Container(id) => pair("--network", &format!("container:{id}")),
+        NetworkMode::None | NetworkMode::Host => pair("--network", c.network.word()),
+    }
+    for port in &c.ports {
+        pair("-p", &port.to_string());
     }
     match &c.restart {
         RestartPolicy::No => {}

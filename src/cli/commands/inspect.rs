@@ -17,7 +17,8 @@ pub(super) fn kind(args: Args) -> Result<InspectKind> {
         Some("container") => Ok(InspectKind::Container),
         Some("image") => Ok(InspectKind::Image),
         Some("volume") => Ok(InspectKind::Volume),
-        Some(other) => Err(wrong("type", other, "there are container, image and volume")),
+        Some("network") => Ok(InspectKind::Network),
+        Some(other) => Err(wrong("type", other, "there are container, image, network and volume")),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Context;
 use crate::cli::args::{misuse, wrong};
-use crate::cli::create::limits;
+use crate::cli::create::{limits, ports};
 use crate::cli::report;
 use crate::cli::verbs::Verb;
-use crate::engine::request::{KillArgs, RemoveArgs, StopArgs, Targets};
+use crate::engine::request::{KillArgs, PublishArgs, RemoveArgs, StopArgs, Targets};
 use crate::engine::{Output, Request, Result};
 use crate::model::container::Limits;
 use std::time::Duration;
@@ -47,8 +47,18 @@ pub(super) async fn update(cx: &Context<'_>) -> Result<u8> {
         }
     }
     let limits = Box::new(limits(cx.args)?);
+    let (add, remove) = (ports("publish-add", cx.args)?, ports("publish-rm", cx.args)?);
+    let publishes = !add.is_empty() || !remove.is_empty();
     if *limits == Limits::default() {
-        return Err(misuse("nothing to update: give at least one limit").hint("teu update --memory 128m CONTAINER"));
+        if publishes {
+            let request = PublishArgs { containers: cx.names(), add, remove };
+            return cx.bulk(Request::Publish(Box::new(request))).await;
+        }
+        return Err(misuse("nothing to update: give at least one limit or port")
+            .hint("teu update --memory 128m --publish-add 8080:80 CONTAINER"));
+    }
+    if publishes {
+        cx.ask(Request::Publish(Box::new(PublishArgs { containers: cx.names(), add, remove }))).await?;
     }
     cx.bulk(Request::Update { containers: cx.names(), limits }).await
 }

@@ -6,6 +6,7 @@ mod images;
 mod inspect;
 mod lifecycle;
 mod logs;
+mod networks;
 mod prune;
 mod pull;
 mod run;
@@ -67,7 +68,7 @@ async fn dispatch(verb: Verb, cx: &Context<'_>) -> Result<u8> {
         Verb::Ps => containers::list(cx).await,
         Verb::Top => containers::top(cx).await,
         Verb::Diff => containers::diff(cx).await,
-        Verb::Port => containers::port(cx),
+        Verb::Port => networks::port(cx),
         Verb::Logs => logs::logs(cx).await,
         Verb::Stats => stats::stats(cx).await,
         Verb::Inspect => inspect::inspect(cx, inspect::kind(cx.args)?).await,
@@ -79,9 +80,16 @@ async fn dispatch(verb: Verb, cx: &Context<'_>) -> Result<u8> {
         Verb::Images => images::list(cx),
         Verb::RemoveImages => images::remove(cx).await,
         Verb::Tag => images::tag(cx).await,
+        Verb::Networks => networks::list(cx),
+        Verb::CreateNetwork => networks::create(cx).await,
+        Verb::RemoveNetworks => networks::remove(cx).await,
+        Verb::ConnectNetwork => networks::connect(cx).await,
+        Verb::DisconnectNetwork => networks::disconnect(cx).await,
+        Verb::ReloadNetworks => networks::reload(cx).await,
+        Verb::InspectNetwork => inspect::inspect(cx, InspectKind::Network).await,
         Verb::Volumes => volumes::list(cx),
         Verb::RemoveVolumes => volumes::remove(cx).await,
-        Verb::PruneContainers | Verb::PruneImages | Verb::PruneVolumes | Verb::PruneSystem => {
+        Verb::PruneContainers | Verb::PruneImages | Verb::PruneVolumes | Verb::PruneNetworks | Verb::PruneSystem => {
             prune::prune(cx, verb).await
         }
         Verb::Events => events::events(cx).await,

@@ -17,7 +17,9 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
             PruneArgs { images: true, all_images: all, partial_downloads: true, dry_run, ..PruneArgs::default() }
         }
         Verb::PruneVolumes => PruneArgs { volumes: true, all_volumes: all, dry_run, ..PruneArgs::default() },
+        Verb::PruneNetworks => PruneArgs { networks: true, dry_run, ..PruneArgs::default() },
         _ => PruneArgs {
+            networks: true,
             containers: true,
             images: true,
             all_images: all,
@@ -30,16 +32,20 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
     if !dry_run && !args.on("force") && !confirmed(&what) {
         return Ok(0);
     }
-    if let Output::Pruned { containers, images, volumes, bytes } = cx.ask(Request::Prune(what)).await? {
-        let verb = if dry_run { "Would delete" } else { "Deleted" };
+    if let Output::Pruned { containers, images, volumes, networks, bytes } = cx.ask(Request::Prune(what)).await? {
+        let deleted = if dry_run { "Would delete" } else { "Deleted" };
         let mut text = String::new();
-        for (kind, list) in [("Containers", containers), ("Images", images), ("Volumes", volumes)] {
+        let lists = [("Containers", containers), ("Networks", networks), ("Images", images), ("Volumes", volumes)];
+        for (kind, list) in lists {
             if !list.is_empty() {
-                text.push_str(&format!("{verb} {kind}:\n{}\n\n", list.join("\n")));
+                text.push_str(&format!("{deleted} {kind}:\n{}\n\n", list.join("\n")));
             }
         }
         let total = if dry_run { "Space that would be reclaimed" } else { "Total reclaimed space" };
-        report::out(&format!("{text}{total}: {}\n", decimal_size(bytes)));
+        // Networks take no room.
+        let measured = verb != Verb::PruneNetworks;
+        let total = if measured { format!("{total}: {}\n", decimal_size(bytes)) } else { String::new() };
+        report::out(&format!("{text}{total}"));
     }
     Ok(0)
 }
@@ -54,6 +60,7 @@ fn confirmed(what: &PruneArgs) -> bool {
     };
     let lines = [
         (what.containers, "  - all stopped containers\n"),
+        (what.networks, "  - all networks no container is to be on\n"),
         (what.volumes, volumes),
         (what.images, images),
         (what.partial_downloads, "  - partial downloads\n"),

@@ -3,10 +3,12 @@
 mod env;
 mod limits;
 mod mounts;
+mod network;
 mod security;
 
 pub(super) use env::environment;
 pub(super) use limits::limits;
+pub(super) use network::{own_place, ports};
 
 use super::args::{Args, misuse, wrong};
 use super::flags::UNSUPPORTED;
@@ -15,7 +17,6 @@ use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::{ContainerConfig, LogOptions, RestartPolicy};
 use crate::model::id::check_name;
 use crate::model::image::Platform;
-use crate::model::network::NetworkMode;
 use crate::model::units::parse_bytes;
 use std::collections::BTreeMap;
 
@@ -28,12 +29,14 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
     if let Some(name) = name {
         check_name(name).map_err(|e| misuse(e.to_string()))?;
     }
+    let networking = network::networking(args)?;
     Ok(CreateArgs {
         image: image.clone(),
         name: name.map(str::to_owned),
         command: command.to_vec(),
         entrypoint: args.text("entrypoint").map(|e| if e.is_empty() { vec![] } else { vec![e.to_owned()] }),
-        config: container_config(args)?,
+        config: container_config(args, &networking)?,
+        default_network: networking.unnamed,
         pull: pull_policy(args)?,
         platform: args.text("platform").map(platform).transpose()?,
     })
@@ -42,11 +45,7 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
 fn refuse_unsupported(args: Args) -> Result<()> {
     if let Some((flag, short, _)) = UNSUPPORTED.iter().find(|(flag, ..)| args.given(flag)) {
         let name = short.map_or_else(|| format!("--{flag}"), |s| format!("-{s}, --{flag}"));
-        let error = Error::new(ErrorKind::Unsupported, format!("{name} is not supported yet"));
-        return Err(match *flag {
-            "publish" | "publish-all" => error.hint("with --network host the container's ports are the host's"),
-            _ => error,
-        });
+        return Err(Error::new(ErrorKind::Unsupported, format!("{name} is not supported yet")));
     }
     for flag in ["ipc", "pid", "cgroupns"] {
         if let Some(mode) = args.text(flag).filter(|m| !matches!(*m, "" | "private")) {
@@ -56,7 +55,7 @@ fn refuse_unsupported(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn container_config(args: Args) -> Result<ContainerConfig> {
+fn container_config(args: Args, networking: &network::Networking) -> Result<ContainerConfig> {
     let (mounts, tmpfs) = mounts::all(args)?;
     let restart = args.text("restart").map(restart_policy).transpose()?.unwrap_or_default();
     let auto_remove = args.on("rm");
@@ -78,9 +77,14 @@ fn container_config(args: Args) -> Result<ContainerConfig> {
         tmpfs,
         read_only: args.on("read-only"),
         shm_size: args.text("shm-size").map(|v| limits::size("shm-size", v)).transpose()?.filter(|n| *n > 0),
-        network: args.text("network").map(network).transpose()?.unwrap_or_default(),
+        network: networking.mode.clone(),
+        endpoints: networking.endpoints.clone(),
+        ports: network::ports("publish", args)?,
+        publish_all: args.on("publish-all"),
+        exposed: network::exposed(args)?,
         dns: addresses("dns", args)?,
         dns_search: args.owned("dns-search").into_iter().filter(|d| d != ".").collect(),
+        dns_options: args.owned("dns-option"),
         extra_hosts: extra_hosts(&args.texts("add-host"))?,
         limits: limits(args)?,
         ulimits: limits::ulimits(&args.texts("ulimit"))?,
@@ -140,15 +144,6 @@ fn hostname(text: &str) -> Result<String> {
     let fits =
         text.len() <= 64 && !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if fits { Ok(text.to_owned()) } else { Err(wrong("hostname", text, "letters, digits, '-' and '.', at most 64")) }
-}
-
-fn network(text: &str) -> Result<NetworkMode> {
-    match text {
-        "none" => Ok(NetworkMode::None),
-        "host" => Ok(NetworkMode::Host),
-        other => Err(Error::new(ErrorKind::Unsupported, format!("--network {other} is not supported yet"))
-            .hint("there are 'none' (loopback alone) and 'host' (the host's own network)")),
-    }
 }
 
 fn restart_policy(text: &str) -> Result<RestartPolicy> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::cli::verbs;
 use crate::model::container::SeccompProfile;
 use crate::model::mount::MountSource;
+use crate::model::network::{NetworkMode, Protocol};
 
 fn parse(line: &[&str]) -> Result<CreateArgs> {
     let row = verbs::find("", "run").expect("run is a verb");
@@ -111,9 +112,15 @@ fn mistakes_name_the_flag_and_the_value() {
     bad(&["--cpus", "0.1234567891", "img"], "nine digits");
     bad(&["--memory-swap", "1g", "img"], "needs --memory");
     bad(&["-m", "2g", "--memory-swap", "1g", "img"], "must not be smaller");
-    bad(&["-p", "80:80", "img"], "-p, --publish is not supported yet");
+    bad(&["-p", "80:x", "img"], "invalid --publish '80:x': 'x' is not a port");
+    bad(&["-p", "80:80", "-p", "80:81", "img"], "80:80/tcp has that port of the host already");
+    bad(&["--network", "host", "--network", "web", "img"], "a container on network host can be on no other one");
+    bad(&["--network", "none", "--ip", "10.0.0.5", "img"], "no address or alias of its own");
+    bad(&["--network", "web:ip=10.0.0.5", "--ip", "10.0.0.6", "img"], "conflicting options: --ip");
+    bad(&["--network-alias", "a b", "img"], "invalid --network-alias 'a b'");
+    bad(&["--mac-address", "1:2", "img"], "invalid --mac-address '1:2'");
+    bad(&["--expose", "80/x", "img"], "invalid --expose '80/x'");
     bad(&["--gpus", "all", "img"], "--gpus is not supported yet");
-    bad(&["--network", "web", "img"], "--network web is not supported yet");
     bad(&["--pid", "host", "img"], "--pid host is not supported yet");
     bad(&["--rm", "--restart", "always", "img"], "conflicting options");
     bad(&["-v", "/a:/b", "--tmpfs", "/b", "img"], "duplicate mount point: /b");
@@ -123,4 +130,41 @@ fn mistakes_name_the_flag_and_the_value() {
     bad(&["--bogus", "img"], "unexpected argument");
     bad(&["--security-opt", "seccomp=/nonexistent/p", "img"], "reading the seccomp profile /nonexistent/p");
     bad(&[], "required");
+}
+
+#[test]
+fn networks_and_ports() {
+    let a = good(&["img"]);
+    assert!(a.default_network && a.config.endpoints.is_empty());
+    let a = good(&["--network", "host", "img"]);
+    assert!(!a.default_network && a.config.network == NetworkMode::Host);
+    let a = good(&[
+        "--network",
+        "web",
+        "--network",
+        "name=db,alias=store",
+        "--ip",
+        "10.1.0.9",
+        "--network-alias",
+        "Api",
+        "-p",
+        "8080:80",
+        "-p",
+        "127.0.0.1:53:53/udp",
+        "-P",
+        "--expose",
+        "9000-9001",
+        "img",
+    ]);
+    let [web, db] = a.config.endpoints.as_slice() else { panic!("{:?}", a.config.endpoints) };
+    assert_eq!((web.network.as_str(), web.ip.map(|ip| ip.to_string())), ("web", Some("10.1.0.9".into())));
+    assert_eq!((web.aliases.as_slice(), db.aliases.as_slice()), (&["api".to_owned()][..], &["store".to_owned()][..]));
+    assert_eq!(
+        a.config.ports.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["8080:80/tcp", "127.0.0.1:53:53/udp"]
+    );
+    assert!(a.config.publish_all && !a.default_network);
+    assert_eq!(a.config.exposed, [(9000, Protocol::Tcp), (9001, Protocol::Tcp)]);
+    let a = good(&["--ip6", "fd00::9", "img"]);
+    assert_eq!(a.config.endpoints[0].network, "bridge");
 }

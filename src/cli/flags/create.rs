@@ -17,9 +17,7 @@ pub(in crate::cli) const UNSUPPORTED: &[(&str, Option<char>, bool)] = &[
     ("device-read-iops", None, true),
     ("device-write-bps", None, true),
     ("device-write-iops", None, true),
-    ("dns-option", None, true),
     ("domainname", None, true),
-    ("expose", None, true),
     ("gpus", None, true),
     ("health-cmd", None, true),
     ("health-interval", None, true),
@@ -27,18 +25,12 @@ pub(in crate::cli) const UNSUPPORTED: &[(&str, Option<char>, bool)] = &[
     ("health-start-interval", None, true),
     ("health-start-period", None, true),
     ("health-timeout", None, true),
-    ("ip", None, true),
-    ("ip6", None, true),
     ("isolation", None, true),
     ("label-file", None, true),
     ("link", None, true),
     ("link-local-ip", None, true),
-    ("mac-address", None, true),
     ("memory-swappiness", None, true),
-    ("network-alias", None, true),
     ("oom-kill-disable", None, false),
-    ("publish", Some('p'), true),
-    ("publish-all", Some('P'), false),
     ("runtime", None, true),
     ("storage-opt", None, true),
     ("use-api-socket", None, false),
@@ -98,11 +90,20 @@ fn process(command: Command) -> Command {
 
 fn network(command: Command) -> Command {
     command.args([
-        value("network", "MODE", "none or host").visible_alias("net"),
+        list("network", "NETWORK", "A network, none, host or container:NAME; several times: several networks")
+            .visible_alias("net"),
+        list("network-alias", "NAME", "Further names of the container on its first network").alias("net-alias"),
+        value("ip", "IP", "IPv4 address on the first network"),
+        value("ip6", "IP", "IPv6 address on the first network"),
+        value("mac-address", "MAC", "MAC address on the first network"),
+        list("publish", "[IP:][HOST:]PORT[/PROTO]", "Publish a port of the container on the host").short('p'),
+        switch("publish-all", "Publish all exposed ports on random ports of the host").short('P'),
+        list("expose", "PORT[/PROTO]", "Expose a port without publishing it"),
         value("hostname", "NAME", "Host name inside the container").short('h'),
         list("add-host", "HOST:IP", "Add a line to the hosts file"),
         list("dns", "IP", "Set DNS servers"),
         list("dns-search", "DOMAIN", "Set DNS search domains"),
+        list("dns-option", "OPTION", "Set resolver options").alias("dns-opt"),
     ])
 }
 
@@ -136,6 +137,10 @@ fn limits(command: Command) -> Command {
 
 /// What `update` may change.
 pub(super) fn update_limits(command: Command) -> Command {
+    let command = command.args([
+        list("publish-add", "[IP:][HOST:]PORT[/PROTO]", "Publish one more port, at once and from now on"),
+        list("publish-rm", "[[IP:]HOST:]PORT[/PROTO]", "Take a published port away"),
+    ]);
     limits(command).mut_arg("ulimit", |a| a.hide(true)).mut_arg("oom-score-adj", |a| a.hide(true))
 }
 

@@ -1,9 +1,13 @@
 //! Each verb's flags, in docker's spellings. Pure description; what they mean is in `commands`.
 
 mod create;
+mod network;
 mod verbs;
 
 pub(super) use create::{UNSUPPORTED, create, run};
+pub(super) use network::{
+    network_connect, network_create, network_disconnect, network_inspect, network_reload, network_rm, networks,
+};
 pub(super) use verbs::*;
 
 use clap::builder::{BoolishValueParser, ValueParser};

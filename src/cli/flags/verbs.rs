@@ -116,7 +116,7 @@ pub(in crate::cli) fn port(command: Command) -> Command {
 }
 
 pub(in crate::cli) fn inspect(command: Command) -> Command {
-    inspect_one(command).arg(value("type", "TYPE", "container, image or volume"))
+    inspect_one(command).arg(value("type", "TYPE", "container, image, network or volume"))
 }
 
 pub(in crate::cli) fn inspect_one(command: Command) -> Command {

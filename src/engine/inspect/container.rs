@@ -1,6 +1,6 @@
 //! `docker inspect CONTAINER`.
 
-use super::NEVER;
+use super::{NEVER, network};
 use crate::model::container::{Container, ContainerConfig, Limits, RestartPolicy, SeccompProfile, State, Status};
 use crate::model::mount::{Mount, MountSource};
 use crate::model::time::Timestamp;
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 const DEFAULT_SHM: u64 = 64 << 20;
 
-/// The whole object. `driver` is the graph driver's name, `exposed` the image's ports.
-pub(crate) fn container(c: &Container, state: &State, root: &StateRoot, driver: &str, exposed: &[String]) -> Value {
+/// The whole object. `driver` is the graph driver's name.
+pub(crate) fn container(c: &Container, state: &State, root: &StateRoot, driver: &str) -> Value {
     let config = &c.config;
     let (id, dir) = (c.id.as_str(), root.container(c.id.as_str()));
     let file = |name: &str| dir.join(name).display().to_string();
@@ -36,8 +36,8 @@ pub(crate) fn container(c: &Container, state: &State, root: &StateRoot, driver: 
         "HostConfig": host_config(config),
         "GraphDriver": {"Name": driver, "Data": graph(&dir)},
         "Mounts": config.mounts.iter().map(|m| mount(m, root)).collect::<Vec<_>>(),
-        "Config": own_config(c, exposed),
-        "NetworkSettings": network(config),
+        "Config": own_config(c),
+        "NetworkSettings": network::settings(c, state),
     })
 }
 
@@ -78,8 +78,8 @@ fn host_config(c: &ContainerConfig) -> Value {
             "Type": if c.log.enabled { "local" } else { "none" },
             "Config": {"max-size": c.log.max_size.to_string(), "max-file": c.log.max_files.to_string()},
         },
-        "NetworkMode": c.network.word(),
-        "PortBindings": {},
+        "NetworkMode": network::mode(c),
+        "PortBindings": network::bindings(c),
         "RestartPolicy": restart(&c.restart),
         "AutoRemove": c.auto_remove,
         "VolumeDriver": "",
@@ -88,7 +88,7 @@ fn host_config(c: &ContainerConfig) -> Value {
         "CapDrop": c.security.cap_drop,
         "CgroupnsMode": "private",
         "Dns": c.dns,
-        "DnsOptions": [],
+        "DnsOptions": c.dns_options,
         "DnsSearch": c.dns_search,
         "ExtraHosts": c.extra_hosts,
         "GroupAdd": c.group_add,
@@ -99,7 +99,7 @@ fn host_config(c: &ContainerConfig) -> Value {
         "Links": [],
         "OomScoreAdj": c.limits.oom_score_adj.unwrap_or(0),
         "Privileged": c.security.privileged,
-        "PublishAllPorts": false,
+        "PublishAllPorts": c.publish_all,
         "ReadonlyRootfs": c.read_only,
         "SecurityOpt": security_options(c),
         "Tmpfs": c.tmpfs.iter().map(|t| (t.target.clone(), json!(t.options))).collect::<Map<_, _>>(),
@@ -204,7 +204,7 @@ fn mount(mount: &Mount, root: &StateRoot) -> Value {
     }
 }
 
-fn own_config(container: &Container, exposed: &[String]) -> Value {
+fn own_config(container: &Container) -> Value {
     let c = &container.config;
     let (entrypoint, command) = c.args.split_at(c.entrypoint_len.min(c.args.len()));
     let hostname = if c.hostname.is_empty() { container.id.short() } else { &c.hostname };
@@ -215,7 +215,7 @@ fn own_config(container: &Container, exposed: &[String]) -> Value {
         "AttachStdin": false,
         "AttachStdout": true,
         "AttachStderr": true,
-        "ExposedPorts": exposed.iter().map(|p| (p.clone(), json!({}))).collect::<Map<_, _>>(),
+        "ExposedPorts": c.exposed.iter().map(|p| (network::port_key(p), json!({}))).collect::<Map<_, _>>(),
         "Tty": c.tty,
         "OpenStdin": c.open_stdin,
         "StdinOnce": false,
@@ -231,18 +231,5 @@ fn own_config(container: &Container, exposed: &[String]) -> Value {
         "Labels": c.labels,
         "StopSignal": c.stop_signal,
         "StopTimeout": c.stop_timeout,
-    })
-}
-
-fn network(c: &ContainerConfig) -> Value {
-    let endpoint = json!({
-        "IPAMConfig": null, "Links": [], "Aliases": [], "MacAddress": "", "NetworkID": "", "EndpointID": "",
-        "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0, "DNSNames": [],
-    });
-    let networks: Map<String, Value> = [(c.network.word().to_owned(), endpoint)].into_iter().collect();
-    json!({
-        "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": {}, "Gateway": "", "IPAddress": "",
-        "IPPrefixLen": 0, "MacAddress": "", "EndpointID": "", "Networks": networks,
     })
 }

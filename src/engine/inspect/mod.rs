@@ -1,8 +1,10 @@
 //! Docker's JSON for containers, images and volumes: its field names, its types, arrays never null. Pure.
 
 mod container;
+mod network;
 
 pub(crate) use container::container;
+pub(crate) use network::network;
 
 use crate::model::image::Image;
 use crate::model::mount::Volume;

@@ -34,7 +34,7 @@ fn a_container_as_docker_shows_it() {
     };
     let exit = Some(ExitStatus { code: 137, signal: Some(9), oom: true, unknown: false });
     let state = State { status: Status::Exited, exit, finished: Some(Timestamp(1)), ..State::default() };
-    let v = container(&record, &state, &StateRoot::new("/d", "/r"), "overlay2", &["80/tcp".into()]);
+    let v = container(&record, &state, &StateRoot::new("/d", "/r"), "overlay2");
     let at = |path: &str| v.pointer(path).unwrap_or_else(|| panic!("{path}")).clone();
     assert_eq!(at("/Name"), "/web");
     assert_eq!(at("/HostConfig/Memory"), 67_108_864);

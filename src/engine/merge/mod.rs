@@ -5,6 +5,7 @@ use super::{Error, ErrorKind, Result};
 use crate::model::container::ContainerConfig;
 use crate::model::image::Image;
 use crate::model::mount::{Mount, MountSource};
+use crate::model::publish;
 use oci_spec::image::{Config, ImageConfiguration};
 use std::collections::BTreeSet;
 
@@ -46,8 +47,25 @@ pub(crate) fn merge(args: &CreateArgs, image: &Image, anonymous: impl FnMut() ->
     if config.platform.is_empty() {
         config.platform = format!("{}/{}", image.os, image.architecture);
     }
+    expose(&mut config, &defaults)?;
     mounts(&mut config, &defaults, anonymous)?;
     Ok(config)
+}
+
+/// The image's ports, then the user's, then those that are published; each once.
+fn expose(config: &mut ContainerConfig, defaults: &Config) -> Result<()> {
+    let mut all = Vec::new();
+    for text in defaults.exposed_ports().iter().flatten() {
+        all.extend(publish::parse_exposed(text).map_err(|e| {
+            Error::new(ErrorKind::Corrupt, format!("the image exposes '{text}'")).because(e.to_string())
+        })?);
+    }
+    all.append(&mut config.exposed);
+    all.extend(config.ports.iter().map(|p| (p.container_port, p.protocol)));
+    all.sort_unstable();
+    all.dedup();
+    config.exposed = all;
+    Ok(())
 }
 
 /// An entrypoint given by the user throws the image's command away too; a command given by the user only the command.

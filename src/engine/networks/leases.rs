@@ -60,7 +60,11 @@ impl Drop for Starting {
     }
 }
 
-fn wants_of<'a>(endpoint: &EndpointConfig, network: &'a Network, reserved: &'a [IpAddr]) -> Result<Vec<Want<'a>>> {
+pub(super) fn wants_of<'a>(
+    endpoint: &EndpointConfig,
+    network: &'a Network,
+    reserved: &'a [IpAddr],
+) -> Result<Vec<Want<'a>>> {
     let asked = |four: bool| match four {
         true => endpoint.ip.map(IpAddr::V4),
         false => endpoint.ip6.map(IpAddr::V6),

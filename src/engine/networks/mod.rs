@@ -1,8 +1,10 @@
 //! Networks as the engine knows them: which there are, what they are called on the host, who is on them.
 
+mod choose;
 mod leases;
 mod plan;
 
+pub(crate) use choose::choose;
 pub(crate) use leases::{Starting, free, sweep};
 pub(crate) use plan::{endpoint_plan, next_interface, published, resolvers, start_plan};
 

@@ -2,8 +2,8 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, pull, remove, volumes};
 use crate::engine::core::{Core, now};
-use crate::engine::merge;
 use crate::engine::request::{CreateArgs, FromHostArgs, PullArgs, PullPolicy};
+use crate::engine::{merge, networks};
 use crate::model::container::Container;
 use crate::model::id::{ContainerId, check_name, random_name};
 use crate::model::image::Image;
@@ -18,8 +18,8 @@ const NAME_TRIES: u32 = 50;
 
 pub(super) async fn create(cx: &mut JobContext, args: CreateArgs) -> Result<Output> {
     let image = find_image(cx, &args).await?;
-    let container = make(cx, &args, &image).await?;
-    Ok(Output::Container { id: container.id, warnings: Vec::new() })
+    let (container, warnings) = make(cx, &args, &image).await?;
+    Ok(Output::Container { id: container.id, warnings })
 }
 
 /// The image that was asked for, by the pull policy.
@@ -70,12 +70,13 @@ fn fits(image: &Image, args: &CreateArgs) -> bool {
     args.platform.as_ref().is_none_or(|p| p.os == image.os && p.architecture == image.architecture)
 }
 
-/// Everything a container is before it starts. Undone as a whole when a part fails.
-pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) -> Result<Container> {
+/// Everything a container is before it starts, and what its user should know. Undone as a whole when a part fails.
+pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) -> Result<(Container, Vec<String>)> {
     if let Some(name) = &args.name {
         check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     }
-    let config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
+    let mut config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
+    let warnings = networks::choose(&cx.core, &mut config, args.default_network)?;
     bundle::check(&config)?;
     let id = ContainerId::random();
     let container = Container {
@@ -101,7 +102,7 @@ pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) 
     cx.undo.commit();
     cx.core.emit_container("create", &container);
     cx.touch_container(&container.id);
-    Ok(container)
+    Ok((container, warnings))
 }
 
 /// Writes the row, which takes the name; a random one is tried again until it is free.

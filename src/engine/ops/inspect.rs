@@ -2,8 +2,8 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, volumes};
 use crate::engine::core::Core;
+use crate::engine::inspect;
 use crate::engine::request::{InspectArgs, InspectKind};
-use crate::engine::{inspect, merge};
 use crate::store::{dirs, records};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -22,10 +22,11 @@ type Look = fn(&Arc<Core>, &str, bool) -> Result<Value>;
 
 fn one(core: &Arc<Core>, name: &str, kind: InspectKind, size: bool) -> Result<Value> {
     let tries: &[Look] = match kind {
-        InspectKind::Any => &[container, image, volume],
+        InspectKind::Any => &[container, image, network, volume],
         InspectKind::Container => &[container],
         InspectKind::Image => &[image],
         InspectKind::Volume => &[volume],
+        InspectKind::Network => &[network],
     };
     let mut last = None;
     for look in tries {
@@ -37,19 +38,15 @@ fn one(core: &Arc<Core>, name: &str, kind: InspectKind, size: bool) -> Result<Va
     match last {
         Some(e) if tries.len() == 1 => Err(e),
         _ => Err(Error::new(ErrorKind::NotFound, format!("no such object: {name}"))
-            .hint("`teu ps -a`, `teu images` and `teu volume ls` list what there is")),
+            .hint("`teu ps -a`, `teu images`, `teu network ls` and `teu volume ls` list what there is")),
     }
 }
 
 fn container(core: &Arc<Core>, name: &str, size: bool) -> Result<Value> {
     let entry = core.container(name)?;
     let image = core.db.read(|c| records::image(c, &entry.container.image))?;
-    let exposed = match &image {
-        Some(image) => merge::image_config(image)?.exposed_ports().clone().unwrap_or_default(),
-        None => Vec::new(),
-    };
     let driver = core.snapshotter()?;
-    let mut value = inspect::container(&entry.container, &entry.state, &core.root, driver.name(), &exposed);
+    let mut value = inspect::container(&entry.container, &entry.state, &core.root, driver.name());
     if size {
         let written = driver.size(entry.container.id.as_str())?;
         value["SizeRw"] = json!(written);
@@ -60,6 +57,11 @@ fn container(core: &Arc<Core>, name: &str, size: bool) -> Result<Value> {
 
 fn image(core: &Arc<Core>, name: &str, _size: bool) -> Result<Value> {
     Ok(inspect::image(&core.image(name)?, &core.root.layers()))
+}
+
+fn network(core: &Arc<Core>, name: &str, _size: bool) -> Result<Value> {
+    let network = core.network_for_use(name)?;
+    Ok(inspect::network(&network, &core.members(&network)?))
 }
 
 fn volume(core: &Arc<Core>, name: &str, size: bool) -> Result<Value> {

@@ -8,6 +8,7 @@ mod events;
 mod images;
 mod inspect;
 mod logs;
+mod networks;
 mod pause;
 mod prune;
 mod pull;
@@ -55,6 +56,14 @@ pub(super) async fn dispatch(cx: &mut JobContext, request: Request) -> Result<Ou
         Request::Stats(a) => stats::stats(cx, a).await,
         Request::Events(a) => events::events(cx, a).await,
         Request::RemoveVolumes { volumes, force } => volumes::remove(cx, volumes, force).await,
+        Request::CreateNetwork(a) => networks::create(cx, *a).await,
+        Request::RemoveNetworks { networks, force } => networks::remove(cx, networks, force).await,
+        Request::ConnectNetwork(a) => networks::connect(cx, *a).await,
+        Request::DisconnectNetwork { network, container, force } => {
+            networks::disconnect(cx, network, container, force).await
+        }
+        Request::ReloadNetworks(a) => networks::reload(cx, a).await,
+        Request::Publish(a) => networks::publish(cx, *a).await,
         Request::Inspect(a) => inspect::inspect(cx, a).await,
         Request::Top { container } => top::top(cx, container).await,
         Request::Diff { container } => diff::diff(cx, container).await,

@@ -1,6 +1,6 @@
 //! `prune`: what nobody needs any more, with a preview.
 
-use super::{JobContext, Output, Result, images, remove, volumes};
+use super::{JobContext, Output, Result, images, networks, remove, volumes};
 use crate::engine::core::Core;
 use crate::engine::request::PruneArgs;
 use crate::image::layers::LayerStore;
@@ -17,6 +17,7 @@ struct Found {
     containers: Vec<String>,
     images: Vec<String>,
     volumes: Vec<String>,
+    networks: Vec<String>,
     bytes: u64,
 }
 
@@ -33,6 +34,9 @@ pub(super) async fn prune(cx: &mut JobContext, args: PruneArgs) -> Result<Output
             if args.volumes {
                 prune_volumes(core, args.all_volumes, args.dry_run, &mut found)?;
             }
+            if args.networks {
+                found.networks = networks::prune(core, &going, args.dry_run)?;
+            }
             if args.partial_downloads && !args.dry_run {
                 found.bytes += LayerStore::open(&core.root)?.clean(SystemTime::now())?;
             }
@@ -43,8 +47,8 @@ pub(super) async fn prune(cx: &mut JobContext, args: PruneArgs) -> Result<Output
         cx.core.refresh_images();
         cx.core.refresh_volumes();
     }
-    let Found { containers, images, volumes, bytes } = found;
-    Ok(Output::Pruned { containers, images, volumes, bytes })
+    let Found { containers, images, volumes, networks, bytes } = found;
+    Ok(Output::Pruned { containers, images, volumes, networks, bytes })
 }
 
 /// Those that do not live. Returns them, so that a preview counts their images as free.

@@ -13,7 +13,7 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let monitor = task::begin(&cx.core.options.program, &cx.core.options.environment)?;
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image).await;
-    let container = child.finish(made).await?;
+    let (container, mut warnings) = child.finish(made).await?;
     let attach = (!args.detach).then_some(Attach {
         exec: None,
         stdin: args.stdin,
@@ -28,10 +28,10 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
         Err(e) => return Err(after_failed_start(cx, &container, e).await),
     };
     let Some(session) = started.session else {
-        let warnings = cx.core.read_state(container.id.as_str()).warnings;
+        warnings.extend(cx.core.read_state(container.id.as_str()).warnings);
         return Ok(Output::Container { id: container.id, warnings });
     };
-    warn(cx, &container).await;
+    warn(cx, &container, warnings).await;
     let end = session::pump(cx, &container.id, session).await?;
     if container.config.auto_remove && matches!(end, End::Exited(_)) {
         clear_away(cx, &container).await;
@@ -41,9 +41,9 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
 }
 
 /// What could not be had as it was asked for; a front end that is gone needs no words.
-async fn warn(cx: &JobContext, container: &Container) {
+async fn warn(cx: &JobContext, container: &Container, warnings: Vec<String>) {
     let Some(io) = &cx.io else { return };
-    for warning in cx.core.read_state(container.id.as_str()).warnings {
+    for warning in warnings.into_iter().chain(cx.core.read_state(container.id.as_str()).warnings) {
         io.send(Chunk::Notice(format!("warning: {warning}"))).await;
     }
 }

@@ -3,7 +3,10 @@
 use crate::model::container::ContainerConfig;
 use crate::model::id::ExecId;
 use crate::model::image::Platform;
+use crate::model::network::{Cidr, Driver, EndpointConfig, PortMapping};
 use crate::model::reference::Reference;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Containers by name, id or unique id prefix.
@@ -53,6 +56,8 @@ pub struct CreateArgs {
     /// `Some(vec![])` clears the image's entrypoint.
     pub entrypoint: Option<Vec<String>>,
     pub config: ContainerConfig,
+    /// No network was named: the engine chooses one, and `config.network` says nothing.
+    pub default_network: bool,
     pub pull: PullPolicy,
     pub platform: Option<Platform>,
 }
@@ -166,6 +171,7 @@ pub enum InspectKind {
     Container,
     Image,
     Volume,
+    Network,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -178,7 +184,41 @@ pub struct PruneArgs {
     pub volumes: bool,
     /// Named ones too.
     pub all_volumes: bool,
+    /// Networks no container is to be on.
+    pub networks: bool,
     pub partial_downloads: bool,
     /// Say what would go, remove nothing.
     pub dry_run: bool,
+}
+
+/// A network to be made. Gateways and ranges belong to the subnet that contains them.
+#[derive(Clone, Debug)]
+pub struct CreateNetworkArgs {
+    pub name: String,
+    pub driver: Driver,
+    /// At most one of each family; no IPv4 one: from the pools.
+    pub subnets: Vec<Cidr>,
+    pub gateways: Vec<IpAddr>,
+    pub ranges: Vec<Cidr>,
+    pub internal: bool,
+    /// An IPv6 subnet too, a unique local one unless it is given.
+    pub ipv6: bool,
+    pub labels: BTreeMap<String, String>,
+    pub options: BTreeMap<String, String>,
+}
+
+/// One network more for a container.
+#[derive(Clone, Debug)]
+pub struct ConnectArgs {
+    pub container: String,
+    pub endpoint: EndpointConfig,
+}
+
+/// See [`super::Request::Publish`].
+#[derive(Clone, Debug)]
+pub struct PublishArgs {
+    pub containers: Vec<String>,
+    pub add: Vec<PortMapping>,
+    /// A mapping without host port or address means every one of that container port.
+    pub remove: Vec<PortMapping>,
 }

@@ -3,8 +3,9 @@
 mod arguments;
 
 pub use arguments::{
-    AttachArgs, CreateArgs, EventsArgs, ExecArgs, FromHostArgs, InspectArgs, InspectKind, KillArgs, LogsArgs,
-    PruneArgs, PullArgs, PullPolicy, RemoveArgs, RemoveImagesArgs, RunArgs, StatsArgs, StopArgs, TagArgs, Targets,
+    AttachArgs, ConnectArgs, CreateArgs, CreateNetworkArgs, EventsArgs, ExecArgs, FromHostArgs, InspectArgs,
+    InspectKind, KillArgs, LogsArgs, PruneArgs, PublishArgs, PullArgs, PullPolicy, RemoveArgs, RemoveImagesArgs,
+    RunArgs, StatsArgs, StopArgs, TagArgs, Targets,
 };
 
 use crate::model::container::Limits;
@@ -48,6 +49,21 @@ pub enum Request {
         volumes: Vec<String>,
         force: bool,
     },
+    CreateNetwork(Box<CreateNetworkArgs>),
+    RemoveNetworks {
+        networks: Vec<String>,
+        force: bool,
+    },
+    ConnectNetwork(Box<ConnectArgs>),
+    DisconnectNetwork {
+        network: String,
+        container: String,
+        force: bool,
+    },
+    /// Makes anew what somebody else has taken away of running containers' networks; no target: of all.
+    ReloadNetworks(Targets),
+    /// Ports of containers, added and taken away while they run.
+    Publish(Box<PublishArgs>),
     Inspect(InspectArgs),
     /// The processes of a running container.
     Top {
@@ -103,6 +119,12 @@ impl Request {
             Request::Stats(_) => "stats",
             Request::Events(_) => "events",
             Request::RemoveVolumes { .. } => "volume-rm",
+            Request::CreateNetwork(_) => "network-create",
+            Request::RemoveNetworks { .. } => "network-rm",
+            Request::ConnectNetwork(_) => "network-connect",
+            Request::DisconnectNetwork { .. } => "network-disconnect",
+            Request::ReloadNetworks(_) => "network-reload",
+            Request::Publish(_) => "publish",
             Request::Inspect(_) => "inspect",
             Request::Top { .. } => "top",
             Request::Diff { .. } => "diff",
@@ -134,6 +156,12 @@ impl Request {
             Request::Logs(a) => a.container.clone(),
             Request::Stats(a) => a.containers.join(" "),
             Request::RemoveVolumes { volumes, .. } => volumes.join(" "),
+            Request::CreateNetwork(a) => a.name.clone(),
+            Request::RemoveNetworks { networks, .. } => networks.join(" "),
+            Request::ConnectNetwork(a) => format!("{} {}", a.endpoint.network, a.container),
+            Request::DisconnectNetwork { network, container, .. } => format!("{network} {container}"),
+            Request::ReloadNetworks(t) => t.containers.join(" "),
+            Request::Publish(a) => a.containers.join(" "),
             Request::Inspect(a) => a.names.join(" "),
             Request::Reap { container } | Request::Top { container } | Request::Diff { container } => container.clone(),
             Request::Events(_) | Request::Prune(_) | Request::Doctor | Request::Sample | Request::Reconcile => {
@@ -158,6 +186,12 @@ impl Request {
             | Request::Tag(_)
             | Request::RemoveImages(_)
             | Request::RemoveVolumes { .. }
+            | Request::CreateNetwork(_)
+            | Request::RemoveNetworks { .. }
+            | Request::ConnectNetwork(_)
+            | Request::DisconnectNetwork { .. }
+            | Request::ReloadNetworks(_)
+            | Request::Publish(_)
             | Request::Prune(_)
             | Request::Reap { .. } => OnExit::Finish,
             Request::Pull(_)
@@ -216,7 +250,7 @@ impl Request {
 
 /// The names of [`Request::name`] that stored history may hold, for jobs read back from it.
 pub(super) fn static_name(name: &str) -> &'static str {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 26] = [
         "pull",
         "from-host",
         "tag",
@@ -235,6 +269,12 @@ pub(super) fn static_name(name: &str) -> &'static str {
         "attach",
         "exec",
         "volume-rm",
+        "network-create",
+        "network-rm",
+        "network-connect",
+        "network-disconnect",
+        "network-reload",
+        "publish",
         "prune",
         "reap",
     ];

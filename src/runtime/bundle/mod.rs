@@ -96,6 +96,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         extra_hosts: &config.extra_hosts,
         dns: &config.dns,
         dns_search: &config.dns_search,
+        dns_options: &config.dns_options,
         endpoints: &endpoints,
         shared: shared.as_deref(),
     };

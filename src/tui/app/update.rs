@@ -224,8 +224,8 @@ fn describe(output: &Output) -> (bool, String) {
         Output::RemovedImages { untagged, deleted } => {
             (true, format!("({} names, {} images)", untagged.len(), deleted.len()))
         }
-        Output::Pruned { containers, images, volumes, bytes } => {
-            let count = containers.len() + images.len() + volumes.len();
+        Output::Pruned { containers, images, volumes, networks, bytes } => {
+            let count = containers.len() + images.len() + volumes.len() + networks.len();
             (true, format!("{count} removed, {} freed", crate::model::units::decimal_size(*bytes)))
         }
         _ => (true, String::new()),

@@ -1,4 +1,4 @@
-//! `ps`, and the small listings of one container: `top`, `diff` and `port`.
+//! `ps`, and the small listings of one container: `top` and `diff`.
 
 mod diff;
 mod rows;
@@ -13,6 +13,8 @@ use crate::cli::template::Data;
 use crate::engine::inventory::{ContainerEntry, Inventory};
 use crate::engine::request::{InspectArgs, InspectKind};
 use crate::engine::{Error, ErrorKind, Output, Request, Result};
+use crate::model::network::Protocol;
+use crate::model::publish;
 use std::sync::Arc;
 
 pub(super) use diff::diff;
@@ -89,7 +91,10 @@ fn fits(c: &ContainerEntry, inventory: &Inventory, filters: &Filters) -> bool {
             state.status.word() == "exited" && state.exit.is_some_and(|e| v == e.code.to_string() && !e.unknown)
         })
         && filters.any("ancestor", |v| is_ancestor(c, inventory, v))
-        && filters.any("network", |v| container.config.network.word() == v)
+        && filters.any("network", |v| {
+            rows::networks(container).iter().any(|n| n == v)
+                || state.endpoints.iter().any(|e| v.len() >= 4 && e.network.starts_with(v))
+        })
         && filters.any("volume", |v| {
             rows::mounts(container).iter().any(|m| m == v) || container.config.mounts.iter().any(|m| m.target == v)
         })
@@ -97,9 +102,16 @@ fn fits(c: &ContainerEntry, inventory: &Inventory, filters: &Filters) -> bool {
         && filters.any("since", |v| find(v).is_some_and(|o| container.created > o.container.created))
         && filters.any("health", |v| v == "none")
         && filters.any("is-task", |v| matches!(v, "false" | "0"))
-        && filters.any("publish", |_| false)
-        && filters.any("expose", |_| false)
+        && filters.any("publish", |v| {
+            ports(v).iter().any(|w| rows::published(c).iter().any(|p| (p.container_port, p.protocol) == *w))
+        })
+        && filters.any("expose", |v| ports(v).iter().any(|w| container.config.exposed.contains(w)))
         && filters.labels(&container.config.labels)
+}
+
+/// `80`, `80-90/udp`; nothing when it is no port.
+fn ports(text: &str) -> Vec<(u16, Protocol)> {
+    publish::parse_exposed(text).unwrap_or_default()
 }
 
 /// Image by what was typed, by any of its names, or by id.
@@ -134,18 +146,8 @@ async fn add_sizes(cx: &Context<'_>, shown: &[&Arc<ContainerEntry>], data: &mut 
     Ok(())
 }
 
-/// Containers have no published ports yet: an empty answer is the right one, a question after one port an error.
-pub(super) fn port(cx: &Context<'_>) -> Result<u8> {
-    let name = cx.args.text("names").unwrap_or_default();
-    find(&*cx.inventory()?, name)?;
-    match cx.args.text("port") {
-        None => Ok(0),
-        Some(port) => Err(Error::new(ErrorKind::NotFound, format!("no public port '{port}' published for {name}"))),
-    }
-}
-
 /// By name, id, or a prefix of the id that only one has.
-fn find(inventory: &Inventory, name: &str) -> Result<Arc<ContainerEntry>> {
+pub(super) fn find(inventory: &Inventory, name: &str) -> Result<Arc<ContainerEntry>> {
     let exact = inventory.containers.iter().find(|c| c.container.name == name || c.container.id.as_str() == name);
     if let Some(found) = exact {
         return Ok(found.clone());

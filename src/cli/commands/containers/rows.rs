@@ -5,6 +5,8 @@ use crate::cli::template::Data;
 use crate::engine::inventory::ContainerEntry;
 use crate::model::container::Container;
 use crate::model::mount::MountSource;
+use crate::model::network::{NetworkMode, PublishedPort};
+use crate::model::publish;
 use crate::model::time::Timestamp;
 use crate::model::units::decimal_size;
 use serde_json::{Value, json};
@@ -27,17 +29,40 @@ pub(super) fn row(entry: &ContainerEntry, full: bool, now: Timestamp) -> Data {
         "Command": quote(&cut(command, COMMAND)),
         "CreatedAt": local_time(container.created),
         "RunningFor": ago(container.created, now),
-        "Ports": "",
+        "Ports": ports(entry),
         "State": state.status.word(),
         "Status": status(state, now),
         "Size": "0B",
         "Labels": labels.join(","),
         "Mounts": mounts.join(","),
         "LocalVolumes": volumes.to_string(),
-        "Networks": config.network.word(),
+        "Networks": networks(container).join(","),
         "Platform": config.platform,
     });
     Data { value, labels: config.labels.clone() }
+}
+
+/// What it is on: networks by name, or the word for where it is instead.
+pub(super) fn networks(container: &Container) -> Vec<String> {
+    match &container.config.network {
+        NetworkMode::Attached => container.config.endpoints.iter().map(|e| e.network.clone()).collect(),
+        NetworkMode::Container(id) => vec![format!("container:{id}")],
+        mode => vec![mode.word().to_owned()],
+    }
+}
+
+/// What is published now.
+pub(super) fn published(entry: &ContainerEntry) -> &[PublishedPort] {
+    if entry.state.status.is_live() { &entry.state.ports } else { &[] }
+}
+
+/// Docker's column; empty for what does not run.
+fn ports(entry: &ContainerEntry) -> String {
+    let config = &entry.container.config;
+    match (&config.network, entry.state.status.is_live()) {
+        (NetworkMode::Attached, true) => publish::summary(published(entry), &config.exposed),
+        _ => String::new(),
+    }
 }
 
 /// What is mounted, by volume name or host path.

@@ -1,0 +1,189 @@
+//! `network create`: what was asked for, checked and completed, as one record. Bridges are made when first needed.
+
+use super::super::{Error, ErrorKind, JobContext, Output, Result};
+use super::announce;
+use crate::engine::core::{Core, now};
+use crate::engine::networks::{OPTION_ADDRESS, OPTION_BRIDGE, OPTION_MASQUERADE, OPTION_MTU, invalid, is_predefined};
+use crate::engine::request::CreateNetworkArgs;
+use crate::model::id::{ContainerId, check_name};
+use crate::model::network::{Cidr, Driver, Network, Subnet};
+use crate::net::{host, ipam};
+use crate::store::records;
+use crate::sys::userns;
+use std::net::IpAddr;
+
+/// Shortest and longest packets that interfaces take.
+const MTU: std::ops::RangeInclusive<u32> = 68..=65535;
+/// Longest name of an interface.
+const INTERFACE: usize = 15;
+
+pub(crate) async fn create(cx: &mut JobContext, args: CreateNetworkArgs) -> Result<Output> {
+    let name = args.name.clone();
+    let made = cx.blocking(move |core| make(core, args)).await;
+    let network = made.map_err(|e| e.during(format!("creating network {name}")))?;
+    Ok(Output::Network(network.id))
+}
+
+fn make(core: &Core, args: CreateNetworkArgs) -> Result<Network> {
+    check_name(&args.name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
+    if is_predefined(&args.name) || matches!(args.name.as_str(), "default" | "container") {
+        return Err(Error::new(ErrorKind::Conflict, format!("the name {} is predefined", args.name)));
+    }
+    if args.driver != Driver::Bridge && userns::identity().rootless {
+        return Err(Error::new(ErrorKind::Unsupported, format!("{} networks need root", args.driver.word())));
+    }
+    check_options(&args)?;
+    let id = ContainerId::random().to_string();
+    let subnets = subnets(core, &args, &id)?;
+    let network = Network {
+        name: args.name,
+        driver: args.driver,
+        subnets,
+        internal: args.internal,
+        ipv6: args.ipv6,
+        labels: args.labels,
+        options: args.options,
+        created: now(),
+        id,
+    };
+    // Looked at and written in one transaction: two at once cannot take one subnet.
+    let conflict = core.db.write(|t| {
+        let others = records::networks(t)?;
+        let overlap = others.into_iter().find_map(|o| overlap(&network, o));
+        Ok(match overlap {
+            Some(other) => Some(other),
+            None if records::insert_network(t, &network)? => None,
+            None => Some(Conflict::Name),
+        })
+    })?;
+    match conflict {
+        None => {}
+        Some(Conflict::Name) => {
+            return Err(Error::new(ErrorKind::Conflict, format!("a network named {} exists already", network.name)));
+        }
+        Some(Conflict::Subnet(mine, name, its)) => {
+            return Err(Error::new(ErrorKind::Conflict, format!("subnet {mine} overlaps with another network's"))
+                .because(format!("network {name} has {its}"))
+                .hint("choose another --subnet, or leave it out"));
+        }
+    }
+    announce(core, "create", &network);
+    Ok(network)
+}
+
+enum Conflict {
+    Name,
+    Subnet(Cidr, String, Cidr),
+}
+
+fn overlap(network: &Network, other: Network) -> Option<Conflict> {
+    if other.name == network.name {
+        return Some(Conflict::Name);
+    }
+    let pairs = network.subnets.iter().flat_map(|m| other.subnets.iter().map(move |o| (m.subnet, o.subnet)));
+    let found = pairs.into_iter().find(|(mine, its)| mine.overlaps(its))?;
+    Some(Conflict::Subnet(found.0, other.name.clone(), found.1))
+}
+
+fn check_options(args: &CreateNetworkArgs) -> Result<()> {
+    let known: &[&str] = match args.driver {
+        Driver::Bridge => &[OPTION_BRIDGE, OPTION_MTU, OPTION_MASQUERADE, OPTION_ADDRESS],
+        Driver::Macvlan => &["parent", "macvlan_mode", OPTION_MTU],
+        Driver::Ipvlan => &["parent", "ipvlan_mode", OPTION_MTU],
+        Driver::Host | Driver::Null => {
+            return Err(Error::new(ErrorKind::Invalid, format!("there is only one {} network", args.driver.word())));
+        }
+    };
+    for (key, value) in &args.options {
+        if !known.contains(&key.as_str()) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("unknown option '{key}' of a {} network", args.driver.word()),
+            )
+            .hint(format!("there are {}", known.join(", "))));
+        }
+        let fits = match key.as_str() {
+            OPTION_MTU => value.parse().is_ok_and(|mtu: u32| MTU.contains(&mtu)),
+            OPTION_MASQUERADE => matches!(value.as_str(), "true" | "false"),
+            OPTION_ADDRESS => value.parse::<IpAddr>().is_ok(),
+            OPTION_BRIDGE | "parent" => is_interface_name(value),
+            "macvlan_mode" => matches!(value.as_str(), "bridge" | "private" | "vepa" | "passthru"),
+            "ipvlan_mode" => matches!(value.as_str(), "l2" | "l3" | "l3s"),
+            _ => true,
+        };
+        if !fits {
+            return Err(Error::new(ErrorKind::Invalid, format!("the option {key} cannot be '{value}'")));
+        }
+    }
+    if args.driver != Driver::Bridge && !args.options.contains_key("parent") && !args.internal {
+        return Err(Error::new(ErrorKind::Invalid, format!("a {} network needs a parent", args.driver.word()))
+            .hint("name the host's interface: -o parent=eth0"));
+    }
+    Ok(())
+}
+
+fn is_interface_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'/' | b':');
+    (1..=INTERFACE).contains(&name.len()) && name.bytes().all(allowed) && !matches!(name, "." | "..")
+}
+
+/// One of each family at most; the IPv4 one from the pools, the IPv6 one unique local, unless given.
+fn subnets(core: &Core, args: &CreateNetworkArgs, id: &str) -> Result<Vec<Subnet>> {
+    let mut made: Vec<Subnet> = Vec::new();
+    let (mut gateways, mut ranges) = (args.gateways.clone(), args.ranges.clone());
+    for cidr in &args.subnets {
+        if made.iter().any(|m| m.subnet.address.is_ipv4() == cidr.address.is_ipv4()) {
+            return Err(Error::new(ErrorKind::Unsupported, "a network has at most one subnet of each family")
+                .because(format!("{cidr} is a second one")));
+        }
+        let gateway = take(&mut gateways, |g| cidr.contains(*g));
+        let range = take(&mut ranges, |r| cidr.contains(r.address));
+        let subnet = ipam::subnet(*cidr, gateway, range).map_err(invalid)?;
+        keep_off_the_host(args, &subnet.subnet)?;
+        made.push(subnet);
+    }
+    let orphan = |what: &str, which: String| {
+        Err(Error::new(ErrorKind::Invalid, format!("no matching subnet for {what} {which}"))
+            .hint("give the --subnet it belongs to"))
+    };
+    if let Some(gateway) = gateways.first() {
+        return orphan("gateway", gateway.to_string());
+    }
+    if let Some(range) = ranges.first() {
+        return orphan("range", range.to_string());
+    }
+    if !made.iter().any(|s| s.subnet.address.is_ipv4()) {
+        if args.driver != Driver::Bridge && !args.internal {
+            return Err(Error::new(ErrorKind::Invalid, format!("a {} network needs a subnet", args.driver.word()))
+                .because("its containers are neighbours of the parent's network")
+                .hint("give the parent's --subnet and --gateway, and an --ip-range that is free there"));
+        }
+        made.insert(0, core.free_subnet()?);
+    }
+    let has_six = made.iter().any(|s| s.subnet.address.is_ipv6());
+    if args.ipv6 && !has_six {
+        let random = std::array::from_fn(|i| u8::from_str_radix(&id[2 * i..2 * i + 2], 16).unwrap_or(0));
+        made.push(ipam::subnet(ipam::unique_local(random), None, None).map_err(invalid)?);
+    } else if has_six && !args.ipv6 {
+        return Err(
+            Error::new(ErrorKind::Invalid, "an IPv6 subnet was given for a network without IPv6").hint("add --ipv6")
+        );
+    }
+    Ok(made)
+}
+
+fn take<T: Copy>(list: &mut Vec<T>, fits: impl Fn(&T) -> bool) -> Option<T> {
+    list.iter().position(fits).map(|at| list.remove(at))
+}
+
+/// Macvlan's and ipvlan's containers are on the parent's own network; all others must not be on any of the host's.
+fn keep_off_the_host(args: &CreateNetworkArgs, subnet: &Cidr) -> Result<()> {
+    let own = args.options.get("parent").or(args.options.get(OPTION_BRIDGE));
+    let clash = host::routes().into_iter().find(|r| r.to.overlaps(subnet) && own != Some(&r.interface));
+    match clash {
+        None => Ok(()),
+        Some(route) => Err(Error::new(ErrorKind::Conflict, format!("subnet {subnet} overlaps with the host's"))
+            .because(format!("{} is reached through {}", route.to, route.interface))
+            .hint("choose another --subnet, or leave it out")),
+    }
+}

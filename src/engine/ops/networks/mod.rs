@@ -1,0 +1,117 @@
+//! Networks: made, removed, and what changes on the networks of containers while they run.
+
+mod create;
+mod live;
+mod ports;
+
+pub(super) use create::create;
+pub(super) use live::{connect, disconnect, reload};
+pub(super) use ports::publish;
+
+use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
+use crate::engine::core::Core;
+use crate::engine::inventory::Event;
+use crate::engine::networks::{OPTION_BRIDGE, holds_network, is_predefined};
+use crate::model::id::ContainerId;
+use crate::model::network::{Driver, Network, NetworkMode};
+use crate::net::bridge;
+use crate::store::records::{self, Lease};
+use crate::sys::userns;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Tells everybody of a change to the network itself.
+fn announce(core: &Core, action: &str, network: &Network) {
+    let attributes = [("name", network.name.clone()), ("type", network.driver.word().to_owned())];
+    core.emit("network", action, &network.id, attributes);
+    core.refresh_networks();
+    core.notify(Event::Network(network.id.clone()));
+}
+
+pub(super) async fn remove(cx: &mut JobContext, networks: Vec<String>, force: bool) -> Result<Output> {
+    bulk::each(cx, networks, move |core, name| async move {
+        let removed = move || -> Result<String> {
+            let network = match core.network(&name) {
+                Err(e) if force && e.kind() == ErrorKind::NotFound => return Ok(name),
+                found => found?,
+            };
+            erase(&core, &network).map_err(|e| e.during(format!("removing network {name}")))?;
+            Ok(name)
+        };
+        tokio::task::spawn_blocking(removed)
+            .await
+            .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))?
+    })
+    .await
+}
+
+/// Record and bridge. Refused while a container lives on it.
+fn erase(core: &Core, network: &Network) -> Result<()> {
+    if is_predefined(&network.name) {
+        return Err(Error::new(ErrorKind::Conflict, format!("{} is a predefined network", network.name))
+            .because("it cannot be removed"));
+    }
+    // Nobody can take an address of it between the look and the removal: that too is a writing transaction.
+    let users = core.db.write(|t| {
+        let leases = records::leases_of_network(t, &network.id)?;
+        let users: Vec<Lease> = leases.into_iter().filter(|l| in_use(core, l)).collect();
+        if users.is_empty() {
+            records::delete_network(t, &network.id)?;
+        }
+        Ok(users)
+    })?;
+    if !users.is_empty() {
+        return Err(Error::new(ErrorKind::Conflict, "it is in use")
+            .because(format!("by {}", names(core, &users).join(", ")))
+            .hint("stop these containers, or take them off it with `teu network disconnect`"));
+    }
+    announce(core, "destroy", network);
+    remove_bridge(core, network)
+}
+
+fn in_use(core: &Core, lease: &Lease) -> bool {
+    lease.starting.is_some_and(|owner| owner.is_alive()) || holds_network(&core.read_state(lease.container.as_str()))
+}
+
+fn names(core: &Core, leases: &[Lease]) -> Vec<String> {
+    let ids: BTreeSet<&ContainerId> = leases.iter().map(|l| &l.container).collect();
+    let name = |id: &ContainerId| {
+        let row = core.db.read(|c| records::container(c, id.as_str()));
+        row.ok().flatten().map_or_else(|| id.short().to_owned(), |r| r.container.name)
+    };
+    ids.into_iter().map(name).collect()
+}
+
+/// An ordinary user's bridges are in a namespace that ends with the last container on it. A bridge that was named by
+/// the user was there before, or may serve others.
+fn remove_bridge(core: &Core, network: &Network) -> Result<()> {
+    let ours = network.driver == Driver::Bridge && !network.options.contains_key(OPTION_BRIDGE);
+    if !ours || userns::identity().rootless {
+        return Ok(());
+    }
+    let name = core.host_interface(network);
+    bridge::remove(&name, &core.root_tag())
+        .map_err(|e| Error::from_source(ErrorKind::Internal, format!("removing bridge {name}"), &e))
+}
+
+/// Removes networks that no container is to be on; `going`: containers that do not count. The names of those removed.
+pub(super) fn prune(core: &Arc<Core>, going: &BTreeSet<ContainerId>, dry: bool) -> Result<Vec<String>> {
+    let containers = core.read_containers()?;
+    let mut used = BTreeSet::new();
+    for entry in containers.iter().filter(|e| !going.contains(&e.container.id)) {
+        if entry.container.config.network == NetworkMode::Attached {
+            used.extend(entry.container.config.endpoints.iter().map(|e| e.network.clone()));
+        }
+        used.extend(entry.state.endpoints.iter().map(|e| e.name.clone()));
+    }
+    let mut removed = Vec::new();
+    for network in core.networks()?.into_iter().filter(|n| !is_predefined(&n.name) && !used.contains(&n.name)) {
+        if !dry && let Err(e) = erase(core, &network) {
+            // Somebody began to use it.
+            tracing::info!(network = network.name, error = %e, "not pruned");
+            continue;
+        }
+        removed.push(network.name);
+    }
+    Ok(removed)
+}
