@@ -37,6 +37,8 @@
 //! - No path inside an image, a layer or a container is opened from outside by joining strings: only below a directory's
 //!   descriptor, with links resolved inside it.
 //! - The engine knows no escape sequence, no key and no column; front ends know no process, mount or row.
+//! - The screen has no locks: its state has one owner. The one exception is a `Mutex` in `tui::emulator::alacritty`, whose
+//!   callbacks take `&self`; one thread uses it.
 //! - Nobody polls lists: changes travel through the event log, exits through pidfds, output through sockets.
 #![deny(unsafe_code)]
 

@@ -2,8 +2,6 @@
 
 use super::error::{Error, ErrorKind, Result};
 
-pub use crate::sys::console::{RawMode, window_size};
-
 /// Stops this program's whole job, as Ctrl-Z does, until the shell continues it.
 pub fn suspend() -> Result<()> {
     const SIGTSTP: i32 = 20;

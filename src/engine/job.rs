@@ -5,7 +5,7 @@ use super::inventory::ContainerStats;
 use crate::model::change::Change;
 use crate::model::event::EventRecord;
 use crate::model::id::{ContainerId, ExecId};
-pub use crate::model::log::{LogRecord, Stream};
+use crate::model::log::LogRecord;
 use crate::model::process::Process;
 use crate::model::reference::Digest;
 use crate::model::time::Timestamp;

@@ -33,6 +33,8 @@ pub use inventory::{ContainerEntry, ContainerStats, Event, HostInfo, ImageEntry,
 pub use job::{JobHandle, JobIo, Output};
 pub use request::Request;
 
+pub use crate::sys::console::{RawMode, window_size};
+
 use self::core::Core;
 use crate::model::id::ContainerId;
 use crate::model::stats::Sample;

@@ -11,6 +11,7 @@ mod lifecycle;
 mod main_job;
 mod monitor;
 mod pull;
+mod requests;
 mod runtime;
 mod stats;
 mod support;

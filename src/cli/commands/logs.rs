@@ -4,9 +4,10 @@ use super::Context;
 use crate::cli::args::{Args, wrong};
 use crate::cli::output::text::{now, point_in_time};
 use crate::cli::report;
-use crate::engine::job::{Chunk, JobIo, LogRecord, Stream};
+use crate::engine::job::{Chunk, JobIo};
 use crate::engine::request::LogsArgs;
 use crate::engine::{Request, Result};
+use crate::model::log::{LogRecord, Stream};
 use std::io::Write;
 
 pub(super) async fn logs(cx: &Context<'_>) -> Result<u8> {

@@ -2,8 +2,8 @@
 
 use super::To;
 use crate::cli::report;
-use crate::engine::console::window_size;
 use crate::engine::job::{Part, PartState, Progress};
+use crate::engine::window_size;
 use crate::model::units::decimal_size;
 use std::collections::BTreeMap;
 

@@ -5,9 +5,9 @@ mod stdin;
 
 use super::detach::DetachKeys;
 use super::report;
-use crate::engine::console::{RawMode, window_size};
 use crate::engine::job::{Chunk, Input, JobIo};
 use crate::engine::{JobHandle, Output, Result};
+use crate::engine::{RawMode, window_size};
 use crate::model::id::ContainerId;
 use signals::Signals;
 use std::io::{IsTerminal, Write};

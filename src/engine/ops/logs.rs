@@ -2,9 +2,10 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, wait};
 use crate::engine::context::SessionIo;
-use crate::engine::job::{Chunk, LogRecord};
+use crate::engine::job::Chunk;
 use crate::engine::ready::Ready;
 use crate::engine::request::LogsArgs;
+use crate::model::log::LogRecord;
 use crate::model::time::Timestamp;
 use crate::runtime::log::Reader;
 

@@ -3,6 +3,7 @@
 //! The `tar` crate parses blocks; it never writes a file for us. Whiteouts become overlay's (OCI image layer
 //! specification, "Whiteouts").
 
+mod directory;
 mod entry;
 mod pax;
 mod place;

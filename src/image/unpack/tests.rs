@@ -102,7 +102,7 @@ fn initial_root() -> bool {
 
 fn opaque(path: &Path) -> bool {
     let dir = files::open_dir(path).unwrap();
-    let value = files::get_xattr_at(&dir, ".".as_ref(), OsStr::new(writer::opaque_attribute(options()))).unwrap();
+    let value = files::get_xattr_at(&dir, ".".as_ref(), OsStr::new(directory::opaque_attribute(options()))).unwrap();
     value.as_deref() == Some(b"y")
 }
 

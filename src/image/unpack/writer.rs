@@ -1,7 +1,8 @@
 //! Writes entries into the tree: content first, then owner, mode, attributes, time; directories' own last of all.
 
+use super::directory::{Made, make_directory, mark_opaque};
 use super::entry::{Entry, Holes, What};
-use super::place::{Name, Place, is_whiteout, shown};
+use super::place::{Name, Place, shown};
 use super::{MAX_WARNINGS, Options, Report, reading, sparse};
 use crate::image::{Error, Result, limits};
 use crate::sys::files::{self, Kind, Node, Time};
@@ -354,44 +355,6 @@ fn too_many(directory_bytes: usize) -> Result<()> {
         true => Err(Error::invalid("the layer's archive", "it has too many directories")),
         false => Ok(()),
     }
-}
-
-/// What became of a directory's name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Made {
-    New,
-    /// New in the place of a whiteout of this layer.
-    Anew,
-    There,
-    /// Something else has the name.
-    Taken,
-}
-
-/// Over a whiteout of this layer the new directory is opaque, since the lower one stays hidden.
-fn make_directory(dir: BorrowedFd<'_>, name: &OsStr, options: Options) -> Result<Made> {
-    let fail = |e| Error::unpacking(name.as_bytes(), e);
-    match files::mkdir_at(dir, name, 0o755) {
-        Ok(()) => return Ok(Made::New),
-        Err(e) if e.errno() == EEXIST => {}
-        Err(e) => return Err(fail(e)),
-    }
-    let Some(meta) = files::stat_at(dir, name).map_err(fail)? else { return Ok(Made::Taken) };
-    if is_whiteout(&meta) {
-        files::unlink_at(dir, name).map_err(fail)?;
-        files::mkdir_at(dir, name, 0o755).map_err(fail)?;
-        mark_opaque(dir, name, options).map_err(fail)?;
-        return Ok(Made::Anew);
-    }
-    Ok(if meta.kind == Kind::Directory { Made::There } else { Made::Taken })
-}
-
-fn mark_opaque(dir: BorrowedFd<'_>, name: &OsStr, options: Options) -> sys::Result<()> {
-    files::set_xattr_at(dir, name, OsStr::new(opaque_attribute(options)), b"y")
-}
-
-/// Which attribute overlay reads depends on whether it is mounted with `userxattr`.
-pub fn opaque_attribute(options: Options) -> &'static str {
-    if options.user_namespace { "user.overlay.opaque" } else { "trusted.overlay.opaque" }
 }
 
 fn copy(from: &mut impl Read, to: &mut File, size: u64, buffer: &mut [u8]) -> io::Result<u64> {
