@@ -2,8 +2,8 @@
 //!
 //! Segment `<first record, 16 hex>.log`: blocks one after another. Block, little-endian: magic `u32`, payload length
 //! `u32`, CRC-32 `u32` of all that follows it, records `u32`, number of the first record `u64`, base time `i64` (unix
-//! ns), payload. Record: varint ns since the base time, varint `length << 2 | partial << 1 | stderr`, the line without
-//! its newline. Index `<same>.idx`: entries of number `u64`, time `i64`, offset `u64`, one per 64 KiB or so.
+//! ns), payload. Lines that came together are one entry: varint ns since the base time, varint `length << 2 | partial << 1
+//! | stderr`, the lines with a newline between each two. Each counts as a record; a partial one stands alone. Index `<same>.idx`: entries of number `u64`, time `i64`, offset `u64`, one per 64 KiB or so.
 
 use crate::model::log::{LogRecord, Stream};
 use crate::model::time::Timestamp;
@@ -77,30 +77,77 @@ pub(super) fn is_intact(block: &[u8], header: &Header) -> bool {
     block.len() as u64 == header.whole() && crc32(&block[COVERED..]) == header.crc
 }
 
-/// Appends a record to a block's payload.
-pub(super) fn put_record(block: &mut Vec<u8>, delta: u64, stream: Stream, partial: bool, line: &[u8]) {
+/// Appends lines to a block's payload: the last one without its newline.
+pub(super) fn put_lines(block: &mut Vec<u8>, delta: u64, stream: Stream, partial: bool, lines: &[u8]) {
     put_varint(block, delta);
     let flags = u64::from(partial) << 1 | u64::from(stream == Stream::Stderr);
-    put_varint(block, (line.len() as u64) << 2 | flags);
-    block.extend_from_slice(line);
+    put_varint(block, (lines.len() as u64) << 2 | flags);
+    block.extend_from_slice(lines);
 }
 
-/// Takes the record at `*at` of a block's payload; `None` at its end (or when it makes no sense).
-pub(super) fn take_record(payload: &Bytes, at: &mut usize, base: i64) -> Option<LogRecord> {
-    let delta = take_varint(payload, at)?;
-    let head = take_varint(payload, at)?;
-    let end = at.checked_add(usize::try_from(head >> 2).ok()?)?;
-    if end > payload.len() {
-        return None;
+/// The records of a block's payload, one after another.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    payload: Bytes,
+    base: i64,
+    at: usize,
+    lines: Option<Lines>,
+}
+
+/// The entry at hand.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    end: usize,
+    time: Timestamp,
+    stream: Stream,
+    partial: bool,
+}
+
+impl Records {
+    pub(super) fn new(payload: Bytes, base: i64) -> Records {
+        Records { payload, base, at: 0, lines: None }
     }
-    let bytes = payload.slice(*at..end);
-    *at = end;
-    Some(LogRecord {
-        time: Timestamp(base.saturating_add_unsigned(delta)),
-        stream: if head & 1 == 0 { Stream::Stdout } else { Stream::Stderr },
-        partial: head & 2 != 0,
-        bytes,
-    })
+
+    /// What is left when it makes no sense is left out.
+    fn next_lines(&mut self) -> Option<Lines> {
+        let delta = take_varint(&self.payload, &mut self.at)?;
+        let head = take_varint(&self.payload, &mut self.at)?;
+        let end = self.at.checked_add(usize::try_from(head >> 2).ok()?)?;
+        (end <= self.payload.len()).then_some(Lines {
+            end,
+            time: Timestamp(self.base.saturating_add_unsigned(delta)),
+            stream: if head & 1 == 0 { Stream::Stdout } else { Stream::Stderr },
+            partial: head & 2 != 0,
+        })
+    }
+}
+
+impl Iterator for Records {
+    type Item = LogRecord;
+
+    fn next(&mut self) -> Option<LogRecord> {
+        let lines = match self.lines.take() {
+            Some(lines) => lines,
+            None => self.next_lines()?,
+        };
+        let rest = &self.payload[self.at..lines.end];
+        let length = line_length(rest);
+        let bytes = self.payload.slice(self.at..self.at + length);
+        self.at += length;
+        if length < rest.len() {
+            // Over its newline; after it there is a line, be it an empty one.
+            self.at += 1;
+            self.lines = Some(lines);
+        }
+        Some(LogRecord { time: lines.time, stream: lines.stream, partial: lines.partial, bytes })
+    }
+}
+
+/// Length of the first line, without its newline; of all when there is none.
+pub(super) fn line_length(bytes: &[u8]) -> usize {
+    // The standard library's way to its fast byte search; on a slice it cannot fail.
+    let taken = std::io::BufRead::skip_until(&mut &*bytes, b'\n').unwrap_or(bytes.len());
+    if bytes[..taken].ends_with(b"\n") { taken - 1 } else { taken }
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -205,23 +252,17 @@ mod tests {
     #[test]
     fn a_block_comes_back() {
         let mut block = vec![0; HEADER];
-        put_record(&mut block, 0, Stream::Stdout, false, b"one");
-        put_record(&mut block, 5_000_000_000, Stream::Stderr, true, &[7; 300]);
-        seal(&mut block, 2, 41, -1);
+        put_lines(&mut block, 0, Stream::Stdout, false, b"one\n\ntwo\n");
+        put_lines(&mut block, 5_000_000_000, Stream::Stderr, true, &[7; 300]);
+        seal(&mut block, 5, 41, -1);
         let header = Header::parse(block[..HEADER].try_into().unwrap()).unwrap();
-        assert_eq!((header.count, header.seq, header.time, header.whole()), (2, 41, -1, block.len() as u64));
+        assert_eq!((header.count, header.seq, header.time, header.whole()), (5, 41, -1, block.len() as u64));
         assert!(is_intact(&block, &header));
-        let payload = Bytes::copy_from_slice(&block[HEADER..]);
-        let mut at = 0;
-        let first = take_record(&payload, &mut at, header.time).unwrap();
-        assert_eq!(
-            (&first.bytes[..], first.stream, first.partial, first.time.0),
-            (&b"one"[..], Stream::Stdout, false, -1)
-        );
-        let second = take_record(&payload, &mut at, header.time).unwrap();
-        assert_eq!((second.bytes.len(), second.stream, second.partial), (300, Stream::Stderr, true));
-        assert_eq!(second.time.0, 4_999_999_999);
-        assert_eq!(take_record(&payload, &mut at, 0), None);
+        let records: Vec<_> = Records::new(Bytes::copy_from_slice(&block[HEADER..]), header.time).collect();
+        let texts: Vec<&[u8]> = records.iter().map(|r| &r.bytes[..]).collect();
+        assert_eq!(texts, [b"one", &b""[..], b"two", b"", &[7; 300]]);
+        assert!(records[..4].iter().all(|r| (r.stream, r.partial, r.time.0) == (Stream::Stdout, false, -1)));
+        assert_eq!((records[4].stream, records[4].partial, records[4].time.0), (Stream::Stderr, true, 4_999_999_999));
         block[40] ^= 1;
         assert!(!is_intact(&block, &header));
     }

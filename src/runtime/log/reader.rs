@@ -1,6 +1,6 @@
 //! Reads a log while it is being written: from either end, from a time, backward by pages, and on as it grows.
 
-use super::format::{self, Header};
+use super::format::{self, Header, Records};
 use super::segment::{self, Segment};
 use super::{Error, Result};
 use crate::model::log::LogRecord;
@@ -157,17 +157,17 @@ struct Scan {
     number: u64,
     segment: Option<Segment>,
     offset: u64,
-    payload: Bytes,
-    at: usize,
-    base: i64,
-    /// Number of the record at `at`.
+    records: Records,
+    /// Number of the next of `records`.
     here: u64,
+    /// Number after the last of them.
+    block_end: u64,
     damaged: u64,
 }
 
 impl Scan {
     fn at(number: u64) -> Scan {
-        Scan { number, segment: None, offset: 0, payload: Bytes::new(), at: 0, base: 0, here: 0, damaged: 0 }
+        Scan { number, segment: None, offset: 0, records: Records::default(), here: 0, block_end: 0, damaged: 0 }
     }
 
     fn next(&mut self, dir: &Path) -> Result<Option<LogRecord>> {
@@ -183,7 +183,7 @@ impl Scan {
 
     /// A record of the block at hand.
     fn buffered(&mut self) -> Option<LogRecord> {
-        while let Some(record) = format::take_record(&self.payload, &mut self.at, self.base) {
+        for record in self.records.by_ref() {
             let number = self.here;
             self.here += 1;
             if number >= self.number {
@@ -196,7 +196,7 @@ impl Scan {
 
     /// The number `next` will give, when the one asked for is no longer there.
     fn peek_number(&mut self, dir: &Path) -> Result<u64> {
-        if self.at >= self.payload.len() && self.load(dir)? && self.here > self.number {
+        if self.here >= self.block_end && self.load(dir)? && self.here > self.number {
             self.number = self.here;
         }
         Ok(self.number)
@@ -240,8 +240,8 @@ impl Scan {
             if header.seq + u64::from(header.count) <= self.number {
                 continue;
             }
-            (self.base, self.here, self.at) = (header.time, header.seq, 0);
-            self.payload = Bytes::from(block).slice(format::HEADER..);
+            (self.here, self.block_end) = (header.seq, header.seq + u64::from(header.count));
+            self.records = Records::new(Bytes::from(block).slice(format::HEADER..), header.time);
             return true;
         }
     }

@@ -51,6 +51,34 @@ fn a_long_line_is_split_with_the_partial_flag() {
     assert_eq!(shape, [(16384, true), (16384, true), (7232, false), (5, false)]);
 }
 
+/// Long and short lines, however they are cut, come back as they would one by one.
+#[test]
+fn lines_of_all_lengths_come_back_from_any_cut() {
+    let lines: Vec<String> =
+        [0, 1, 16_383, 16_384, 0, 0, 16_385, 3, 40_000, 32_768, 7].iter().map(|n| "x".repeat(*n)).collect();
+    let text = lines.join("\n") + "\n";
+    let expected: Vec<(usize, bool)> = lines
+        .iter()
+        .flat_map(|line| {
+            let pieces = line.len().div_ceil(16_384).max(1);
+            (0..pieces).map(move |n| ((line.len() - n * 16_384).min(16_384), n + 1 < pieces))
+        })
+        .collect();
+    for cut in [1, 2, 1000, 16_384, 16_385, 65_536, usize::MAX] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut w = writer(dir.path(), 1 << 20, 2);
+        for chunk in text.as_bytes().chunks(cut) {
+            w.write(Stream::Stdout, chunk, Timestamp(1)).unwrap();
+        }
+        let records = all(dir.path());
+        let shape: Vec<(usize, bool)> = records.iter().map(|r| (r.bytes.len(), r.partial)).collect();
+        assert_eq!(shape, expected, "cut at {cut}");
+        assert_eq!(Reader::open(dir.path()).unwrap().bounds().unwrap(), (0, expected.len() as u64));
+        let tail = Reader::open(dir.path()).unwrap().read_after(5, 3).unwrap();
+        assert_eq!((tail.start, &tail.records[..]), (5, &records[5..8]));
+    }
+}
+
 #[test]
 fn rotation_keeps_the_newest_files_and_numbers_go_on() {
     let dir = tempfile::tempdir().unwrap();

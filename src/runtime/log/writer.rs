@@ -7,7 +7,7 @@ use crate::model::container::LogOptions;
 use crate::model::log::Stream;
 use crate::model::time::Timestamp;
 use std::fs::File;
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The only writer of a log. Nothing is fsynced: the page cache outlives this process, and a torn end is cut off.
@@ -92,30 +92,36 @@ impl Writer {
     /// Appends what was just read from a stream. Whole lines become records now, the rest waits for its newline.
     pub fn write(&mut self, stream: Stream, bytes: &[u8], now: Timestamp) -> Result<()> {
         let mut rest = bytes;
+        if !self.carry[stream as usize].is_empty() {
+            rest = self.one_line(stream, rest);
+        }
         while !rest.is_empty() {
-            let line = rest;
-            // The standard library's way to its fast byte search; on a slice it cannot fail.
-            let taken = rest.skip_until(b'\n').unwrap_or(line.len());
-            match line[..taken].split_last() {
-                Some((b'\n', text)) => self.line(stream, text),
-                _ => self.keep(stream, &line[..taken]),
-            }
+            let whole = whole_lines(rest);
+            rest = match rest[..whole].split_last() {
+                Some((_, lines)) => {
+                    self.records(stream, false, lines);
+                    &rest[whole..]
+                }
+                None => self.one_line(stream, rest),
+            };
         }
         self.flush(now)
     }
 
-    /// A whole line's end, with what was kept of its beginning.
-    fn line(&mut self, stream: Stream, text: &[u8]) {
-        if self.carry[stream as usize].is_empty() && text.len() <= MAX_LINE {
-            return self.record(stream, false, text);
+    /// A line that was begun before, is not finished yet, or is too long. Returns what follows it.
+    fn one_line<'a>(&mut self, stream: Stream, bytes: &'a [u8]) -> &'a [u8] {
+        let length = format::line_length(bytes);
+        self.keep(stream, &bytes[..length]);
+        if length == bytes.len() {
+            return &[];
         }
-        self.keep(stream, text);
         self.end_line(stream, false);
+        &bytes[length + 1..]
     }
 
     fn end_line(&mut self, stream: Stream, partial: bool) {
         let kept = std::mem::take(&mut self.carry[stream as usize]);
-        self.record(stream, partial, &kept);
+        self.records(stream, partial, &kept);
         // The allocation is used again, unless it is out of the ordinary.
         self.carry[stream as usize] = kept;
         self.carry[stream as usize].clear();
@@ -127,7 +133,7 @@ impl Writer {
             let mut kept = std::mem::take(&mut self.carry[stream as usize]);
             let (head, tail) = text.split_at(MAX_LINE - kept.len());
             kept.extend_from_slice(head);
-            self.record(stream, true, &kept);
+            self.records(stream, true, &kept);
             kept.clear();
             self.carry[stream as usize] = kept;
             text = tail;
@@ -135,12 +141,13 @@ impl Writer {
         self.carry[stream as usize].extend_from_slice(text);
     }
 
-    fn record(&mut self, stream: Stream, partial: bool, line: &[u8]) {
+    /// Lines that came together, the last one without its newline.
+    fn records(&mut self, stream: Stream, partial: bool, lines: &[u8]) {
         if self.block.is_empty() {
             self.block.resize(HEADER, 0);
         }
-        format::put_record(&mut self.block, 0, stream, partial, line);
-        self.count += 1;
+        format::put_lines(&mut self.block, 0, stream, partial, lines);
+        self.count += 1 + newlines(lines);
     }
 
     /// Writes the unfinished lines, as such: the streams are closed, and no newline came. Gives back its buffers.
@@ -212,6 +219,23 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Length of the whole lines at the beginning, up to the first that is too long for one record.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let mut end = 0;
+    loop {
+        let reach = bytes.len().min(end + MAX_LINE + 1);
+        match bytes[end..reach].iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => end += at + 1,
+            None => return end,
+        }
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u32 {
+    // Sums of a byte each are what compilers make fast code of.
+    bytes.chunks(255).map(|part| u32::from(part.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
 }
 
 fn open_pair(dir: &Path, first: u64) -> Result<(File, File)> {
