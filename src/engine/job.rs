@@ -132,6 +132,8 @@ pub enum Output {
         manifest: Digest,
         reference: String,
         up_to_date: bool,
+        /// What of the image could not be kept here.
+        warnings: Vec<String>,
     },
     Image(Digest),
     Container {

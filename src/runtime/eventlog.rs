@@ -5,7 +5,7 @@ use crate::sys::{self, watch::Watch};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A longer log is renamed to `<name>.1`, replacing the one before.
@@ -30,7 +30,7 @@ pub fn append(path: &Path, record: &EventRecord) -> Result<()> {
     let mut line = serde_json::to_vec(record).map_err(|e| io("write", path)(e.into()))?;
     line.push(b'\n');
     loop {
-        let mut file = File::options().append(true).create(true).open(path).map_err(io("open", path))?;
+        let mut file = File::options().append(true).create(true).mode(0o600).open(path).map_err(io("open", path))?;
         // Held while writing, so that no line reaches a log that followers have already left.
         sys::poll::lock(&file, false)?;
         let meta = file.metadata().map_err(io("stat", path))?;

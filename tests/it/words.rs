@@ -127,3 +127,95 @@ fn a_mistake_in_the_settings_is_told_by_every_command_once_and_by_the_doctor() {
     assert_eq!(count(&doctor.stdout, "config.toml line 3"), 1, "{}", doctor.stdout);
     assert_eq!(doctor.stderr, "");
 }
+
+/// What a helper program says reaches the user when the pull fails for it; its credentials are used when it works.
+#[test]
+fn a_credential_helper_s_words_are_passed_on() {
+    let root = StateRoot::new();
+    let server = Locked::start();
+    let bin = root.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(root.path().join("config.json"), format!(r#"{{"credHelpers":{{"{}":"mine"}}}}"#, server.address))
+        .unwrap();
+    let pull = |script: &str| {
+        let helper = bin.join("docker-credential-mine");
+        std::fs::write(&helper, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();
+        std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = root.command();
+        command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("DOCKER_CONFIG", root.path());
+        program::finish(command.args(["pull", "-q", &format!("{}/x:1", server.address)])).exits(1).stderr
+    };
+    let answer = |user: &str| format!(r#"echo '{{"ServerURL":"'$server'","Username":"{user}","Secret":"s3cret"}}'"#);
+    // The registry knows the password, but no image.
+    let good = pull(&answer("ann"));
+    assert!(good.contains("was not found"), "{good}");
+    let wrong = pull(&answer("eve"));
+    assert!(wrong.contains("the saved user name and password were refused"), "{wrong}");
+    let none = pull("echo credentials not found in native keychain; exit 1");
+    assert!(none.contains("(no credentials are saved for it)"), "{none}");
+    let locked = pull("echo the keychain is locked; exit 1");
+    assert!(locked.contains("credential helper 'mine': failed: the keychain is locked"), "{locked}");
+    let stderr = pull("echo no bus >&2; exit 2");
+    assert!(stderr.contains("credential helper 'mine': failed: no bus"), "{stderr}");
+    let silent = pull("exit 3");
+    assert!(silent.contains("credential helper 'mine': failed (exit status: 3)"), "{silent}");
+    let junk = pull("echo '{'");
+    assert!(junk.contains("credential helper 'mine': answers no credentials"), "{junk}");
+    let token = pull(&answer("<token>"));
+    assert!(token.contains("a token is saved for it"), "{token}");
+    std::fs::remove_file(bin.join("docker-credential-mine")).unwrap();
+    let mut command = root.command();
+    command.env("PATH", "/usr/bin:/bin").env("DOCKER_CONFIG", root.path());
+    let gone = program::finish(command.args(["pull", "-q", &format!("{}/x:1", server.address)])).exits(1).stderr;
+    assert!(gone.contains("credential helper 'mine': cannot be started"), "{gone}");
+}
+
+/// Answers 401 to everybody but ann, and 404 to her.
+struct Locked {
+    address: String,
+}
+
+impl Locked {
+    fn start() -> Locked {
+        use base64::Engine as _;
+        use std::io::{BufRead, BufReader, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let right = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode("ann:s3cret"));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, right) = (stream.unwrap(), right.clone());
+                std::thread::spawn(move || {
+                    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                    let head: Vec<String> =
+                        lines.by_ref().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
+                    let ann = head
+                        .iter()
+                        .any(|line| line.to_lowercase().starts_with("authorization") && line.ends_with(&right));
+                    let status =
+                        if ann { "404 Not Found" } else { "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"" };
+                    let _ = write!(&stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                });
+            }
+        });
+        Locked { address }
+    }
+}
+
+#[test]
+fn what_of_an_image_cannot_be_kept_is_said() {
+    needs!(Registry);
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Char);
+    header.set_path("whiteout").unwrap();
+    header.set_mode(0o600);
+    header.set_size(0);
+    header.set_device_major(0).unwrap();
+    header.set_device_minor(0).unwrap();
+    header.set_cksum();
+    tar.append(&header, std::io::empty()).unwrap();
+    let name = crate::support::image::push("odd-device", &[tar.into_inner().unwrap()], serde_json::json!({}));
+    let answer = StateRoot::new().teu(&["pull", "-q", &name]).exits(0);
+    assert!(answer.stderr.starts_with("WARNING: device 'whiteout' was left out"), "{}", answer.stderr);
+}

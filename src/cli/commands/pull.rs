@@ -33,7 +33,11 @@ pub(super) async fn pull(cx: &Context<'_>) -> Result<u8> {
     let shown = progress::show(&handle, To::Stdout, quiet);
     let result = cx.finish(handle).await;
     shown.end().await;
-    match result? {
+    let output = result?;
+    if let Output::Pulled { warnings, .. } = &output {
+        warnings.iter().for_each(|warning| report::err(&format!("WARNING: {warning}\n")));
+    }
+    match output {
         Output::Pulled { manifest, reference, up_to_date, .. } if !quiet => {
             let status = if up_to_date { "Image is up to date for" } else { "Downloaded newer image for" };
             report::out(&format!("Digest: {manifest}\nStatus: {status} {}\n{reference}\n", parsed.familiar()));

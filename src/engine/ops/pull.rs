@@ -39,7 +39,7 @@ async fn one(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
     let _turn = cx.or_cancelled(same.lock()).await?;
     let here = cx.core.find_image(&args.reference.to_string())?;
     if let Some(image) = here.as_ref().filter(|_| args.only_if_missing) {
-        return Ok(pulled(image, &args.reference, true));
+        return Ok(pulled(image, &args.reference, true, Vec::new()));
     }
     let request = PullRequest {
         reference: args.reference.clone(),
@@ -66,20 +66,18 @@ async fn one(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
         if up_to_date { Ok(()) } else { keep(core, &kept, "pull") }
     })
     .await?;
-    for warning in done.warnings {
-        tracing::warn!(image = %args.reference, warning, "unpacking");
-    }
     cx.touch_images(&done.image.id);
     settle_later(&cx.core);
-    Ok(pulled(&done.image, &args.reference, done.up_to_date))
+    Ok(pulled(&done.image, &args.reference, done.up_to_date, done.warnings))
 }
 
-fn pulled(image: &Image, reference: &Reference, up_to_date: bool) -> Output {
+fn pulled(image: &Image, reference: &Reference, up_to_date: bool, warnings: Vec<String>) -> Output {
     Output::Pulled {
         image: image.id.clone(),
         manifest: image.manifest.clone(),
         reference: reference.to_string(),
         up_to_date,
+        warnings,
     }
 }
 

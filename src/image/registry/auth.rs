@@ -26,9 +26,11 @@ impl Repository {
             return Ok(());
         }
         self.host.forget_token(scope);
+        let (credentials, notes) = self.credentials().await;
         let refuse = |said: String| Error::Unauthorized { what: what.to_owned(), said };
         let challenge = challenge::read(headers).ok_or_else(|| refuse(String::from("no challenge we can answer")))?;
-        let credentials = self.credentials().await;
+        // Why there are none is what people have to mend.
+        let with_notes = |said: &str| [&[said.to_owned()], &notes[..]].concat().join("; ");
         let header = match (challenge, credentials) {
             (Challenge::Basic, Some(Credentials::Password { username, password })) => {
                 let header = basic(&username, &password)?;
@@ -37,7 +39,10 @@ impl Repository {
                 }
                 header
             }
-            (Challenge::Basic, _) => return Err(refuse(String::from("no credentials are saved for it"))),
+            (Challenge::Basic, None) => return Err(refuse(with_notes("no credentials are saved for it"))),
+            (Challenge::Basic, Some(_)) => {
+                return Err(refuse(String::from("it asks for a user name and password, but a token is saved for it")));
+            }
             (Challenge::Bearer { .. }, Some(Credentials::RegistryToken(token))) => {
                 let header = secret(&format!("Bearer {token}"))?;
                 if used.as_ref() == Some(&header) {
@@ -49,7 +54,11 @@ impl Repository {
                 let realm = challenge::trusted_realm(&realm, &self.host.url("/v2/")?, &self.client.inner.transport);
                 let realm = realm.map_err(refuse)?;
                 let scope = stated.unwrap_or_else(|| scope.to_owned());
-                let token = self.token(realm, service.as_deref(), &scope, credentials.as_ref(), what).await?;
+                let token = self.token(realm, service.as_deref(), &scope, credentials.as_ref(), what).await;
+                let token = token.map_err(|e| match e {
+                    Error::Unauthorized { what, said } => Error::Unauthorized { what, said: with_notes(&said) },
+                    other => other,
+                })?;
                 secret(&format!("Bearer {token}"))?
             }
         };
@@ -57,13 +66,14 @@ impl Repository {
         Ok(())
     }
 
-    async fn credentials(&self) -> Option<Credentials> {
+    /// And what was wrong with those that were looked for.
+    async fn credentials(&self) -> (Option<Credentials>, Vec<String>) {
         let sources = &self.client.inner.options.auth;
         let (found, notes) = sources.find(self.host.registry(), &self.name).await;
-        for note in notes {
-            (self.note)(note);
+        for note in &notes {
+            (self.note)(note.clone());
         }
-        found
+        (found, notes)
     }
 
     /// Docker's token protocol: GET with basic authentication, or an OAuth2 refresh by POST.

@@ -182,19 +182,27 @@ async fn ask_helper(name: &str, server: &str) -> Result<Option<Credentials>, Str
         return Err(String::from("that is not a program's name"));
     }
     let mut command = tokio::process::Command::new(format!("docker-credential-{name}"));
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
-    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
         return Err(String::from("has no streams"));
     };
     let dialogue = async {
-        stdin.write_all(server.as_bytes()).await?;
+        // One that fails at once has not read the question: its own words say why.
+        let asked = stdin.write_all(server.as_bytes()).await;
         drop(stdin);
-        let mut answer = Vec::new();
-        stdout.take(HELPER_ANSWER).read_to_end(&mut answer).await?;
-        Ok::<_, io::Error>((child.wait().await?, answer))
+        let (mut answer, mut words) = (Vec::new(), Vec::new());
+        let (mut stdout, mut stderr) = (stdout.take(HELPER_ANSWER), stderr.take(HELPER_ANSWER));
+        let read = tokio::join!(stdout.read_to_end(&mut answer), stderr.read_to_end(&mut words));
+        drop((stdout, stderr));
+        let status = child.wait().await?;
+        if status.success() {
+            (asked?, read.0?, read.1?);
+        }
+        Ok::<_, io::Error>((status, answer, words))
     };
-    let (status, answer) = match tokio::time::timeout(HELPER_PATIENCE, dialogue).await {
+    let (status, answer, words) = match tokio::time::timeout(HELPER_PATIENCE, dialogue).await {
         Err(_) => return Err(format!("gave no answer within {} s", HELPER_PATIENCE.as_secs())),
         Ok(Err(e)) => return Err(e.to_string()),
         Ok(Ok(done)) => done,
@@ -204,7 +212,11 @@ async fn ask_helper(name: &str, server: &str) -> Result<Option<Credentials>, Str
         if said.contains("credentials not found") {
             return Ok(None);
         }
-        return Err(format!("failed: {}", crate::image::registry_line(&said)));
+        let said = if said.trim().is_empty() { String::from_utf8_lossy(&words) } else { said };
+        return Err(match said.trim() {
+            "" => format!("failed ({status})"),
+            said => format!("failed: {}", crate::image::registry_line(said)),
+        });
     }
     let answer: Answer = serde_json::from_slice(&answer).map_err(|_| String::from("answers no credentials"))?;
     Ok(Some(match answer.username.as_str() {
