@@ -37,6 +37,8 @@ pub(crate) struct Core {
     pulls: Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub watchdog: Watchdog,
     pub tasks: TaskTracker,
+    /// Cancelled first when the engine shuts down: nobody shall wait for time to pass any more.
+    pub closing: CancellationToken,
     /// Cancelled when the engine shuts down; every job's token is its child.
     pub stop: CancellationToken,
 }
@@ -73,6 +75,7 @@ impl Core {
             pulls: Mutex::default(),
             watchdog: Watchdog::default(),
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
             stop: CancellationToken::new(),
             root,
             options,

@@ -64,6 +64,9 @@ impl JobStatus {
     }
 }
 
+/// The stage of a removal that is hidden but not yet deleted: cancelling the job takes it back.
+pub const UNDOABLE: &str = "removed, can be undone";
+
 /// Latest state of a job's work; carried by a watch channel, so only the newest is kept.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {

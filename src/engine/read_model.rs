@@ -91,10 +91,11 @@ impl Core {
         Ok(rows.into_iter().filter_map(|row| self.entry(row)).collect())
     }
 
-    /// `None` for a container that is being made: it is not there yet; one that was left half made is tidied away.
+    /// `None` for a container that is being made or removed: it is not there yet, or any more; one that was left half
+    /// made is tidied away.
     pub fn entry(&self, row: ContainerRow) -> Option<ContainerEntry> {
         match row.busy {
-            Some(Busy::Create(owner)) if owner.is_alive() => return None,
+            Some(Busy::Create(owner) | Busy::Remove(owner)) if owner.is_alive() => return None,
             Some(busy) if !busy.owner().is_alive() => {
                 recover::finish(self, &row);
                 return None;

@@ -40,6 +40,7 @@ impl Core {
 
     /// Jobs that must not be cut get `grace`; all others are cancelled at once.
     pub async fn shutdown(self: &Arc<Core>, grace: std::time::Duration) {
+        self.closing.cancel();
         self.jobs.cancel_cuttable();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
@@ -66,6 +67,8 @@ impl Core {
     fn lane(&self, request: &Request) -> Option<&Semaphore> {
         match request {
             Request::Pull(_) => Some(&self.lanes.net),
+            // It mostly waits.
+            Request::RemoveImages(a) if a.undo.is_some() => None,
             Request::FromHost(_) | Request::RemoveImages(_) | Request::Prune(_) => Some(&self.lanes.disk),
             Request::Create(_)
             | Request::Start(_)

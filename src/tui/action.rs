@@ -128,6 +128,7 @@ actions! {
     Palette, "palette", Global, [":"], "command palette", "cmd";
     Help, "help", Global, ["?", "f1"], "help for what is here", "help";
     Copy, "copy", Global, ["y"], "copy something about this", "";
+    Undo, "undo", Global, ["u"], "take the last removal back", "";
     ActionLog, "action-log", Global, ["L"], "what was done, with results and commands", "";
     Jobs, "jobs", Global, ["f2"], "jobs, with cancel", "";
     Doctor, "doctor", Global, ["f3"], "what this machine lacks", "";

@@ -198,7 +198,12 @@ mod tests {
     fn requests_read_as_commands() {
         let kill = Request::Kill(KillArgs { containers: vec!["web".into()], signal: "TERM".into() });
         assert_eq!(line(&kill), "teu kill -s TERM web");
-        let rm = Request::Remove(RemoveArgs { containers: vec!["a".into(), "b".into()], force: true, volumes: false });
+        let rm = Request::Remove(RemoveArgs {
+            containers: vec!["a".into(), "b".into()],
+            force: true,
+            volumes: false,
+            undo: None,
+        });
         assert_eq!(line(&rm), "teu rm -f a b");
         let config = ContainerConfig {
             tty: true,

@@ -104,7 +104,7 @@ impl Bench {
     }
 
     pub fn remove(names: &[&str], force: bool) -> Request {
-        Request::Remove(RemoveArgs { containers: targets(names).containers, force, volumes: true })
+        Request::Remove(RemoveArgs { containers: targets(names).containers, force, volumes: true, undo: None })
     }
 }
 
@@ -115,7 +115,7 @@ fn what_is_not_there_is_named_with_a_hint() {
         let error = bench.ask(Request::Start(targets(&["nosuch"]))).await.unwrap_err();
         assert_eq!((error.kind(), error.what()), (ErrorKind::NotFound, "no such container: nosuch"));
         assert!(error.hint_text().unwrap().contains("teu ps -a"));
-        let args = RemoveImagesArgs { images: vec!["nosuch:1".into()], force: false };
+        let args = RemoveImagesArgs { images: vec!["nosuch:1".into()], force: false, undo: None };
         let error = bench.ask(Request::RemoveImages(args)).await.unwrap_err();
         assert!(error.to_string().contains("no such image: nosuch:1"), "{error}");
         let args = InspectArgs { names: vec!["x".into()], kind: InspectKind::Any, size: false };
@@ -144,8 +144,9 @@ fn images_and_names_in_use_are_kept() {
     run(async {
         let bench = Bench::new().await;
         bench.sleeper("web").await;
-        let remove =
-            |force| Request::RemoveImages(RemoveImagesArgs { images: vec!["localhost/starter".into()], force });
+        let remove = |force| {
+            Request::RemoveImages(RemoveImagesArgs { images: vec!["localhost/starter".into()], force, undo: None })
+        };
         let error = bench.ask(remove(false)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert!(bench.ask(remove(true)).await.is_err(), "a running container keeps its image");
@@ -159,7 +160,7 @@ fn images_and_names_in_use_are_kept() {
         bench.ask(Request::Tag(TagArgs { image: "localhost/starter".into(), target })).await.unwrap();
         let Output::RemovedImages { untagged, deleted } = bench.ask(remove(false)).await.unwrap() else { panic!() };
         assert_eq!((untagged.len(), deleted.len()), (1, 0));
-        let args = RemoveImagesArgs { images: vec!["localhost/other:1".into()], force: false };
+        let args = RemoveImagesArgs { images: vec!["localhost/other:1".into()], force: false, undo: None };
         let Output::RemovedImages { deleted, .. } = bench.ask(Request::RemoveImages(args)).await.unwrap() else {
             panic!()
         };

@@ -16,5 +16,6 @@ mod runtime;
 mod stats;
 mod support;
 mod ui;
+mod undo;
 mod users;
 mod words;

@@ -22,7 +22,7 @@ fn all() -> Vec<Request> {
         Request::Pull(PullArgs { reference: nowhere, platform: None, all_tags: false, only_if_missing: false }),
         Request::FromHost(FromHostArgs { programs: vec!["true".into()], name: None }),
         Request::Tag(TagArgs { image: "localhost/starter".into(), target: "localhost/other:1".parse().unwrap() }),
-        Request::RemoveImages(RemoveImagesArgs { images: vec!["localhost/other:1".into()], force: false }),
+        Request::RemoveImages(RemoveImagesArgs { images: vec!["localhost/other:1".into()], force: false, undo: None }),
         Request::Create(Box::new(run_args("made", &["true"], true).create)),
         Request::Run(Box::new(run_args("ran", &["true"], false))),
         Request::Inspect(InspectArgs { names: names(), kind: InspectKind::Any, size: true }),
@@ -57,7 +57,7 @@ fn all() -> Vec<Request> {
         Request::Kill(KillArgs { containers: names(), signal: "KILL".into() }),
         Request::Stop(stop()),
         Request::Reap { container: "web".into() },
-        Request::Remove(RemoveArgs { containers: names(), force: true, volumes: true }),
+        Request::Remove(RemoveArgs { containers: names(), force: true, volumes: true, undo: None }),
     ]
 }
 

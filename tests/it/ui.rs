@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;
-use teu::engine::job::{Chunk, Input, Job, JobId, JobStatus, Part, PartState, Progress, Unit};
+use teu::engine::job::{Chunk, Input, Job, JobId, JobStatus, Part, PartState, Progress, UNDOABLE, Unit};
 use teu::engine::{Inventory, Output, Request};
 use teu::tui::app::work::Ticket;
 use teu::tui::app::{App, Cmd, Msg};
@@ -154,6 +154,26 @@ fn removal_asks_with_cancel_focused() {
         matches!(submitted(&cmds)[..], [Request::Remove(a)] if a.force && a.containers == ["worker-1"]),
         "{cmds:?}"
     );
+}
+
+#[test]
+fn a_removal_is_told_when_it_is_out_of_sight_and_can_be_taken_back() {
+    let mut app = fixture::app(120, 36);
+    press(&mut app, "D");
+    let removal = ticket(&press(&mut app, "y"));
+    assert!(!screen(&mut app).contains("u undo"));
+    let progress = Progress { stage: UNDOABLE.into(), ..Progress::default() };
+    app.update(Msg::Progress(removal, progress), NOW);
+    let text = screen(&mut app);
+    assert!(text.contains(" ok  rm crashy  0.0s") && text.contains("u undo"), "{text}");
+    let cmds = press(&mut app, "u");
+    assert!(matches!(cmds[..], [Cmd::Cancel(t)] if t == removal));
+    let cancelled = teu::engine::Error::cancelled();
+    app.update(Msg::Done(removal, Err(cancelled)), NOW);
+    let text = screen(&mut app);
+    assert!(text.contains("rm crashy  taken back") && !text.contains("u undo"), "{text}");
+    press(&mut app, "u");
+    assert!(screen(&mut app).contains("there is nothing to undo"));
 }
 
 #[test]

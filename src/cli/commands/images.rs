@@ -134,7 +134,7 @@ pub(super) async fn remove(cx: &Context<'_>) -> Result<u8> {
     let mut code = 0;
     // One by one, as docker: what can go goes, though another name is wrong.
     for image in cx.names() {
-        let request = RemoveImagesArgs { images: vec![image], force: cx.args.on("force") };
+        let request = RemoveImagesArgs { images: vec![image], force: cx.args.on("force"), undo: None };
         match cx.ask(Request::RemoveImages(request)).await {
             Ok(Output::RemovedImages { untagged, deleted }) => {
                 let lines = untagged.iter().map(|n| format!("Untagged: {n}\n"));

@@ -32,7 +32,7 @@ pub(super) async fn pause(cx: &Context<'_>, verb: Verb) -> Result<u8> {
 
 pub(super) async fn remove(cx: &Context<'_>) -> Result<u8> {
     let (force, volumes) = (cx.args.on("force"), cx.args.on("volumes"));
-    cx.bulk(Request::Remove(RemoveArgs { containers: cx.names(), force, volumes })).await
+    cx.bulk(Request::Remove(RemoveArgs { containers: cx.names(), force, volumes, undo: None })).await
 }
 
 pub(super) async fn rename(cx: &Context<'_>) -> Result<u8> {

@@ -1,5 +1,6 @@
 //! `rmi`: names go one by one; with the last one goes the image, unless a container is made from it.
 
+use super::window::{Verdict, second_thoughts};
 use super::{Error, ErrorKind, JobContext, Output, Result};
 use crate::engine::core::Core;
 use crate::engine::request::RemoveImagesArgs;
@@ -20,6 +21,10 @@ struct Removed {
 }
 
 pub(super) async fn remove(cx: &mut JobContext, args: RemoveImagesArgs) -> Result<Output> {
+    let way_back = match args.undo {
+        Some(_) => Some(way_back(cx, &args.images).await?),
+        None => None,
+    };
     let (mut all, mut failures) = (Removed::default(), Vec::new());
     for name in &args.images {
         cx.check()?;
@@ -43,6 +48,14 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveImagesArgs) -> Resul
     if all.deleted.is_empty() {
         cx.core.refresh_images();
     }
+    let anything = !all.untagged.is_empty() || !all.deleted.is_empty();
+    if let (Some(window), Some(way_back), true) = (args.undo, way_back, anything) {
+        cx.undo.push("bringing the images back", way_back);
+        if second_thoughts(cx, window).await == Verdict::TakeBack {
+            return Err(Error::cancelled());
+        }
+        cx.undo.commit();
+    }
     cx.blocking(|core| {
         collect_garbage(core)?;
         core.db.keep_reserve();
@@ -53,6 +66,36 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveImagesArgs) -> Resul
         None => Ok(Output::RemovedImages { untagged: all.untagged, deleted: all.deleted }),
         Some(first) => Err(failures.into_iter().fold(first, |e, other| e.because(other.to_string()))),
     }
+}
+
+/// What brings these images back with their names. Holds the lock of content meanwhile, so that nobody clears away the
+/// layers they stand on; dropping it gives the lock back.
+async fn way_back(cx: &JobContext, names: &[String]) -> Result<impl FnOnce() -> Result<()> + Send + Sync + use<>> {
+    let held = cx.blocking(|core| Ok(FileLock::shared(&guard(core))?)).await?;
+    let core = cx.core.clone();
+    let images: Vec<Image> = names.iter().filter_map(|name| core.image(name).ok()).collect();
+    Ok(move || {
+        let _held = held;
+        restore(&core, &images)
+    })
+}
+
+/// A name that has come to mean another image meanwhile stays with that.
+fn restore(core: &Core, images: &[Image]) -> Result<()> {
+    core.db.write(|t| {
+        images.iter().try_for_each(|image| {
+            let free = |r: &&Reference| records::image_by_reference(t, r).is_ok_and(|found| found.is_none());
+            let references = image.references.iter().filter(free).cloned().collect();
+            records::put_image(t, &Image { references, ..image.clone() })
+        })
+    })?;
+    for image in images {
+        for name in &image.references {
+            core.emit("image", "tag", &image.id.to_string(), [("name", name.familiar())]);
+        }
+    }
+    core.refresh_images();
+    Ok(())
 }
 
 fn one(core: &Core, text: &str, force: bool) -> Result<Removed> {

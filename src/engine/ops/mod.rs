@@ -24,6 +24,7 @@ mod tag;
 mod top;
 mod volumes;
 mod wait;
+mod window;
 
 pub(super) use pull::settle_later;
 

@@ -1,5 +1,6 @@
 //! `rm`: a container with its directories, names and anonymous volumes.
 
+use super::window::{Verdict, second_thoughts};
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk, stop};
 use crate::engine::core::{Core, now};
 use crate::engine::inventory::ContainerEntry;
@@ -9,11 +10,14 @@ use crate::model::mount::MountSource;
 use crate::runtime::state;
 use crate::store::records::{self, Busy};
 use crate::store::{self, Owner, Trouble, create_private_dir, dirs};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(super) async fn remove(cx: &mut JobContext, args: RemoveArgs) -> Result<Output> {
-    let RemoveArgs { containers, force, volumes } = args;
+    let RemoveArgs { containers, force, volumes, undo } = args;
+    if let Some(window) = undo {
+        return in_two_steps(cx, containers, force, volumes, window).await;
+    }
     bulk::each(cx, containers, move |core, name| async move {
         let entry = core.container(&name)?;
         one(&core, entry, force, volumes).await.map_err(|e| e.during(format!("removing container {name}")))?;
@@ -22,16 +26,83 @@ pub(super) async fn remove(cx: &mut JobContext, args: RemoveArgs) -> Result<Outp
     .await
 }
 
-/// Removes one container; a live one only by `force`.
-pub(crate) async fn one(core: &Arc<Core>, entry: ContainerEntry, force: bool, volumes: bool) -> Result<()> {
+/// Ends and hides all of them; deletes them when the window is over, shows them again when the job is cancelled.
+async fn in_two_steps(
+    cx: &mut JobContext,
+    names: Vec<String>,
+    force: bool,
+    volumes: bool,
+    window: Duration,
+) -> Result<Output> {
+    let hidden: Arc<Mutex<Vec<Container>>> = Arc::default();
+    let note = hidden.clone();
+    let outcome = bulk::each(cx, names, move |core, name| {
+        let note = note.clone();
+        async move {
+            let entry = core.container(&name)?;
+            let during = |e: Error| e.during(format!("removing container {name}"));
+            end(&core, &entry, force).await.map_err(during)?;
+            if hide(&core, &entry.container).map_err(during)? {
+                note.lock().unwrap_or_else(PoisonError::into_inner).push(entry.container);
+            }
+            Ok(name)
+        }
+    })
+    .await?;
+    let hidden = std::mem::take(&mut *hidden.lock().unwrap_or_else(PoisonError::into_inner));
+    for container in &hidden {
+        let (core, container) = (cx.core.clone(), container.clone());
+        cx.undo.push(format!("bringing container {} back", container.name), move || show(&core, &container));
+    }
+    if !hidden.is_empty() && second_thoughts(cx, window).await == Verdict::TakeBack {
+        return Err(Error::cancelled());
+    }
+    cx.undo.commit();
+    cx.blocking(move |core| {
+        hidden.iter().try_for_each(|container| {
+            delete(core, container, volumes).map_err(|e| {
+                // It is not gone, so it shall be seen; what keeps it is what the job ends with.
+                let _also_failed = show(core, container);
+                e.during(format!("removing container {}", container.name))
+            })
+        })
+    })
+    .await?;
+    Ok(outcome)
+}
+
+/// `false`: it has gone for good, by its own `--rm`.
+fn hide(core: &Core, container: &Container) -> Result<bool> {
+    match core.db.write(|t| records::set_busy(t, &container.id, Some(Busy::Remove(Owner::this())))) {
+        Err(store::Error::Gone { .. }) => return Ok(false),
+        marked => marked?,
+    }
+    core.refresh_container(&container.id);
+    Ok(true)
+}
+
+fn show(core: &Core, container: &Container) -> Result<()> {
+    core.db.write(|t| records::set_busy(t, &container.id, None))?;
+    core.refresh_container(&container.id);
+    Ok(())
+}
+
+/// A live one only by `force`.
+async fn end(core: &Arc<Core>, entry: &ContainerEntry, force: bool) -> Result<()> {
     let status = entry.state.status;
     if status.is_live() || status == Status::Restarting {
         if !force {
             return Err(Error::new(ErrorKind::Conflict, format!("it is {}", status.word()))
                 .hint("stop it first, or force its removal (-f)"));
         }
-        stop::one(core, &entry, Some(stop::SIGKILL), Some(Duration::ZERO)).await?;
+        stop::one(core, entry, Some(stop::SIGKILL), Some(Duration::ZERO)).await?;
     }
+    Ok(())
+}
+
+/// Removes one container; a live one only by `force`.
+pub(crate) async fn one(core: &Arc<Core>, entry: ContainerEntry, force: bool, volumes: bool) -> Result<()> {
+    end(core, &entry, force).await?;
     let (worker, container) = (core.clone(), entry.container);
     let removal = tokio::task::spawn_blocking(move || delete(&worker, &container, volumes));
     removal.await.map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))?

@@ -43,6 +43,8 @@ pub struct TagArgs {
 pub struct RemoveImagesArgs {
     pub images: Vec<String>,
     pub force: bool,
+    /// As in [`RemoveArgs::undo`].
+    pub undo: Option<Duration>,
 }
 
 /// What `create` and `run` share. `config` holds what the user gave; the operation merges the image's defaults.
@@ -102,6 +104,8 @@ pub struct RemoveArgs {
     pub force: bool,
     /// Anonymous volumes too.
     pub volumes: bool,
+    /// For so long what is removed is only hidden, and cancelling the job brings it back (not to life).
+    pub undo: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]

@@ -28,6 +28,7 @@ impl App {
             Action::First => self.step(isize::MIN),
             Action::Last => self.step(isize::MAX),
             Action::Filter => self.start_filter(),
+            Action::Undo => self.undo(),
             Action::Mouse => self.toggle_mouse(),
             Action::Redraw => self.push(Cmd::Redraw),
             Action::Suspend => self.push(Cmd::Suspend),

@@ -2,7 +2,7 @@
 
 use super::work::{Entry, Purpose, Task, Ticket, error_text};
 use super::{App, Cmd, Msg};
-use crate::engine::job::Chunk;
+use crate::engine::job::{Chunk, Progress};
 use crate::engine::{Error, ErrorKind, Inventory, Output, StatsBoard};
 use crate::model::event::EventRecord;
 use crate::model::time::Timestamp;
@@ -31,7 +31,7 @@ impl App {
                     task.job = Some(job);
                 }
             }
-            Msg::Progress(ticket, progress) => self.work.progress(ticket, now, progress),
+            Msg::Progress(ticket, progress) => self.progress(ticket, progress),
             Msg::Done(ticket, result) => self.done(ticket, result),
             Msg::Session(ticket, chunk) => self.session(ticket, chunk),
             Msg::History(id, samples) => self.history(&id, samples),
@@ -112,6 +112,19 @@ impl App {
         }
     }
 
+    /// A removal that is out of sight is told as done: what follows is only the time to take it back.
+    fn progress(&mut self, ticket: Ticket, progress: Progress) {
+        let before = self.work.undoable();
+        self.work.progress(ticket, self.now, progress);
+        if self.work.undoable() == before || self.work.undoable() != Some(ticket) {
+            return;
+        }
+        if let Some(task) = self.work.running.get(&ticket) {
+            let nanos = self.now.0.saturating_sub(task.started.0);
+            self.say(format!("{}  {}", task.title, figures::duration(nanos)));
+        }
+    }
+
     fn done(&mut self, ticket: Ticket, result: Result<Output, Error>) {
         let Some(task) = self.work.finish(ticket) else { return };
         match &task.purpose {
@@ -169,8 +182,12 @@ impl App {
 
     /// The status line and the action log.
     pub(super) fn report(&mut self, task: &Task, result: &Result<Output, Error>) {
-        let nanos = self.now.0.saturating_sub(task.started.0);
+        let until = task.hidden.unwrap_or(self.now);
+        let nanos = until.0.saturating_sub(task.started.0);
         let (outcome, text) = match result {
+            Err(error) if error.kind() == ErrorKind::Cancelled && task.hidden.is_some() => {
+                (Ok(String::from("taken back")), format!("{}  taken back", task.title))
+            }
             Ok(output) => {
                 let (good, detail) = describe(output);
                 let text = format!("{}  {}{}", task.title, figures::duration(nanos), spaced(&detail));
@@ -182,7 +199,9 @@ impl App {
             Err(error) => (Err(error_text(error)), error_text(error)),
         };
         let cancelled = matches!(result, Err(error) if error.kind() == ErrorKind::Cancelled);
-        if outcome.is_ok() || cancelled {
+        if task.hidden.is_some() && result.is_ok() {
+            // Told when it went out of sight; other news may have come since.
+        } else if outcome.is_ok() || cancelled {
             self.say(text)
         } else {
             self.complain(text)

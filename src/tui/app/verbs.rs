@@ -10,6 +10,10 @@ use crate::tui::command;
 use crate::tui::overlay::{Confirm, Form, Intent, Overlay, Picker, PullPrompt};
 use crate::tui::panes::Pane;
 use crate::tui::views::shell::Place;
+use std::time::Duration;
+
+/// What is removed can be brought back for so long.
+const UNDO_WINDOW: Duration = Duration::from_secs(12);
 
 /// The image that can always be made.
 pub const STARTER: &str = "localhost/starter";
@@ -83,7 +87,12 @@ impl App {
         if names.is_empty() {
             return;
         }
-        let request = Request::Remove(RemoveArgs { containers: names.clone(), force: live > 0, volumes: false });
+        let request = Request::Remove(RemoveArgs {
+            containers: names.clone(),
+            force: live > 0,
+            volumes: false,
+            undo: Some(UNDO_WINDOW),
+        });
         let mut lines = vec![listed(&names)];
         if live > 0 {
             lines.push(format!(
@@ -92,6 +101,7 @@ impl App {
             ));
         }
         lines.push(String::from("What they wrote outside volumes is lost."));
+        lines.push(self.way_back());
         self.confirm(&plural("Remove", names.len(), "container"), lines, "Remove", request);
     }
 
@@ -107,7 +117,9 @@ impl App {
         if used > 0 {
             lines.push(format!("{used} containers use them; those keep their name's last image from going."));
         }
-        let request = Request::RemoveImages(RemoveImagesArgs { images: names.clone(), force: false });
+        lines.push(self.way_back());
+        let request =
+            Request::RemoveImages(RemoveImagesArgs { images: names.clone(), force: false, undo: Some(UNDO_WINDOW) });
         self.confirm(&plural("Remove", names.len(), "image"), lines, "Remove", request);
     }
 
@@ -115,6 +127,19 @@ impl App {
         let command = command::line(&request);
         let confirm = Confirm::new(title, lines, command, yes, Intent::Submit(Box::new(request)));
         self.overlays.push(Overlay::Confirm(confirm));
+    }
+
+    fn way_back(&self) -> String {
+        let key = self.keymap.key_text(Action::Undo);
+        format!("{key} takes it back for ten seconds; quitting does not wait.")
+    }
+
+    /// A removal under way that only hides so far is cancelled.
+    pub(super) fn undo(&mut self) {
+        match self.work.undoable() {
+            Some(ticket) => self.cancel(ticket),
+            None => self.say("there is nothing to undo"),
+        }
     }
 
     /// Asks how much would go before asking whether it shall.

@@ -1,6 +1,6 @@
 //! What the user set going: running requests by ticket, and the log of what came of them.
 
-use crate::engine::job::{JobId, Progress};
+use crate::engine::job::{JobId, Progress, UNDOABLE};
 use crate::engine::{Error, Request};
 use crate::model::time::Timestamp;
 use crate::tui::command;
@@ -43,6 +43,15 @@ pub struct Task {
     pub speed: f64,
     measured: (Timestamp, u64),
     pub cancelling: bool,
+    /// A removal that can be taken back: when it was hidden.
+    pub hidden: Option<Timestamp>,
+}
+
+impl Task {
+    /// Cancelling it brings back what it removed.
+    pub fn is_undoable(&self) -> bool {
+        self.hidden.is_some() && !self.cancelling
+    }
 }
 
 /// A line of the action log.
@@ -80,6 +89,7 @@ impl Work {
             speed: 0.0,
             measured: (now, 0),
             cancelling: false,
+            hidden: None,
         };
         self.running.insert(ticket, task);
         ticket
@@ -97,7 +107,15 @@ impl Work {
             task.speed = if task.speed == 0.0 { speed } else { task.speed * 0.6 + speed * 0.4 };
             task.measured = (now, progress.done);
         }
+        if progress.stage == UNDOABLE {
+            task.hidden.get_or_insert(now);
+        }
         task.progress = progress;
+    }
+
+    /// The last removal that can be taken back.
+    pub fn undoable(&self) -> Option<Ticket> {
+        self.running.iter().rev().find(|(_, task)| task.is_undoable()).map(|(ticket, _)| *ticket)
     }
 
     pub fn finish(&mut self, ticket: Ticket) -> Option<Task> {

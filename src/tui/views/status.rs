@@ -2,7 +2,7 @@
 
 use super::Scratch;
 use crate::tui::action::{Action, Scope, spec};
-use crate::tui::app::work::Purpose;
+use crate::tui::app::work::{Purpose, Task};
 use crate::tui::app::{App, Hit};
 use crate::tui::panes::{Layout, Pane};
 use crate::tui::text;
@@ -24,16 +24,24 @@ pub fn draw(app: &App, scratch: &mut Scratch, layout: &Layout, buf: &mut Buffer)
 
 fn last_act(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
     let mut end = area.right();
-    if !app.work.log.is_empty() {
-        let hint = format!("{} action log ", app.keymap.key_text(Action::ActionLog));
+    let undo = app.work.undoable().is_some();
+    let buttons = [
+        (!app.work.log.is_empty(), Action::ActionLog, "action log", Role::Dim),
+        (undo, Action::Undo, "undo", Role::Accent),
+    ];
+    for (_, action, word, role) in buttons.into_iter().filter(|(shown, ..)| *shown) {
+        let hint = format!("{} {word} ", app.keymap.key_text(action));
         let width = text::width(&hint) as u16;
-        if width + 20 < area.width {
-            end = area.right() - width;
-            text::put(buf, end, area.y, width, &hint, app.theme.style(Role::Dim));
-            scratch.mark(Rect::new(end, area.y, width, 1), Hit::Action(Action::ActionLog));
+        if width + 20 < end - area.x {
+            end -= width;
+            text::put(buf, end, area.y, width, &hint, app.theme.style(role));
+            scratch.mark(Rect::new(end, area.y, width, 1), Hit::Action(action));
+            // A gap to the next one on the left.
+            end -= 2;
         }
     }
-    let under_way = app.work.running.values().rev().find(|t| t.purpose == Purpose::Act);
+    let busy = |t: &&Task| t.purpose == Purpose::Act && !t.is_undoable();
+    let under_way = app.work.running.values().rev().find(busy);
     if let Some(task) = under_way {
         let x = text::put(buf, area.x + 1, area.y, 8, "busy", app.theme.style(Role::Accent)) + 2;
         let words = [task.title.as_str(), &task.progress.stage].join("  ");
