@@ -205,6 +205,26 @@ fn parse_style(text: &str) -> Result<Style, String> {
     Ok(style)
 }
 
+/// The sixteen colours of the host's own palette, in the order of their numbers.
+pub const ANSI: [Color; 16] = [
+    Color::Black,
+    Color::Red,
+    Color::Green,
+    Color::Yellow,
+    Color::Blue,
+    Color::Magenta,
+    Color::Cyan,
+    Color::Gray,
+    Color::DarkGray,
+    Color::LightRed,
+    Color::LightGreen,
+    Color::LightYellow,
+    Color::LightBlue,
+    Color::LightMagenta,
+    Color::LightCyan,
+    Color::White,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

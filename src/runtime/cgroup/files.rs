@@ -37,6 +37,17 @@ pub fn pids(path: &Path) -> Vec<i32> {
     text.lines().filter_map(|line| line.trim().parse().ok()).filter(|pid| *pid > 0).collect()
 }
 
+/// The processes of a group and of all groups below it.
+pub fn collect_pids(dir: &Path, into: &mut Vec<i32>) {
+    into.extend(pids(&dir.join("cgroup.procs")));
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_pids(&entry.path(), into);
+        }
+    }
+}
+
 /// Makes `parent/child`; `true` if it is new. A parent that another teu removed in between (it was empty) is made anew.
 pub fn make(parent: &Path, child: &Path) -> Result<bool> {
     for _ in 0..64 {

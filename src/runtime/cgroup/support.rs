@@ -9,13 +9,6 @@ pub const ROOTLESS_V1: &str = "an ordinary user has no control groups on a v1 or
                                with systemd.unified_cgroup_hierarchy=1";
 pub const NO_HIERARCHY: &str = "no control group file system is mounted; mount cgroup2 at /sys/fs/cgroup";
 
-pub fn not_delegated(own: &str) -> String {
-    format!(
-        "{own} is not delegated to this user; start teu in a delegated scope: \
-         systemd-run --user --scope -p Delegate=yes teu"
-    )
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V2,

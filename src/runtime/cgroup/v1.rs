@@ -102,7 +102,7 @@ impl Group {
     pub fn pids(&self) -> Vec<i32> {
         let mut pids = Vec::new();
         if let Some(dir) = self.any() {
-            collect_pids(dir, &mut pids);
+            files::collect_pids(dir, &mut pids);
         }
         pids
     }
@@ -297,14 +297,4 @@ fn inherit(from: &Path, to: &Path) -> Result<()> {
         write(to, value.trim())?;
     }
     Ok(())
-}
-
-fn collect_pids(dir: &Path, into: &mut Vec<i32>) {
-    into.extend(files::pids(&dir.join("cgroup.procs")));
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect_pids(&entry.path(), into);
-        }
-    }
 }

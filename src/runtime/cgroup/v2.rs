@@ -46,7 +46,7 @@ pub fn place(mount: &Path, identity: &Identity) -> Result<String, String> {
         path = if up.is_empty() { "/" } else { up };
     }
     // Every delegated group has processes of its own: they move to a leaf when controllers are switched on.
-    occupied.map(|path| join(path, PARENT)).ok_or_else(|| super::support::not_delegated(&own))
+    occupied.map(|path| join(path, PARENT)).ok_or_else(|| not_delegated(&own))
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -111,7 +111,7 @@ impl Group {
 
     pub fn pids(&self) -> Vec<i32> {
         let mut pids = Vec::new();
-        collect_pids(&self.dir, &mut pids);
+        files::collect_pids(&self.dir, &mut pids);
         pids
     }
 
@@ -295,12 +295,9 @@ fn move_to_leaf(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn collect_pids(dir: &Path, into: &mut Vec<i32>) {
-    into.extend(files::pids(&dir.join("cgroup.procs")));
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect_pids(&entry.path(), into);
-        }
-    }
+fn not_delegated(own: &str) -> String {
+    format!(
+        "{own} is not delegated to this user; start teu in a delegated scope: \
+         systemd-run --user --scope -p Delegate=yes teu"
+    )
 }

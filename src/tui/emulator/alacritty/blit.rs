@@ -2,6 +2,7 @@
 
 use super::events::Listener;
 use crate::tui::emulator::Look;
+use crate::tui::theme::ANSI;
 use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::{Column, Direction, Line, Point};
 use alacritty_terminal::selection::SelectionRange;
@@ -128,7 +129,7 @@ fn color(color: GridColor, colors: &Colors) -> Color {
         GridColor::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
         GridColor::Indexed(n) => match colors[usize::from(n)] {
             Some(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
-            None if n < 16 => BASE[usize::from(n)],
+            None if n < 16 => ANSI[usize::from(n)],
             None => Color::Indexed(n),
         },
         GridColor::Named(name) => match colors[name] {
@@ -138,31 +139,11 @@ fn color(color: GridColor, colors: &Colors) -> Color {
     }
 }
 
-/// The host's own colours, by the names it knows them.
-const BASE: [Color; 16] = [
-    Color::Black,
-    Color::Red,
-    Color::Green,
-    Color::Yellow,
-    Color::Blue,
-    Color::Magenta,
-    Color::Cyan,
-    Color::Gray,
-    Color::DarkGray,
-    Color::LightRed,
-    Color::LightGreen,
-    Color::LightYellow,
-    Color::LightBlue,
-    Color::LightMagenta,
-    Color::LightCyan,
-    Color::White,
-];
-
 fn named(name: NamedColor) -> Color {
     match name as usize {
-        n @ 0..=15 => BASE[n],
+        n @ 0..=15 => ANSI[n],
         n if (NamedColor::DimBlack as usize..=NamedColor::DimWhite as usize).contains(&n) => {
-            BASE[n - NamedColor::DimBlack as usize]
+            ANSI[n - NamedColor::DimBlack as usize]
         }
         _ => Color::Reset,
     }

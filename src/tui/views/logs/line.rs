@@ -1,5 +1,6 @@
 //! A log line's bytes as text with styles: SGR colours are kept, every other control is taken out or made visible.
 
+use crate::tui::theme::ANSI;
 use ratatui::style::{Color, Modifier, Style};
 
 /// Text without control characters, and where its styles begin (byte offsets, ascending, the first at 0 if any).
@@ -143,25 +144,7 @@ fn sgr(mut style: Style, parameters: &str) -> Style {
 }
 
 fn base(n: u16) -> Color {
-    const COLORS: [Color; 16] = [
-        Color::Black,
-        Color::Red,
-        Color::Green,
-        Color::Yellow,
-        Color::Blue,
-        Color::Magenta,
-        Color::Cyan,
-        Color::Gray,
-        Color::DarkGray,
-        Color::LightRed,
-        Color::LightGreen,
-        Color::LightYellow,
-        Color::LightBlue,
-        Color::LightMagenta,
-        Color::LightCyan,
-        Color::White,
-    ];
-    COLORS[usize::from(if n >= 90 { n - 90 + 8 } else { n - 30 }) % 16]
+    ANSI[usize::from(if n >= 90 { n - 90 + 8 } else { n - 30 }) % 16]
 }
 
 /// `5;n` or `2;r;g;b` after 38 or 48, and how many numbers it took.
