@@ -181,6 +181,9 @@ pub struct State {
     pub cgroup: String,
     /// Set by an explicit stop: `unless-stopped` does not bring it back.
     pub stopped_by_user: bool,
+    /// Stopped by a restart: nothing is removed, though it was started with `--rm`.
+    #[serde(default)]
+    pub kept: bool,
     /// The kernel boot this was written in; a different one means nothing runs.
     pub boot_id: String,
     /// Open exec sessions, and those that ended a short while ago.

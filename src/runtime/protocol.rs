@@ -88,6 +88,9 @@ pub enum Ask {
     Stop {
         signal: Option<i32>,
         timeout_secs: u64,
+        /// It is started again at once: a `--rm` container stays.
+        #[serde(default)]
+        keep: bool,
     },
     Pause,
     Resume,

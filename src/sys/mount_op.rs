@@ -165,6 +165,8 @@ fn open_source(op: &MountOp) -> Result<Opened> {
 }
 
 fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
+    // A volume is filled before it becomes read-only.
+    let after_fill = if m.copy_up { m.change.set & mount::RDONLY } else { 0 };
     let (tree, make) = match &m.source {
         Source::Bind { .. } => {
             let Some(tree) = opened.tree else { return Ok(()) };
@@ -172,7 +174,7 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
             // A bind keeps the attributes of its source unless told otherwise, but never its peers.
             let propagation = m.change.propagation.or(Some(Propagation::Private));
             mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
-            mount::change(tree.as_fd(), Change { propagation: None, ..m.change })?;
+            mount::change(tree.as_fd(), Change { propagation: None, set: m.change.set & !after_fill, ..m.change })?;
             (tree, make)
         }
         Source::New { kind, options, content } => {
@@ -189,6 +191,8 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     let target = in_root::ensure(made.root.as_fd(), &m.target, make)?;
     if m.copy_up {
         super::copy_up::fill(target.as_fd(), tree.as_fd())?;
+        let recursive = m.change.recursive;
+        mount::change(tree.as_fd(), Change { set: after_fill, recursive, ..Change::default() })?;
     }
     mount::attach(tree.as_fd(), target.as_fd())?;
     if let Source::New { kind, content, .. } = &m.source {

@@ -163,3 +163,49 @@ fn a_monitor_keeps_nothing_of_its_callers_environment() {
     root.teu(&["kill", "box"]).exits(0);
     wait_until("it has removed itself", || root.teu(&["ps", "-aq"]).exits(0).out().is_empty().then_some(()));
 }
+
+/// As docker has it: what was started with `--rm` goes when it ends, not when it is restarted.
+#[test]
+fn a_restart_keeps_what_goes_at_its_end() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let starter = "localhost/starter";
+    let sleep = ["--network", "none", starter, "sleep", "600"];
+    let ids = || root.teu(&["ps", "-q"]).exits(0).out().to_owned();
+    root.teu(&[&["run", "-d", "--rm", "--name", "box"][..], &sleep].concat()).exits(0);
+    let id = ids();
+    root.teu(&["restart", "-t", "0", "box"]).exits(0);
+    assert_eq!(ids(), id);
+    root.teu(&["stop", "-t", "0", "box"]).exits(0);
+    wait_until("it has removed itself", || root.teu(&["ps", "-aq"]).exits(0).out().is_empty().then_some(()));
+    // Nor does its foreground take it away.
+    let mut front = root.start(&[&["run", "--rm", "--name", "box"][..], &sleep].concat());
+    let id = wait_until("it runs", || Some(ids()).filter(|ids| !ids.is_empty()));
+    root.teu(&["restart", "-t", "0", "box"]).exits(0);
+    assert_eq!(front.0.wait().unwrap().code(), Some(137));
+    assert_eq!(ids(), id);
+    root.teu(&["exec", "box", "true"]).exits(0);
+}
+
+#[test]
+fn a_created_container_too_may_go_at_its_end() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    root.teu(&["create", "--rm", "--name", "once", "localhost/starter", "echo", "said"]).exits(0);
+    assert_eq!(root.teu(&["start", "-a", "once"]).exits(0).out(), "said");
+    wait_until("it has removed itself", || root.teu(&["ps", "-aq"]).exits(0).out().is_empty().then_some(()));
+}
+
+#[test]
+fn a_new_volume_may_be_mounted_read_only() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let run = |volume: &str, command: &[&str]| {
+        let options = ["run", "--rm", "--network", "none", "-v", volume, "localhost/starter"];
+        root.teu(&[&options[..], command].concat())
+    };
+    let refused = run("data:/data:ro", &["touch", "/data/x"]).exits(1);
+    assert!(refused.stderr.contains("Read-only file system"), "{}", refused.stderr);
+    // What the image has there came along all the same.
+    assert_eq!(run("etc:/etc:ro", &["grep", "-c", "^root:", "/etc/passwd"]).exits(0).out(), "1");
+}

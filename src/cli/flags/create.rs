@@ -44,7 +44,6 @@ pub(in crate::cli) fn run(command: Command) -> Command {
     create(command).args([
         switch("detach", "Run in the background and print the container's id").short('d'),
         value("detach-keys", "KEYS", "Override the keys that detach (ctrl-p,ctrl-q)"),
-        switch("rm", "Remove the container and its anonymous volumes when it exits"),
         switch_on("sig-proxy", "Proxy received signals to the process"),
     ])
 }
@@ -76,6 +75,7 @@ fn process(command: Command) -> Command {
         value("platform", "OS/ARCH", "Choose the platform of an image that has several"),
         value("pull", "WHEN", "Pull the image before running: always, missing or never"),
         quiet("Suppress the pull output"),
+        switch("rm", "Remove the container and its anonymous volumes when it exits"),
         value("restart", "POLICY", "no, always, unless-stopped or on-failure[:max-retries]"),
         value("stop-signal", "SIGNAL", "Signal that stops the container"),
         value("stop-timeout", "SECONDS", "Time-out to stop the container"),

@@ -95,7 +95,7 @@ async fn end(core: &Arc<Core>, entry: &ContainerEntry, force: bool) -> Result<()
             return Err(Error::new(ErrorKind::Conflict, format!("it is {}", status.word()))
                 .hint("stop it first, or force its removal (-f)"));
         }
-        stop::one(core, entry, Some(stop::SIGKILL), Some(Duration::ZERO)).await?;
+        stop::one(core, entry, Some(stop::SIGKILL), Some(Duration::ZERO), stop::Purpose::Stop).await?;
     }
     Ok(())
 }

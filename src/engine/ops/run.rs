@@ -33,7 +33,8 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     };
     warn(cx, &container, warnings).await;
     let end = session::pump(cx, &container.id, session).await?;
-    if container.config.auto_remove && matches!(end, End::Exited(_)) {
+    let kept = || cx.core.read_state(container.id.as_str()).kept;
+    if container.config.auto_remove && matches!(end, End::Exited(_)) && !kept() {
         clear_away(cx, &container).await;
     }
     cx.touch_container(&container.id);

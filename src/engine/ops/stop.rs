@@ -26,7 +26,7 @@ pub(super) async fn stop(cx: &mut JobContext, args: StopArgs) -> Result<Output> 
     let signal = parse(args.signal.as_deref())?;
     bulk::each(cx, args.containers, move |core, name| async move {
         let entry = core.container(&name)?;
-        let stopped = one(&core, &entry, signal, args.timeout).await;
+        let stopped = one(&core, &entry, signal, args.timeout, Purpose::Stop).await;
         stopped.map_err(|e| e.during(format!("stopping container {name}")))?;
         Ok(name)
     })
@@ -44,12 +44,20 @@ pub(super) fn parse(text: Option<&str>) -> Result<Option<i32>> {
     }
 }
 
+/// What a stop is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Stop,
+    Restart,
+}
+
 /// Returns when it is down. One that is down already is fine, as docker has it.
 pub(super) async fn one(
     core: &Arc<Core>,
     entry: &ContainerEntry,
     signal: Option<i32>,
     timeout: Option<Duration>,
+    purpose: Purpose,
 ) -> Result<()> {
     let id = &entry.container.id;
     let own = entry.container.config.stop_timeout.map(|s| Duration::from_secs(s.into()));
@@ -61,7 +69,11 @@ pub(super) async fn one(
             Status::Orphaned => return end_orphan(core, id).await,
             Status::Running | Status::Paused | Status::Restarting => {}
         }
-        let stopped = core.task(id).stop(signal, seconds).await;
+        let task = core.task(id);
+        let stopped = match purpose {
+            Purpose::Stop => task.stop(signal, seconds).await,
+            Purpose::Restart => task.stop_to_restart(signal, seconds).await,
+        };
         core.refresh_container(id);
         match stopped {
             Ok(_) => return Ok(()),
@@ -129,7 +141,7 @@ pub(super) async fn restart(cx: &mut JobContext, args: StopArgs) -> Result<Outpu
     bulk::each(cx, args.containers, move |core, name| async move {
         let during = |e: Error| e.during(format!("restarting container {name}"));
         let entry = core.container(&name)?;
-        one(&core, &entry, signal, args.timeout).await.map_err(during)?;
+        one(&core, &entry, signal, args.timeout, Purpose::Restart).await.map_err(during)?;
         // Another restart's start, after our stop, is as good as ours.
         start::unless_running(&core, &entry.container).await.map_err(during)?;
         core.emit_container("restart", &entry.container);

@@ -72,6 +72,7 @@ impl Monitor {
             finished: Some(now),
             exit: Some(exit),
             stopped_by_user: self.stop_asked,
+            kept: self.keep,
             ..std::mem::take(&mut self.state)
         };
         self.end_execs();
@@ -163,6 +164,7 @@ impl Monitor {
             Phase::Restarting(_) => {
                 self.state.status = Status::Exited;
                 self.state.stopped_by_user = self.stop_asked;
+                self.state.kept = self.keep;
                 self.state.monitor_pid = 0;
                 self.save();
                 self.event("stop", &[]);
@@ -227,7 +229,7 @@ impl Monitor {
         // A foreground `run` that is still there removes the container itself: quicker than another program can.
         let foreground = self.clients.iter().any(|client| client.patient);
         self.linger();
-        if !(foreground && self.is_removed_soon()) {
+        if !self.state.kept && !(foreground && self.is_removed_soon()) {
             self.run_on_end();
         }
         0

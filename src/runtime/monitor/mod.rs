@@ -145,6 +145,8 @@ struct Monitor {
     stopping: Option<Stopping>,
     /// The user wants it down: no restart.
     stop_asked: bool,
+    /// The user wants it down to start it again.
+    keep: bool,
     /// The system wants it down (SIGTERM to the monitor): no restart now, but one after the next boot.
     shutdown: bool,
     /// How long the next restart waits.

@@ -30,7 +30,10 @@ impl Monitor {
             }
             Ask::Exec(spec) => self.start_exec(id, &spec),
             Ask::Kill { signal } => self.kill(id, signal),
-            Ask::Stop { signal, timeout_secs } => self.stop(id, signal, timeout_secs),
+            Ask::Stop { signal, timeout_secs, keep } => {
+                self.keep |= keep;
+                self.stop(id, signal, timeout_secs);
+            }
             Ask::Pause => self.pause(id),
             Ask::Resume => self.resume(id),
             Ask::Update { limits } => self.update(id, *limits),

@@ -151,6 +151,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
         phase: Phase::Running,
         stopping: None,
         stop_asked: false,
+        keep: false,
         shutdown: false,
         backoff: FIRST_BACKOFF,
         started_at: Instant::now(),

@@ -82,7 +82,16 @@ impl Task {
     /// The stop signal (`None`: the container's own), SIGKILL after the time-out; returns when the container is down
     /// and does not come back. Works on a paused container too.
     pub async fn stop(&self, signal: Option<i32>, timeout_secs: u64) -> Result<ExitStatus> {
-        match self.call(Ask::Stop { signal, timeout_secs }).await? {
+        self.end(signal, timeout_secs, false).await
+    }
+
+    /// The same for a container that is started again at once: even with `--rm` it stays.
+    pub async fn stop_to_restart(&self, signal: Option<i32>, timeout_secs: u64) -> Result<ExitStatus> {
+        self.end(signal, timeout_secs, true).await
+    }
+
+    async fn end(&self, signal: Option<i32>, timeout_secs: u64, keep: bool) -> Result<ExitStatus> {
+        match self.call(Ask::Stop { signal, timeout_secs, keep }).await? {
             Reply::Ended(exit) => Ok(exit),
             other => Err(unexpected(&other)),
         }
