@@ -1,12 +1,15 @@
 //! A container's networks, made by its monitor: interfaces and addresses inside, bridges, rules and ports outside.
 
 use super::error::{Error, Result};
-use super::netns::NetNs;
+use super::link::Links;
+use super::netns::{self, NetNs};
+use super::nft::{self, Firewall, State};
 use super::plan::{Attachments, EndpointPlan};
-use super::ports::Reservation;
-use crate::model::network::{Endpoint, PublishedPort};
+use super::publish::{self, Publication, Route};
+use super::{inside, outside, ports};
+use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What was made. Dropping it leaves interfaces and rules; [`Attached::down`] takes them away.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub struct Attached {
     ns: NetNs,
     /// The rootless namespace that plays the host; `None`: the one the caller is in.
     host: Option<OwnedFd>,
-    ports: Vec<Reservation>,
+    published: Vec<Publication>,
     warnings: Vec<String>,
     rebuilt: bool,
 }
@@ -30,16 +33,120 @@ pub struct Forward<'a> {
     pub socket: BorrowedFd<'a>,
 }
 
+/// Sockets into both namespaces and to the firewall; opened for one operation.
+struct Hands {
+    outside: Links,
+    inside: Links,
+    firewall: Option<(Firewall, State)>,
+}
+
 /// Attaches the namespace to all networks of the plan, makes what is missing on the host, and publishes the ports. On failure
 /// nothing of it is left but bridges and rules that other containers share.
 ///
 /// `host`: the network namespace of a rootless user's bridges. Ports are always bound in the namespace the caller is in.
 pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attached> {
-    let _ = (plan, ns, host);
-    Err(Error::Unsupported("attaching to networks is not built yet".into()))
+    let mut plan = plan.clone();
+    let (endpoints, ports) = (std::mem::take(&mut plan.endpoints), std::mem::take(&mut plan.ports));
+    let mut attached = Attached { plan, ns, host, published: Vec::new(), warnings: Vec::new(), rebuilt: false };
+    match attached.build(endpoints, &ports) {
+        Ok(()) => Ok(attached),
+        Err(e) => {
+            attached.down();
+            Err(e)
+        }
+    }
 }
 
 impl Attached {
+    fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort]) -> Result<()> {
+        let mut hands = self.hands()?;
+        // First what fails most easily and costs nothing to undo.
+        let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
+        let held = hold(routes)?;
+        for endpoint in endpoints {
+            self.attach(&mut hands, endpoint)?;
+        }
+        inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
+        self.firewall(&mut hands, &held)?;
+        self.published = held;
+        Ok(())
+    }
+
+    fn hands(&self) -> Result<Hands> {
+        let inside = self.ns.enter(Links::open)??;
+        let tag = &self.plan.root_tag;
+        let (outside, firewall) = self.at_host(|| Ok((Links::open()?, Firewall::open(tag)?)))?;
+        Ok(Hands { outside, inside, firewall })
+    }
+
+    /// Runs `work` in the namespace the bridges are in.
+    fn at_host<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        match &self.host {
+            Some(ns) => netns::enter(ns.as_fd(), work)?,
+            None => work(),
+        }
+    }
+
+    /// The kernel translates addresses. In a rootless namespace packets come from a helper program, not from the host.
+    fn by_kernel(&self, hands: &Hands) -> bool {
+        hands.firewall.is_some() && !self.plan.rootless
+    }
+
+    /// One endpoint: its interface, up and with addresses. Listed first, so that a failure half way is taken down too.
+    fn attach(&mut self, hands: &mut Hands, mut endpoint: EndpointPlan) -> Result<()> {
+        if hands.firewall.is_none() && endpoint.internal && endpoint.driver == Driver::Bridge {
+            return Err(Error::NoFirewall { what: "an internal network" });
+        }
+        if endpoint.endpoint.interface.is_empty() {
+            endpoint.endpoint.interface = inside::free_name(&self.plan.endpoints);
+        }
+        endpoint.endpoint.mac = endpoint.endpoint.mac.or_else(|| outside::mac_of(&endpoint.endpoint));
+        let mut warnings = Vec::new();
+        self.plan.endpoints.push(endpoint.clone());
+        self.at_host(|| outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings))?;
+        self.warnings.extend(warnings);
+        inside::configure(&mut hands.inside, &endpoint)
+    }
+
+    /// Rules for all our networks and these ports; forwarding, where there are rules that keep networks apart.
+    fn firewall(&mut self, hands: &mut Hands, published: &[Publication]) -> Result<()> {
+        let networks = self.networks();
+        if networks.is_empty() {
+            return Ok(());
+        }
+        let Some((firewall, state)) = &mut hands.firewall else {
+            self.warn(
+                "this kernel has no nf_tables: containers do not reach the outside, and teu itself forwards ports",
+            );
+            return Ok(());
+        };
+        let rules: Vec<nft::Port> = published.iter().filter_map(Publication::rule).collect();
+        firewall.add(*state, &networks, &rules, &self.plan.container)?;
+        firewall.forget_flows(&rules);
+        self.rebuilt |= *state == State::Missing;
+        *state = State::Whole;
+        let mut warnings = Vec::new();
+        self.at_host(|| outside::forwarding(&self.plan.endpoints, &mut warnings))?;
+        self.warnings.extend(warnings);
+        Ok(())
+    }
+
+    fn networks(&self) -> Vec<nft::Network> {
+        let bridges = self.plan.endpoints.iter().filter(|e| e.driver == Driver::Bridge);
+        let network = |e: &EndpointPlan| nft::Network {
+            bridge: e.host_interface.clone(),
+            internal: e.internal,
+            masquerade: e.masquerade && !e.internal,
+        };
+        bridges.map(network).collect()
+    }
+
+    fn warn(&mut self, text: &str) {
+        if !self.warnings.iter().any(|w| w == text) {
+            self.warnings.push(text.to_owned());
+        }
+    }
+
     /// With addresses, MAC and interface names as they are.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.plan.endpoints.iter().map(|e| &e.endpoint)
@@ -47,12 +154,16 @@ impl Attached {
 
     /// With host ports as they were given.
     pub fn ports(&self) -> impl Iterator<Item = &PublishedPort> {
-        self.ports.iter().map(|r| &r.port)
+        self.published.iter().map(|p| &p.held.port)
     }
 
     /// The ports the monitor has to forward itself: ask again after each change.
     pub fn forwards(&self) -> Vec<Forward<'_>> {
-        Vec::new()
+        let forward = |p: &'_ Publication| p.route.forward;
+        self.published
+            .iter()
+            .filter_map(|p| Some(Forward { port: &p.held.port, target: forward(p)?, socket: p.held.as_fd() }))
+            .collect()
     }
 
     /// What the user should know, and what does not work for want of a kernel feature.
@@ -77,35 +188,143 @@ impl Attached {
 
     /// One more network, live.
     pub fn connect(&mut self, endpoint: EndpointPlan) -> Result<()> {
-        let _ = endpoint;
-        Err(Error::Unsupported("connecting to networks is not built yet".into()))
+        let same = |e: &EndpointPlan| e.endpoint.network == endpoint.endpoint.network;
+        if self.plan.endpoints.iter().any(same) {
+            return Err(Error::AlreadyConnected(endpoint.endpoint.name.clone()));
+        }
+        let mut hands = self.hands()?;
+        let before = self.plan.endpoints.len();
+        let done = self.attach(&mut hands, endpoint).and_then(|()| self.settle(&mut hands));
+        if done.is_err() && self.plan.endpoints.len() > before {
+            let half = self.plan.endpoints.remove(before);
+            let _ = self.detach(&mut hands, &half);
+        }
+        done
     }
 
     /// One network less (by id or name), live. Published ports and the default route move to another network, if there is one.
     pub fn disconnect(&mut self, network: &str) -> Result<Endpoint> {
-        Err(Error::NotConnected(network.to_owned()))
+        let named = |e: &EndpointPlan| e.endpoint.network == network || e.endpoint.name == network;
+        let at = self.plan.endpoints.iter().position(named);
+        let at = at.ok_or_else(|| Error::NotConnected(network.to_owned()))?;
+        let mut hands = self.hands()?;
+        self.detach(&mut hands, &self.plan.endpoints[at])?;
+        let gone = self.plan.endpoints.remove(at);
+        self.settle(&mut hands)?;
+        Ok(gone.endpoint)
+    }
+
+    /// Takes an endpoint's interface away.
+    fn detach(&self, hands: &mut Hands, endpoint: &EndpointPlan) -> Result<()> {
+        match endpoint.driver {
+            Driver::Bridge => {
+                hands.outside.remove(&outside::veth_name(&self.plan.container, &endpoint.endpoint.network))?;
+            }
+            _ => {
+                hands.inside.remove(&endpoint.endpoint.interface)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a change of endpoints: default routes, rules, and where ports lead.
+    fn settle(&mut self, hands: &mut Hands) -> Result<()> {
+        inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
+        let by_kernel = self.by_kernel(hands);
+        let mut moved = std::mem::take(&mut self.published);
+        let old: Vec<nft::Port> = moved.iter().filter_map(Publication::rule).collect();
+        let mut failure = None;
+        for publication in &mut moved {
+            let route = Route::of(&publication.held.port, &self.plan.endpoints, by_kernel);
+            failure = publication.lead(route).err().or(failure);
+        }
+        let gone: Vec<nft::Port> =
+            old.into_iter().filter(|o| !moved.iter().any(|m| m.rule().as_ref() == Some(o))).collect();
+        if let Some((firewall, _)) = &mut hands.firewall {
+            failure = firewall.remove_ports(&gone).err().or(failure);
+            firewall.forget_flows(&gone);
+        }
+        let done = self.firewall(hands, &moved);
+        self.published = moved;
+        done.and_then(|()| failure.map_or(Ok(()), Err))
     }
 
     /// More published ports, live: all or none. Host port 0: any free one; the answer has it.
     pub fn publish(&mut self, ports: &[PublishedPort]) -> Result<Vec<PublishedPort>> {
-        let _ = ports;
-        Err(Error::Unsupported("publishing ports is not built yet".into()))
+        let mut hands = self.hands()?;
+        let held = hold(publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?)?;
+        self.firewall(&mut hands, &held)?;
+        let given = held.iter().map(|p| p.held.port.clone()).collect();
+        self.published.extend(held);
+        Ok(given)
     }
 
     /// One published port less, live.
     pub fn unpublish(&mut self, port: &PublishedPort) -> Result<()> {
-        let _ = port;
-        Err(Error::Unsupported("publishing ports is not built yet".into()))
+        let at = self.published.iter().position(|p| p.held.port == *port);
+        let at = at.ok_or_else(|| Error::NotPublished {
+            address: SocketAddr::new(port.host_ip, port.host_port),
+            protocol: port.protocol.word(),
+        })?;
+        let rules: Vec<nft::Port> = self.published[at].rule().into_iter().collect();
+        if let (false, Some((firewall, _))) = (rules.is_empty(), &mut self.hands()?.firewall) {
+            firewall.remove_ports(&rules)?;
+            firewall.forget_flows(&rules);
+        }
+        self.published.remove(at);
+        Ok(())
     }
 
     /// Makes everything as it should be: bridges, addresses, the firewall table, this container's ports. Whatever is there
     /// already stays.
     pub fn reload(&mut self) -> Result<()> {
-        Err(Error::Unsupported("reloading networks is not built yet".into()))
+        let mut hands = self.hands()?;
+        let mut warnings = Vec::new();
+        for endpoint in self.plan.endpoints.clone() {
+            if hands.inside.find(&endpoint.endpoint.interface)?.is_none() {
+                self.at_host(|| {
+                    outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings)
+                })?;
+                inside::configure(&mut hands.inside, &endpoint)?;
+            } else if endpoint.driver == Driver::Bridge {
+                let name = outside::veth_name(&self.plan.container, &endpoint.endpoint.network);
+                let bridge = self.at_host(|| outside::bridge(&mut hands.outside, &endpoint, &mut warnings))?;
+                hands.outside.put_on_bridge(&name, bridge)?;
+            }
+        }
+        self.warnings = warnings;
+        self.settle(&mut hands)
     }
 
     /// Takes rules and interfaces away and gives the ports back. Goes on after a failure and tells all.
-    pub fn down(self) -> Vec<Error> {
-        Vec::new()
+    pub fn down(mut self) -> Vec<Error> {
+        let mut failures = Vec::new();
+        let mut hands = match self.hands() {
+            Ok(hands) => hands,
+            Err(e) => return vec![e],
+        };
+        let rules: Vec<nft::Port> = self.published.iter().filter_map(Publication::rule).collect();
+        if let (false, Some((firewall, _))) = (rules.is_empty(), &mut hands.firewall) {
+            failures.extend(firewall.remove_ports(&rules).err());
+            firewall.forget_flows(&rules);
+        }
+        for endpoint in std::mem::take(&mut self.plan.endpoints) {
+            failures.extend(self.detach(&mut hands, &endpoint).err());
+        }
+        failures
     }
+}
+
+fn hold(routes: Vec<(PublishedPort, Route)>) -> Result<Vec<Publication>> {
+    let wanted: Vec<_> = routes.iter().map(|(port, route)| (port.clone(), route.way())).collect();
+    let held = ports::reserve(&wanted)?;
+    let with_route = |held: ports::Reservation| {
+        let fits = |(port, _): &&(PublishedPort, Route)| {
+            PublishedPort { host_port: held.port.host_port, ..port.clone() } == held.port
+                && (port.host_port == 0 || port.host_port == held.port.host_port)
+        };
+        let route = routes.iter().find(fits).map(|(_, route)| route.clone()).unwrap_or_default();
+        Publication { held, route }
+    };
+    Ok(held.into_iter().map(with_route).collect())
 }

@@ -1,9 +1,20 @@
 //! Bridges: one per network, made when first needed.
 
-use super::error::Result;
+use super::error::{Error, Result};
+use super::link::Links;
+use super::nft::Firewall;
 
-/// Removes a network's bridge and what the firewall table of `root_tag` knows of it. One that is not there is fine.
+/// Removes a network's bridge and what the firewall table of `root_tag` knows of it. One that is not there is fine. For a
+/// caller in the namespace the bridge is in.
 pub fn remove(name: &str, root_tag: &str) -> Result<()> {
-    let _ = (name, root_tag);
-    Err(super::Error::Unsupported("removing bridges is not built yet".into()))
+    let mut links = Links::open()?;
+    let found = links.find(name)?;
+    if found.is_some_and(|link| link.kind.as_deref() != Some("bridge")) {
+        return Err(Error::WrongKind { name: name.to_owned(), wanted: "bridge" });
+    }
+    if let Some((mut firewall, _)) = Firewall::open(root_tag)? {
+        firewall.remove_network(name)?;
+    }
+    links.remove(name)?;
+    Ok(())
 }

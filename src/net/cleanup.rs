@@ -1,6 +1,7 @@
 //! Frees what containers left behind that died without their monitor's help.
 
 use super::error::Result;
+use super::nft::Firewall;
 
 /// What was found and removed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -10,14 +11,17 @@ pub struct Freed {
 }
 
 /// Removes the rules of all containers that are not among `alive` (ids) from the table of `root_tag`. To be called before a dead
-/// container's address is given to another one.
+/// container's address is given to another one. Interfaces need no cleaning: they end with their container's namespace.
 pub fn dead(alive: &[&str], root_tag: &str) -> Result<Freed> {
-    let _ = (alive, root_tag);
-    Err(super::Error::Unsupported("cleaning up is not built yet".into()))
+    let Some((mut firewall, _)) = Firewall::open(root_tag)? else { return Ok(Freed::default()) };
+    let ports = firewall.sweep(|container| alive.contains(&container))?;
+    Ok(Freed { ports })
 }
 
 /// Removes the whole table of `root_tag`.
 pub fn table(root_tag: &str) -> Result<()> {
-    let _ = root_tag;
-    Err(super::Error::Unsupported("cleaning up is not built yet".into()))
+    match Firewall::open(root_tag)? {
+        Some((mut firewall, _)) => firewall.remove_table(),
+        None => Ok(()),
+    }
 }

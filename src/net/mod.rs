@@ -4,17 +4,24 @@
 //! All of it is synchronous and for single-threaded callers; only [`rootless`] starts a process.
 
 pub mod attach;
+mod attribute;
 pub mod bridge;
 pub mod cleanup;
 pub mod dns;
 mod error;
 pub mod files;
 pub mod host;
+mod inside;
 pub mod ipam;
+pub mod link;
 pub mod members;
 pub mod netns;
+pub mod nft;
+mod outside;
 pub mod plan;
 pub mod ports;
+mod publish;
 pub mod rootless;
+mod sysctl;
 
 pub use error::{Error, Result};

@@ -16,6 +16,7 @@ pub mod mount_op;
 pub mod netlink;
 pub mod overlay;
 pub mod poll;
+pub mod port;
 pub mod process;
 pub mod pty;
 pub mod rlimit;

@@ -66,6 +66,10 @@ impl Error {
         matches!(self.errno(), libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)
     }
 
+    pub fn invalid(&self) -> bool {
+        self.errno() == libc::EINVAL
+    }
+
     pub fn busy(&self) -> bool {
         self.errno() == libc::EBUSY
     }
@@ -104,13 +108,22 @@ pub struct Socket {
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    /// Where each message starts.
-    starts: Vec<usize>,
+    /// Where each message starts, and whether its refusal matters.
+    starts: Vec<(usize, bool)>,
 }
 
 impl Batch {
     pub fn push(&mut self, kind: u16, flags: u16, payload: &[u8]) {
-        self.starts.push(self.bytes.len());
+        self.add(kind, flags, payload, true);
+    }
+
+    /// One that may be refused.
+    pub fn push_optional(&mut self, kind: u16, flags: u16, payload: &[u8]) {
+        self.add(kind, flags, payload, false);
+    }
+
+    fn add(&mut self, kind: u16, flags: u16, payload: &[u8], matters: bool) {
+        self.starts.push((self.bytes.len(), matters));
         let length = HEADER + payload.len();
         self.bytes.extend((length as u32).to_ne_bytes());
         self.bytes.extend(kind.to_ne_bytes());
@@ -118,6 +131,14 @@ impl Batch {
         self.bytes.extend([0; 8]);
         self.bytes.extend(payload);
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+
+    /// Asks for an answer to the message pushed last.
+    pub fn acknowledge_last(&mut self) {
+        if let Some(&(at, _)) = self.starts.last() {
+            let flags = u16::from_ne_bytes([self.bytes[at + 6], self.bytes[at + 7]]) | ACK;
+            self.bytes[at + 6..at + 8].copy_from_slice(&flags.to_ne_bytes());
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -130,7 +151,7 @@ impl Batch {
 
     /// The kind, flags and payload of each message, as they were pushed.
     pub fn messages(&self) -> impl Iterator<Item = (u16, u16, &[u8])> {
-        self.starts.iter().map(|&at| {
+        self.starts.iter().map(|&(at, _)| {
             let length = word(&self.bytes, at).unwrap_or(0) as usize;
             let half = |at: usize| u16::from_ne_bytes([self.bytes[at], self.bytes[at + 1]]);
             (half(at + 4), half(at + 6), &self.bytes[at + HEADER..at + length])
@@ -138,7 +159,7 @@ impl Batch {
     }
 
     fn number(&mut self, first: u32) {
-        for (n, &at) in self.starts.iter().enumerate() {
+        for (n, &(at, _)) in self.starts.iter().enumerate() {
             self.bytes[at + 8..at + 12].copy_from_slice(&first.wrapping_add(n as u32).to_ne_bytes());
         }
     }
@@ -169,31 +190,29 @@ impl Socket {
     pub fn request(&mut self, kind: u16, flags: u16, payload: &[u8]) -> Result<()> {
         let mut one = Batch::default();
         one.push(kind, flags | ACK, payload);
-        let first = self.send(&mut one)?;
-        self.answers(first, 1, |_| {})
+        self.send(&mut one)?;
+        self.answers(&one, |_| {})
     }
 
     /// Asks for one thing, or with [`DUMP`] for all of a kind; the messages of the answer.
     pub fn query(&mut self, kind: u16, flags: u16, payload: &[u8]) -> Result<Vec<Message>> {
         let mut one = Batch::default();
         one.push(kind, if flags & DUMP == DUMP { flags } else { flags | ACK }, payload);
-        let first = self.send(&mut one)?;
+        self.send(&mut one)?;
         let mut found = Vec::new();
-        self.answers(first, 1, |message| found.push(message))?;
+        self.answers(&one, |message| found.push(message))?;
         Ok(found)
     }
 
-    /// Sends all messages at once; each that has [`ACK`] among its flags is waited for. The first refusal is returned, after all
-    /// answers were read.
+    /// Sends all messages at once; each that has [`ACK`] among its flags is waited for. The first refusal that matters is
+    /// returned, after all answers were read.
     pub fn send_all(&mut self, batch: &mut Batch) -> Result<()> {
-        let waited = batch.messages().filter(|(_, flags, _)| flags & ACK != 0).count();
-        let first = self.send(batch)?;
-        self.answers(first, waited, |_| {})
+        self.send(batch)?;
+        self.answers(batch, |_| {})
     }
 
-    fn send(&mut self, batch: &mut Batch) -> Result<u32> {
-        let first = self.sequence;
-        batch.number(first);
+    fn send(&mut self, batch: &mut Batch) -> Result<()> {
+        batch.number(self.sequence);
         self.sequence = self.sequence.wrapping_add(batch.len() as u32).max(1);
         if batch.bytes.len() > 1 << 16 {
             self.make_room(batch.bytes.len())?;
@@ -202,7 +221,7 @@ impl Socket {
             .map_err(|e| Call::new("send", e))?;
         self.traffic.messages += batch.len();
         self.traffic.bytes += sent;
-        Ok(first)
+        Ok(())
     }
 
     /// A large transaction is one datagram, and must fit the socket's buffer.
@@ -212,44 +231,57 @@ impl Socket {
             .or_else(|_| option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUF, size))
     }
 
-    /// Reads until `wanted` acknowledgements, refusals or ends of dumps have come. A refusal of a message that asked for no
-    /// acknowledgement comes in place of one: after it nothing is waited for but what is there.
-    fn answers(&mut self, first: u32, wanted: usize, mut each: impl FnMut(Message)) -> Result<()> {
-        let (mut left, mut failure) = (wanted, None);
+    /// Reads until all acknowledgements, refusals and ends of dumps have come that were asked for. The kernel answers before the
+    /// send returns, so after a refusal (which may stand for the acknowledgement of a later message) only what is there is read.
+    fn answers(&mut self, batch: &Batch, mut each: impl FnMut(Message)) -> Result<()> {
+        // EXCL and REPLACE are the bits of DUMP, one each.
+        let expected = |flags: u16| flags & ACK != 0 || flags & DUMP == DUMP;
+        let mut left = batch.messages().filter(|(_, flags, _)| expected(*flags)).count();
+        let first = word(&batch.bytes, 8).unwrap_or(0);
+        let mut failure = None;
         while left > 0 {
-            let wait = if failure.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
-            let received = rustix::io::retry_on_intr(|| {
-                rustix::net::recv(&self.fd, self.buffer.as_mut_slice(), wait | RecvFlags::TRUNC)
-            });
-            let (length, whole) = match received {
-                Ok(got) => got,
-                Err(rustix::io::Errno::AGAIN) if failure.is_some() => break,
-                Err(e) => return Err(Call::new("recv", e).into()),
+            let length = match self.receive(failure.is_some())? {
+                Some(length) => length,
+                None => break,
             };
-            if whole > length {
-                return Err(Error::Cut);
-            }
-            self.traffic.bytes += length;
             let mut rest = &self.buffer[..length];
-            while let Some((kind, sequence, payload, after)) = split(rest) {
-                rest = after;
+            while let Some(part) = split(rest) {
+                rest = part.after;
                 self.traffic.messages += 1;
-                if sequence < first {
+                let place = part.sequence.wrapping_sub(first) as usize;
+                let Some(&(_, matters)) = batch.starts.get(place) else {
                     continue; // the late answer of an earlier request that was given up
+                };
+                if part.kind != ERROR && part.kind != DONE {
+                    each(Message { kind: part.kind, payload: part.payload.to_vec() });
+                    continue;
                 }
-                match kind {
-                    ERROR | DONE => {
-                        left = left.saturating_sub(1);
-                        let flags = if kind == ERROR { after_flags(&self.buffer[..length], payload) } else { 0 };
-                        if let Some(refused) = refusal(payload, flags) {
-                            failure.get_or_insert(refused);
-                        }
-                    }
-                    _ => each(Message { kind, payload: payload.to_vec() }),
+                if batch.messages().nth(place).is_some_and(|(_, flags, _)| expected(flags)) {
+                    left = left.saturating_sub(1);
+                }
+                if let Some(refused) = refusal(&part).filter(|_| matters) {
+                    failure.get_or_insert(refused);
                 }
             }
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// One datagram into the buffer: its length; `None`: there is none and it is not waited for.
+    fn receive(&mut self, only_there: bool) -> Result<Option<usize>> {
+        let wait = if only_there { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
+        let received = rustix::io::retry_on_intr(|| {
+            rustix::net::recv(&self.fd, self.buffer.as_mut_slice(), wait | RecvFlags::TRUNC)
+        });
+        match received {
+            Ok((length, whole)) if whole > length => Err(Error::Cut),
+            Ok((length, _)) => {
+                self.traffic.bytes += length;
+                Ok(Some(length))
+            }
+            Err(rustix::io::Errno::AGAIN) if only_there => Ok(None),
+            Err(e) => Err(Call::new("recv", e).into()),
+        }
     }
 }
 
@@ -263,31 +295,33 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The first message: type, sequence number, payload, and what follows it.
-fn split(bytes: &[u8]) -> Option<(u16, u32, &[u8], &[u8])> {
-    let length = word(bytes, 0)? as usize;
-    let payload = bytes.get(HEADER..length)?;
-    let kind = u16::from_ne_bytes([bytes[4], bytes[5]]);
-    let after = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((kind, word(bytes, 8)?, payload, after))
+/// One message of a datagram, and what follows it.
+struct Part<'a> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    payload: &'a [u8],
+    after: &'a [u8],
 }
 
-/// The flags of the message that `payload` is the payload of.
-fn after_flags(all: &[u8], payload: &[u8]) -> u16 {
-    let at = (payload.as_ptr() as usize).saturating_sub(all.as_ptr() as usize + HEADER);
-    all.get(at + 6..at + 8).map_or(0, |f| u16::from_ne_bytes([f[0], f[1]]))
+fn split(bytes: &[u8]) -> Option<Part<'_>> {
+    let length = word(bytes, 0)? as usize;
+    let payload = bytes.get(HEADER..length)?;
+    let half = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
+    let after = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    Some(Part { kind: half(4), flags: half(6), sequence: word(bytes, 8)?, payload, after })
 }
 
 /// An error message's payload (or the number at the end of a dump): a negated errno, the request's header, attributes.
-fn refusal(payload: &[u8], flags: u16) -> Option<Error> {
-    let errno = word(payload, 0)?.cast_signed().checked_neg()?;
-    if errno == 0 {
+fn refusal(part: &Part<'_>) -> Option<Error> {
+    let errno = word(part.payload, 0)?.cast_signed().checked_neg()?;
+    if errno <= 0 {
         return None;
     }
     let mut text = None;
-    if flags & ACK_ATTRIBUTES != 0 {
-        let copied = if flags & CAPPED != 0 { HEADER } else { word(payload, 4).unwrap_or(0) as usize };
-        let mut rest = payload.get(4 + copied.next_multiple_of(4)..).unwrap_or_default();
+    if part.kind == ERROR && part.flags & ACK_ATTRIBUTES != 0 {
+        let copied = if part.flags & CAPPED != 0 { HEADER } else { word(part.payload, 4).unwrap_or(0) as usize };
+        let mut rest = part.payload.get(4 + copied.next_multiple_of(4)..).unwrap_or_default();
         while let [l0, l1, k0, k1, ..] = *rest {
             let (length, kind) = (usize::from(u16::from_ne_bytes([l0, l1])), u16::from_ne_bytes([k0, k1]));
             let Some(value) = rest.get(4..length) else { break };
@@ -341,6 +375,17 @@ mod tests {
         assert!(refused.missing(), "{refused}");
         assert!(socket.query(GETLINK, 0, &[0; 3]).is_err());
         assert_eq!(socket.query(GETLINK, 0, &link(1)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_waited_for() {
+        let mut socket = Socket::open(Family::Route).unwrap();
+        let mut batch = Batch::default();
+        for flags in [CREATE | EXCL, REPLACE, EXCL] {
+            batch.push_optional(GETLINK, flags, &link(i32::MAX));
+        }
+        batch.push(GETLINK, ACK, &link(1));
+        socket.send_all(&mut batch).unwrap();
     }
 
     #[test]

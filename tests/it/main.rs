@@ -10,6 +10,7 @@ mod jobs;
 mod lifecycle;
 mod main_job;
 mod monitor;
+mod net;
 mod pull;
 mod requests;
 mod runtime;

@@ -36,6 +36,10 @@ pub enum Need {
     /// docker-registry, skopeo and a static busybox.
     Registry,
     Tmux,
+    /// The right to make network namespaces.
+    Netns,
+    /// The `nft` program, to compare with.
+    Nft,
 }
 
 /// Why the machine lacks it; `None`: it is there.
@@ -52,6 +56,9 @@ pub fn lacking(need: Need) -> Option<String> {
             if v2 { no_cgroup() } else { Some("no unified control group hierarchy".into()) }
         }
         Need::Registry => missing_program(&["docker-registry", "skopeo", "busybox"]),
+        Need::Netns => (!quietly(Command::new("unshare").args(["-n", "true"])))
+            .then(|| "no right to make network namespaces".into()),
+        Need::Nft => missing_program(&["nft", "ip"]),
         Need::Tmux => missing_program(&["tmux"]),
     }
 }

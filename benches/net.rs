@@ -1,0 +1,147 @@
+//! Networks: throughput to a container over its bridge and through a published port, beside a veth pair made by hand in
+//! the same run; what attaching a container with a port costs.
+//!
+//! `cargo bench --bench net [-- ROUNDS]`; needs root and iproute2. All traffic stays in network namespaces of its own.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[allow(dead_code)]
+mod common;
+
+use common::median;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use teu::model::network::{Driver, Endpoint, Protocol, PublishedPort};
+use teu::net::attach::up;
+use teu::net::netns::NetNs;
+use teu::net::plan::{Attachments, EndpointPlan};
+use teu::sys::{clone, loopback};
+
+const MEASURE: Duration = Duration::from_millis(1500);
+const BLOCK: usize = 128 * 1024;
+
+fn main() {
+    let rounds: usize = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(5);
+    clone::unshare(clone::NEWNET).expect("a network namespace: this bench needs root");
+    loopback::up().unwrap();
+    throughput(rounds);
+    attaching();
+}
+
+fn throughput(rounds: usize) {
+    let by_hand = NetNs::create().unwrap();
+    let pid = std::process::id();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&by_hand.as_fd());
+    ip(&format!("ip link add hand0 type veth peer name hand1 netns /proc/{pid}/fd/{fd}"));
+    ip("ip addr add 10.76.0.1/24 dev hand0; ip link set hand0 up");
+    by_hand.enter(|| ip("ip addr add 10.76.0.2/24 dev hand1; ip link set hand1 up")).unwrap();
+    let container = up(&plan(1, 8080), NetNs::create().unwrap(), None).unwrap();
+    let hand = sink(&by_hand);
+    let ours = sink(container.ns());
+    let ways = [
+        ("veth pair made by hand", SocketAddr::from(([10, 76, 0, 2], hand))),
+        ("container over its bridge", SocketAddr::from(([10, 77, 0, 2], ours))),
+        ("published port 127.0.0.1:8080", SocketAddr::from(([127, 0, 0, 1], 8080))),
+    ];
+    let mut figures = [const { Vec::new() }; 3];
+    for _ in 0..rounds {
+        for ((_, to), into) in ways.iter().zip(&mut figures) {
+            into.push(gigabits(*to));
+        }
+    }
+    let base = median(&figures[0]);
+    for ((name, _), figures) in ways.iter().zip(&figures) {
+        println!("{name}: {:.1} Gbit/s, {:.0} % of the pair by hand", median(figures), median(figures) / base * 100.0);
+    }
+    assert!(container.down().is_empty());
+}
+
+/// Takes and forgets what it is sent, on port 80.
+fn sink(ns: &NetNs) -> u16 {
+    let listener = ns.enter(|| TcpListener::bind("0.0.0.0:80").unwrap()).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut buffer = vec![0; BLOCK];
+            while matches!(stream.read(&mut buffer), Ok(count) if count > 0) {}
+        }
+    });
+    80
+}
+
+fn gigabits(to: SocketAddr) -> f64 {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let block = vec![7; BLOCK];
+    let (start, mut sent) = (Instant::now(), 0);
+    while start.elapsed() < MEASURE {
+        sent += stream.write(&block).unwrap();
+    }
+    sent as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9
+}
+
+fn attaching() {
+    for already in [0, 100] {
+        let others: Vec<_> =
+            (0..already).map(|n| up(&plan(1000 + n, 0), NetNs::create().unwrap(), None).unwrap()).collect();
+        let (mut made, mut attached, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        for n in 0..50 {
+            let start = Instant::now();
+            let ns = NetNs::create().unwrap();
+            made.push(start.elapsed().as_secs_f64() * 1e3);
+            let start = Instant::now();
+            let container = up(&plan(2 + n, 0), ns, None).unwrap();
+            attached.push(start.elapsed().as_secs_f64() * 1e3);
+            let start = Instant::now();
+            assert!(container.down().is_empty());
+            ended.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        println!(
+            "beside {already} others, p50: namespace {:.2} ms, attach with one port {:.2} ms, take down {:.2} ms",
+            median(&made),
+            median(&attached),
+            median(&ended)
+        );
+        others.into_iter().for_each(|other| assert!(other.down().is_empty()));
+    }
+}
+
+/// A container with the address `10.77.N.N` and one published port; 0: any.
+fn plan(number: usize, host_port: u16) -> Attachments {
+    let (high, low) = ((number + 1) / 200, (number + 1) % 200);
+    let port = PublishedPort { host_ip: [127, 0, 0, 1].into(), host_port, container_port: 80, protocol: Protocol::Tcp };
+    let endpoint = Endpoint {
+        network: "b".repeat(64),
+        name: "bench".into(),
+        interface: "eth0".into(),
+        mac: None,
+        v4: Some(format!("10.77.{high}.{low}/16").parse().unwrap()),
+        v6: None,
+        gateway4: Some([10, 77, 255, 254].into()),
+        gateway6: None,
+        names: Vec::new(),
+    };
+    let endpoint = EndpointPlan {
+        driver: Driver::Bridge,
+        host_interface: "tb0".into(),
+        gateways: vec!["10.77.255.254/16".parse().unwrap()],
+        internal: false,
+        mtu: None,
+        masquerade: true,
+        mode: None,
+        endpoint,
+    };
+    Attachments {
+        container: format!("{number:08x}{}", "b".repeat(56)),
+        root_tag: "bench".into(),
+        dir: "/nonexistent".into(),
+        rootless: false,
+        endpoints: vec![endpoint],
+        ports: vec![port],
+        resolvers: Vec::new(),
+    }
+}
+
+fn ip(command: &str) {
+    assert!(Command::new("sh").args(["-ec", command]).status().unwrap().success(), "{command}");
+}

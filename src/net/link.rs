@@ -1,0 +1,399 @@
+//! Interfaces, addresses and routes of one network namespace, by route netlink.
+
+use super::attribute::{find, text, walk};
+use super::error::{Doing, Result};
+use crate::model::network::{Cidr, Mac};
+use crate::sys::netlink::{ACK, Batch, CREATE, DUMP, EXCL, Family, REPLACE, Socket, Traffic};
+use netlink_packet_core::Emitable;
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoIpVlan, InfoKind, InfoMacVlan,
+    InfoPortData, InfoPortKind, InfoVeth, IpVlanMode, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+const NEWLINK: u16 = 16;
+const DELLINK: u16 = 17;
+const GETLINK: u16 = 18;
+const SETLINK: u16 = 19;
+const NEWADDR: u16 = 20;
+const GETADDR: u16 = 22;
+const NEWROUTE: u16 = 24;
+const DELROUTE: u16 = 25;
+const GETROUTE: u16 = 26;
+
+/// `struct ifinfomsg`, `ifaddrmsg`, `rtmsg`: what stands before the attributes.
+const LINK_HEAD: usize = 16;
+const ADDRESS_HEAD: usize = 8;
+const ROUTE_HEAD: usize = 12;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFA_ADDRESS: u16 = 1;
+const RTA_DST: u16 = 1;
+
+/// An interface that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub index: u32,
+    pub name: String,
+    /// `bridge`, `veth`; `None` for hardware and loopback.
+    pub kind: Option<String>,
+    pub up: bool,
+}
+
+/// A pair of interfaces: one here, at a bridge; the other in the container.
+#[derive(Debug)]
+pub struct Veth<'a> {
+    pub name: &'a str,
+    pub bridge: u32,
+    pub mtu: Option<u32>,
+    pub ns: BorrowedFd<'a>,
+    pub peer: &'a str,
+    pub mac: Option<Mac>,
+}
+
+/// An interface of the container on top of one of the host's.
+#[derive(Debug)]
+pub struct OnParent<'a> {
+    pub parent: u32,
+    pub mtu: Option<u32>,
+    pub ns: BorrowedFd<'a>,
+    pub name: &'a str,
+    pub mac: Option<Mac>,
+    pub kind: OnParentKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnParentKind {
+    Macvlan(MacVlanMode),
+    Ipvlan(IpVlanMode),
+}
+
+/// The interfaces of the namespace it was opened in.
+#[derive(Debug)]
+pub struct Links {
+    socket: Socket,
+}
+
+impl Links {
+    pub fn open() -> Result<Links> {
+        let socket = Socket::open(Family::Route).doing(|| "open a route socket".into())?;
+        Ok(Links { socket })
+    }
+
+    pub fn traffic(&self) -> Traffic {
+        self.socket.traffic()
+    }
+
+    pub fn find(&mut self, name: &str) -> Result<Option<Link>> {
+        let message = link_message(0, vec![LinkAttribute::IfName(name.to_owned())]);
+        match self.socket.query(GETLINK, 0, &bytes(&message)) {
+            Ok(answers) => Ok(answers.iter().find_map(|m| parse_link(&m.payload))),
+            Err(e) if e.missing() => Ok(None),
+            Err(e) => Err(e).doing(|| format!("look for interface {name}")),
+        }
+    }
+
+    /// All interfaces.
+    pub fn all(&mut self) -> Result<Vec<Link>> {
+        let answers = self.socket.query(GETLINK, DUMP, &bytes(&link_message(0, Vec::new())));
+        Ok(answers.doing(|| "list interfaces".into())?.iter().filter_map(|m| parse_link(&m.payload)).collect())
+    }
+
+    /// A bridge that is down; false when an interface of that name was there.
+    pub fn add_bridge(&mut self, name: &str, mac: Mac, mtu: Option<u32>) -> Result<bool> {
+        let mut attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+            LinkAttribute::Address(mac.0.to_vec()),
+        ];
+        attributes.extend(mtu.map(LinkAttribute::Mtu));
+        match self.socket.request(NEWLINK, CREATE | EXCL, &bytes(&link_message(0, attributes))) {
+            Ok(()) => Ok(true),
+            Err(e) if e.exists() => Ok(false),
+            Err(e) => Err(e).doing(|| format!("make bridge {name}")),
+        }
+    }
+
+    /// Both ends; ours is up. A leftover of the same name is replaced.
+    pub fn add_veth(&mut self, veth: &Veth<'_>) -> Result<()> {
+        let mut peer = vec![LinkAttribute::IfName(veth.peer.to_owned()), LinkAttribute::NetNsFd(veth.ns.as_raw_fd())];
+        peer.extend(veth.mac.map(|m| LinkAttribute::Address(m.0.to_vec())));
+        peer.extend(veth.mtu.map(LinkAttribute::Mtu));
+        let data = InfoData::Veth(InfoVeth::Peer(link_message(0, peer)));
+        let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
+        let mut attributes = vec![LinkAttribute::IfName(veth.name.to_owned()), LinkAttribute::LinkInfo(info)];
+        attributes.extend(veth.mtu.map(LinkAttribute::Mtu));
+        let made = bytes(&link_message(0, attributes));
+        let by_name = LinkAttribute::IfName(veth.name.to_owned());
+        let no_addresses = bytes(&link_message(0, vec![by_name.clone(), own_link_local(false)]));
+        let mut up = link_message(0, vec![by_name, LinkAttribute::Controller(veth.bridge)]);
+        up.header.flags = LinkFlags::Up;
+        up.header.change_mask = LinkFlags::Up;
+        let up = bytes(&up);
+        let attempt = |links: &mut Links| {
+            let mut batch = Batch::default();
+            batch.push(NEWLINK, CREATE | EXCL | ACK, &made);
+            // Refused where IPv6 is switched off, and then not needed.
+            batch.push_optional(SETLINK, 0, &no_addresses);
+            batch.push(SETLINK, ACK, &up);
+            links.socket.send_all(&mut batch)
+        };
+        match attempt(self) {
+            Err(e) if e.exists() => {
+                self.remove(veth.name)?;
+                attempt(self)
+            }
+            other => other,
+        }
+        .doing(|| format!("make interface {} for {}", veth.name, veth.peer))
+    }
+
+    /// Frames may leave by the bridge's port they came from.
+    pub fn set_hairpin(&mut self, name: &str) -> Result<()> {
+        let data = InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(true)]);
+        let info = vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(data)];
+        let message = link_message(0, vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::LinkInfo(info)]);
+        self.socket.request(NEWLINK, 0, &bytes(&message)).doing(|| format!("set {name} to hairpin"))
+    }
+
+    /// Makes an interface that is there a port of a bridge, and brings it up.
+    pub fn put_on_bridge(&mut self, name: &str, bridge: u32) -> Result<()> {
+        let mut message =
+            link_message(0, vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Controller(bridge)]);
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.socket.request(SETLINK, 0, &bytes(&message)).doing(|| format!("put {name} on its bridge"))
+    }
+
+    /// macvlan or ipvlan, made right in the container's namespace.
+    pub fn add_on_parent(&mut self, wanted: &OnParent<'_>) -> Result<()> {
+        let (kind, data) = match wanted.kind {
+            OnParentKind::Macvlan(mode) => (InfoKind::MacVlan, InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)])),
+            OnParentKind::Ipvlan(mode) => (InfoKind::IpVlan, InfoData::IpVlan(vec![InfoIpVlan::Mode(mode)])),
+        };
+        let mut attributes = vec![
+            LinkAttribute::IfName(wanted.name.to_owned()),
+            LinkAttribute::NetNsFd(wanted.ns.as_raw_fd()),
+            LinkAttribute::Link(wanted.parent),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)]),
+        ];
+        attributes.extend(wanted.mac.map(|m| LinkAttribute::Address(m.0.to_vec())));
+        attributes.extend(wanted.mtu.map(LinkAttribute::Mtu));
+        self.socket
+            .request(NEWLINK, CREATE | EXCL, &bytes(&link_message(0, attributes)))
+            .doing(|| format!("make interface {}", wanted.name))
+    }
+
+    /// False when there is none of that name.
+    pub fn remove(&mut self, name: &str) -> Result<bool> {
+        let message = link_message(0, vec![LinkAttribute::IfName(name.to_owned())]);
+        match self.socket.request(DELLINK, 0, &bytes(&message)) {
+            Ok(()) => Ok(true),
+            Err(e) if e.missing() => Ok(false),
+            Err(e) => Err(e).doing(|| format!("remove interface {name}")),
+        }
+    }
+
+    /// Up; `link_local`: with an IPv6 address made from its MAC.
+    pub fn set_up(&mut self, index: u32, link_local: bool) -> Result<()> {
+        let mut batch = Batch::default();
+        if !link_local {
+            batch.push_optional(SETLINK, 0, &bytes(&link_message(index, vec![own_link_local(false)])));
+        }
+        let mut up = link_message(index, Vec::new());
+        up.header.flags = LinkFlags::Up;
+        up.header.change_mask = LinkFlags::Up;
+        batch.push(SETLINK, ACK, &bytes(&up));
+        self.socket.send_all(&mut batch).doing(|| "bring an interface up".into())
+    }
+
+    /// One that is there already stays.
+    pub fn add_address(&mut self, index: u32, cidr: Cidr) -> Result<()> {
+        let mut message = AddressMessage::default();
+        message.header.family = family(cidr.address);
+        message.header.prefix_len = cidr.prefix;
+        message.header.scope = AddressScope::Universe;
+        message.header.index = index;
+        message.attributes = vec![AddressAttribute::Local(cidr.address), AddressAttribute::Address(cidr.address)];
+        match cidr.address {
+            IpAddr::V4(_) if cidr.prefix < 31 => {
+                message.attributes.push(AddressAttribute::Broadcast(broadcast(cidr)));
+            }
+            // Who has it is known: nobody needs to be asked, and it is usable at once.
+            IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
+            IpAddr::V4(_) => {}
+        }
+        match self.socket.request(NEWADDR, CREATE | EXCL, &bytes(&message)) {
+            Err(e) if !e.exists() => Err(e).doing(|| format!("add address {cidr}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The default route of the gateway's family, in place of another one.
+    pub fn set_default_route(&mut self, index: u32, gateway: IpAddr) -> Result<()> {
+        let message = default_route(index, Some(gateway), family(gateway));
+        self.socket
+            .request(NEWROUTE, CREATE | REPLACE, &bytes(&message))
+            .doing(|| format!("set the default route by {gateway}"))
+    }
+
+    /// The default route straight to an interface, for those without a gateway.
+    pub fn set_default_device(&mut self, index: u32, six: bool) -> Result<()> {
+        let family = if six { AddressFamily::Inet6 } else { AddressFamily::Inet };
+        self.socket
+            .request(NEWROUTE, CREATE | REPLACE, &bytes(&default_route(index, None, family)))
+            .doing(|| "set the default route".into())
+    }
+
+    /// No default route by this interface. One that is not there is fine.
+    pub fn remove_default_route(&mut self, index: u32, six: bool) -> Result<()> {
+        let family = if six { AddressFamily::Inet6 } else { AddressFamily::Inet };
+        match self.socket.request(DELROUTE, 0, &bytes(&default_route(index, None, family))) {
+            Err(e) if !e.missing() => Err(e).doing(|| "remove the default route".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Subnets that addresses and routes of this namespace reach without the default route.
+    pub fn taken(&mut self) -> Result<Vec<Cidr>> {
+        let addresses = self.socket.query(GETADDR, DUMP, &bytes(&AddressMessage::default()));
+        let routes = self.socket.query(GETROUTE, DUMP, &bytes(&RouteMessage::default()));
+        let mut found = Vec::new();
+        for message in addresses.doing(|| "list addresses".into())? {
+            found.extend(parse_subnet(&message.payload, ADDRESS_HEAD, IFA_ADDRESS));
+        }
+        for message in routes.doing(|| "list routes".into())? {
+            found.extend(parse_subnet(&message.payload, ROUTE_HEAD, RTA_DST).filter(|c| c.prefix > 0));
+        }
+        found.sort_by_key(|c| (c.address, c.prefix));
+        found.dedup();
+        Ok(found)
+    }
+}
+
+fn bytes(message: &impl Emitable) -> Vec<u8> {
+    let mut buffer = vec![0; message.buffer_len()];
+    message.emit(&mut buffer);
+    buffer
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn link_message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes = attributes;
+    message
+}
+
+/// Whether the kernel makes a link-local IPv6 address when the interface comes up.
+fn own_link_local(wanted: bool) -> LinkAttribute {
+    let mode = if wanted { In6AddrGenMode::Eui64 } else { In6AddrGenMode::None };
+    LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode)])])
+}
+
+fn default_route(index: u32, gateway: Option<IpAddr>, family: AddressFamily) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header = RouteHeader {
+        address_family: family,
+        table: RouteHeader::RT_TABLE_MAIN,
+        protocol: RouteProtocol::Static,
+        scope: if gateway.is_some() { RouteScope::Universe } else { RouteScope::Link },
+        kind: RouteType::Unicast,
+        ..RouteHeader::default()
+    };
+    message.attributes = vec![RouteAttribute::Oif(index)];
+    message.attributes.extend(gateway.map(|g| RouteAttribute::Gateway(RouteAddress::from(g))));
+    message
+}
+
+fn broadcast(cidr: Cidr) -> Ipv4Addr {
+    match cidr.network() {
+        IpAddr::V4(network) => (u32::from(network) | u32::MAX.checked_shr(u32::from(cidr.prefix)).unwrap_or(0)).into(),
+        IpAddr::V6(_) => Ipv4Addr::BROADCAST,
+    }
+}
+
+/// What is needed of a link's description. Not the crate's parser: that refuses the whole message for one attribute of
+/// a newer kernel.
+fn parse_link(payload: &[u8]) -> Option<Link> {
+    let word = |at: usize| Some(u32::from_ne_bytes(payload.get(at..at + 4)?.try_into().ok()?));
+    let attributes = payload.get(LINK_HEAD..)?;
+    let kind = find(attributes, IFLA_LINKINFO).and_then(|info| find(info, IFLA_INFO_KIND)).map(text);
+    let up = word(8)? & LinkFlags::Up.bits() != 0;
+    Some(Link { index: word(4)?, name: text(find(attributes, IFLA_IFNAME)?), kind, up })
+}
+
+/// Address and prefix length of an address's or a route's description.
+fn parse_subnet(payload: &[u8], head: usize, attribute: u16) -> Option<Cidr> {
+    let (_, value) = walk(payload.get(head..)?).find(|(kind, _)| *kind == attribute)?;
+    let address: IpAddr = match value.len() {
+        4 => <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)?.into(),
+        16 => <[u8; 16]>::try_from(value).ok().map(Ipv6Addr::from)?.into(),
+        _ => return None,
+    };
+    let cidr = Cidr { address, prefix: *payload.get(1)? };
+    Some(Cidr { address: cidr.network(), ..cidr })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::netns::NetNs;
+    use super::*;
+
+    /// A fresh namespace's interfaces; `None` without the right to make one.
+    fn fresh() -> Option<(NetNs, Links)> {
+        let ns = NetNs::create().ok()?;
+        let links = ns.enter(Links::open).unwrap().unwrap();
+        Some((ns, links))
+    }
+
+    fn cidr(text: &str) -> Cidr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bridge_a_pair_an_address_a_route() {
+        let (Some((_host, mut host)), Some((inside, mut links))) = (fresh(), fresh()) else { return };
+        let mac = Mac([2, 0x42, 1, 2, 3, 4]);
+        assert!(host.add_bridge("tb0", mac, Some(1400)).unwrap());
+        assert!(!host.add_bridge("tb0", mac, None).unwrap());
+        let bridge = host.find("tb0").unwrap().unwrap();
+        assert_eq!((bridge.kind.as_deref(), bridge.up), (Some("bridge"), false));
+        host.set_up(bridge.index, true).unwrap();
+        host.add_address(bridge.index, cidr("10.9.0.1/24")).unwrap();
+        host.add_address(bridge.index, cidr("10.9.0.1/24")).unwrap();
+        let mut veth =
+            Veth { name: "tv0", bridge: bridge.index, mtu: None, ns: inside.as_fd(), peer: "eth0", mac: Some(mac) };
+        host.add_veth(&veth).unwrap();
+        // A leftover of the same name gives way.
+        veth.peer = "eth1";
+        host.add_veth(&veth).unwrap();
+        assert_eq!(links.find("eth0").unwrap(), None);
+        let eth = links.find("eth1").unwrap().unwrap();
+        links.set_up(eth.index, false).unwrap();
+        links.add_address(eth.index, cidr("10.9.0.2/24")).unwrap();
+        links.set_default_route(eth.index, "10.9.0.1".parse().unwrap()).unwrap();
+        links.set_default_route(eth.index, "10.9.0.1".parse().unwrap()).unwrap();
+        assert!(links.taken().unwrap().contains(&cidr("10.9.0.0/24")));
+        assert!(host.remove("tv0").unwrap() && !host.remove("tv0").unwrap());
+        assert_eq!(links.find("eth1").unwrap(), None);
+    }
+
+    #[test]
+    fn broadcast_addresses() {
+        assert_eq!(broadcast(cidr("10.1.2.3/24")), Ipv4Addr::new(10, 1, 2, 255));
+        assert_eq!(broadcast(cidr("10.1.2.3/30")), Ipv4Addr::new(10, 1, 2, 3));
+    }
+
+    use std::os::fd::AsFd;
+}

@@ -1,0 +1,292 @@
+//! The firewall table of one state root: static rules, elements for networks and published ports, all by nf_tables
+//! netlink. Every change is one transaction.
+
+mod conntrack;
+mod expr;
+mod rules;
+mod wire;
+
+use super::attribute::{find, walk};
+use super::error::{Doing, Error, Result};
+use crate::model::network::Protocol;
+use crate::sys::netlink::{self, Batch, CREATE, DUMP, EXCL, Family, Socket, Traffic};
+use std::net::{IpAddr, SocketAddr};
+use wire::{Element, NEWSETELEM};
+
+/// A network as the rules know it: by its bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub bridge: String,
+    pub internal: bool,
+    pub masquerade: bool,
+}
+
+/// A published port: where packets come to, and where they are to go. Both of one family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    pub host: SocketAddr,
+    pub protocol: Protocol,
+    pub to: SocketAddr,
+}
+
+/// What the table is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Whole,
+    /// Not there, damaged, or of another version.
+    Missing,
+}
+
+#[derive(Debug)]
+pub struct Firewall {
+    socket: Socket,
+    table: String,
+}
+
+impl Firewall {
+    /// Of the namespace the caller is in, with the table's state; `None`: this kernel has no nf_tables.
+    pub fn open(root_tag: &str) -> Result<Option<(Firewall, State)>> {
+        let socket = match Socket::open(Family::Netfilter) {
+            Ok(socket) => socket,
+            Err(e) if e.unsupported() => return Ok(None),
+            Err(e) => return Err(e).doing(|| "open a netfilter socket".into()),
+        };
+        let mut firewall = Firewall { socket, table: table_name(root_tag) };
+        let state = match firewall.state() {
+            Ok(state) => state,
+            Err(e) if e.unsupported() || e.invalid() => return Ok(None),
+            Err(e) => return Err(e).doing(|| "list firewall rules".into()),
+        };
+        Ok(Some((firewall, state)))
+    }
+
+    pub fn traffic(&self) -> Traffic {
+        self.socket.traffic()
+    }
+
+    fn state(&mut self) -> netlink::Result<State> {
+        let found = self.socket.query(wire::GETRULE, DUMP, &wire::named(&self.table))?;
+        let mark = |payload: &[u8]| {
+            let attributes = payload.get(wire::HEAD..)?;
+            let chain = super::attribute::text(find(attributes, wire::RULE_CHAIN)?);
+            Some((chain, wire::untagged(find(attributes, wire::RULE_USERDATA)?)?))
+        };
+        let mut marks: Vec<_> = found.iter().map(|m| mark(&m.payload).unwrap_or_default()).collect();
+        let mut wanted = rules::marks();
+        marks.sort();
+        wanted.sort();
+        Ok(if marks == wanted { State::Whole } else { State::Missing })
+    }
+
+    /// Adds networks (those that are there stay) and a container's ports, in one transaction, with the rules if they
+    /// are missing. A port's element that somebody else left behind is replaced: the caller holds the port.
+    pub fn add(&mut self, state: State, networks: &[Network], ports: &[Port], container: &str) -> Result<()> {
+        let mut elements = Vec::new();
+        for network in networks {
+            elements.extend(network.elements());
+        }
+        let ports: Vec<Element> = ports.iter().map(|p| p.element(container)).collect();
+        if state == State::Whole && elements.is_empty() && ports.is_empty() {
+            return Ok(());
+        }
+        let mut done = match self.transaction(state, &[], &elements, &ports) {
+            Err(e) if e.exists() || e.busy() => {
+                let old: Vec<Element> = ports.iter().filter(|p| self.has(p)).cloned().collect();
+                self.transaction(state, &old, &elements, &ports)
+            }
+            // Somebody emptied the ruleset since it was looked at.
+            Err(e) if e.missing() && state == State::Whole => self.transaction(State::Missing, &[], &elements, &ports),
+            other => other,
+        };
+        if state == State::Missing && done.as_ref().is_err_and(|e| e.exists() || e.busy()) {
+            // A table of the name with other chains or sets: of another version, none of whose ports can be kept.
+            self.remove_table()?;
+            done = self.transaction(state, &[], &elements, &ports);
+        }
+        match done {
+            // The chain types are there or the kernel says there is no such thing.
+            Err(e) if e.unsupported() || e.missing() => Err(Error::NoFirewall { what: "translating addresses" }),
+            other => other.doing(|| format!("change firewall table {}", self.table)),
+        }
+    }
+
+    fn transaction(
+        &mut self,
+        state: State,
+        old: &[Element],
+        networks: &[Element],
+        ports: &[Element],
+    ) -> netlink::Result<()> {
+        let mut batch = Batch::default();
+        wire::begin(&mut batch);
+        if state == State::Missing {
+            rules::add(&mut batch, &self.table);
+        }
+        push(&mut batch, wire::DELSETELEM, 0, &self.table, old);
+        push(&mut batch, NEWSETELEM, CREATE, &self.table, networks);
+        push(&mut batch, NEWSETELEM, CREATE | EXCL, &self.table, ports);
+        self.commit(batch)
+    }
+
+    fn commit(&mut self, mut batch: Batch) -> netlink::Result<()> {
+        // The answer to the last message comes after all others', and is sent only once all is done.
+        batch.acknowledge_last();
+        wire::end(&mut batch);
+        self.socket.send_all(&mut batch)
+    }
+
+    fn has(&mut self, element: &Element) -> bool {
+        let wanted = wire::elements(&self.table, element.set, &[element], false);
+        self.socket.query(wire::GETSETELEM, 0, &wanted).is_ok()
+    }
+
+    /// Removes a container's ports; those that are not there are fine.
+    pub fn remove_ports(&mut self, ports: &[Port]) -> Result<()> {
+        let elements: Vec<Element> = ports.iter().map(|p| p.element("")).collect();
+        self.remove(&elements)
+    }
+
+    pub fn remove_network(&mut self, bridge: &str) -> Result<()> {
+        let all = Network { bridge: bridge.to_owned(), internal: true, masquerade: true };
+        self.remove(&all.elements())
+    }
+
+    fn remove(&mut self, elements: &[Element]) -> Result<()> {
+        let mut attempt = |elements: &[Element]| {
+            let mut batch = Batch::default();
+            wire::begin(&mut batch);
+            push(&mut batch, wire::DELSETELEM, 0, &self.table, elements);
+            self.commit(batch)
+        };
+        if elements.is_empty() {
+            return Ok(());
+        }
+        match attempt(elements) {
+            // One that is missing undoes the whole: then each on its own.
+            Err(e) if e.missing() && elements.len() > 1 => {
+                for element in elements {
+                    match attempt(std::slice::from_ref(element)) {
+                        Err(e) if !e.missing() => return Err(e).doing(|| "remove a published port".into()),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            Err(e) if e.missing() => Ok(()),
+            other => other.doing(|| "remove published ports".into()),
+        }
+    }
+
+    /// Removes the ports of every container that `keep` does not want; how many.
+    pub fn sweep(&mut self, keep: impl Fn(&str) -> bool) -> Result<usize> {
+        let mut removed = 0;
+        for set in rules::PORT_MAPS {
+            let dead: Vec<Element> = self.dump(set)?.into_iter().filter(|e| !keep(&e.comment)).collect();
+            removed += dead.len();
+            self.remove(&dead)?;
+        }
+        Ok(removed)
+    }
+
+    fn dump(&mut self, set: &'static str) -> Result<Vec<Element>> {
+        let answers = match self.socket.query(wire::GETSETELEM, DUMP, &wire::set_of(&self.table, set)) {
+            Err(e) if e.missing() => return Ok(Vec::new()),
+            other => other.doing(|| format!("list firewall set {set}"))?,
+        };
+        let mut found = Vec::new();
+        for answer in answers {
+            let list = answer.payload.get(wire::HEAD..).and_then(|a| find(a, wire::ELEMENTS)).unwrap_or_default();
+            for (_, item) in walk(list) {
+                let Some(key) = find(item, wire::ELEMENT_KEY).and_then(|k| find(k, wire::DATA_VALUE)) else { continue };
+                let comment = find(item, wire::ELEMENT_USERDATA).and_then(wire::untagged).unwrap_or_default();
+                found.push(Element { set, key: key.to_vec(), data: Vec::new(), comment });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes everything.
+    pub fn remove_table(&mut self) -> Result<()> {
+        let mut batch = Batch::default();
+        wire::begin(&mut batch);
+        batch.push(wire::DELTABLE, 0, &wire::named(&self.table));
+        match self.commit(batch) {
+            Err(e) if !e.missing() => Err(e).doing(|| format!("remove firewall table {}", self.table)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets the flows of UDP ports: they would go on as they began.
+    pub fn forget_flows(&mut self, ports: &[Port]) {
+        for port in ports.iter().filter(|p| p.protocol == Protocol::Udp) {
+            conntrack::forget(&mut self.socket, port.host);
+        }
+    }
+}
+
+/// The name of a state root's table.
+pub fn table_name(root_tag: &str) -> String {
+    if root_tag.is_empty() { "teu".into() } else { format!("teu-{root_tag}") }
+}
+
+/// The elements, one message for those of each set that follow one another.
+fn push(batch: &mut Batch, kind: u16, flags: u16, table: &str, elements: &[Element]) {
+    // A message's lists have lengths of 16 bits.
+    const MOST: usize = 200;
+    for run in elements.chunk_by(|a, b| a.set == b.set) {
+        for part in run.chunks(MOST) {
+            let list: Vec<&Element> = part.iter().collect();
+            batch.push(kind, flags, &wire::elements(table, part[0].set, &list, kind == NEWSETELEM));
+        }
+    }
+}
+
+impl Network {
+    fn elements(&self) -> Vec<Element> {
+        let name = interface(&self.bridge);
+        let element = |set, key: &[u8]| Element { set, key: key.to_vec(), data: Vec::new(), comment: String::new() };
+        let mut all = vec![element(rules::BRIDGES, &name), element(rules::SAME, &[name, name].concat())];
+        if self.internal {
+            all.push(element(rules::INTERNAL, &name));
+        }
+        if self.masquerade {
+            all.push(element(rules::MASQUERADE, &name));
+        }
+        all
+    }
+}
+
+/// An interface's name as the kernel compares it: 16 bytes, filled with zeros.
+fn interface(name: &str) -> [u8; 16] {
+    let mut key = [0; 16];
+    for (to, from) in key.iter_mut().zip(name.bytes().take(15)) {
+        *to = from;
+    }
+    key
+}
+
+impl Port {
+    fn element(&self, container: &str) -> Element {
+        let (tcp, udp) = (6, 17);
+        let protocol = if self.protocol == Protocol::Tcp { tcp } else { udp };
+        let (set, mut key) = match self.host.ip() {
+            IpAddr::V4(any) if any.is_unspecified() => (rules::ANY4, Vec::new()),
+            IpAddr::V6(any) if any.is_unspecified() => (rules::ANY6, Vec::new()),
+            IpAddr::V4(one) => (rules::PORTS4, one.octets().to_vec()),
+            IpAddr::V6(one) => (rules::PORTS6, one.octets().to_vec()),
+        };
+        key.extend([protocol, 0, 0, 0]);
+        key.extend(padded(self.host.port()));
+        let mut data = match self.to.ip() {
+            IpAddr::V4(a) => a.octets().to_vec(),
+            IpAddr::V6(a) => a.octets().to_vec(),
+        };
+        data.extend(padded(self.to.port()));
+        Element { set, key, data, comment: container.to_owned() }
+    }
+}
+
+fn padded(port: u16) -> [u8; 4] {
+    let [high, low] = port.to_be_bytes();
+    [high, low, 0, 0]
+}

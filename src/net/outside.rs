@@ -1,0 +1,161 @@
+//! The host's side of a network: bridge, pair of interfaces, forwarding. For a caller in the host's namespace.
+
+use super::error::{Error, Result};
+use super::link::{Links, OnParent, OnParentKind, Veth};
+use super::plan::{Attachments, EndpointPlan};
+use super::sysctl;
+use crate::model::network::{Driver, Mac};
+use netlink_packet_route::link::{IpVlanMode, MacVlanMode};
+use std::os::fd::BorrowedFd;
+
+/// The host's end of a container's interface: 14 characters, of which the kernel takes 15.
+pub fn veth_name(container: &str, network: &str) -> String {
+    let part =
+        |id: &str, length: usize| id.chars().filter(char::is_ascii_alphanumeric).take(length).collect::<String>();
+    format!("tv{}{}", part(container, 8), part(network, 4))
+}
+
+/// Makes a bridge that is missing, and sets what is not as it should be: its number.
+pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<String>) -> Result<u32> {
+    let name = &endpoint.host_interface;
+    let six = endpoint.gateways.iter().any(|g| g.address.is_ipv6());
+    let mut found = links.find(name)?;
+    if found.is_none() {
+        links.add_bridge(name, bridge_mac(name), endpoint.mtu)?;
+        found = links.find(name)?;
+    }
+    let Some(link) = found else {
+        return Err(Error::Answer { doing: format!("make bridge {name}") });
+    };
+    if link.kind.as_deref() != Some("bridge") {
+        return Err(Error::WrongKind { name: name.clone(), wanted: "bridge" });
+    }
+    for text in sysctl::bridge(name, six) {
+        warnings.push(format!("network {}: {text}", endpoint.endpoint.name));
+    }
+    if !link.up {
+        links.set_up(link.index, six)?;
+    }
+    for gateway in &endpoint.gateways {
+        links.add_address(link.index, *gateway)?;
+    }
+    Ok(link.index)
+}
+
+/// The container's interface, not yet up.
+pub fn interface(
+    links: &mut Links,
+    plan: &Attachments,
+    endpoint: &EndpointPlan,
+    ns: BorrowedFd<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let (name, mac, mtu) = (endpoint.endpoint.interface.as_str(), endpoint.endpoint.mac, endpoint.mtu);
+    let kind = match endpoint.driver {
+        Driver::Bridge => {
+            let bridge = bridge(links, endpoint, warnings)?;
+            let own = veth_name(&plan.container, &endpoint.endpoint.network);
+            links.add_veth(&Veth { name: &own, bridge, mtu, ns, peer: name, mac })?;
+            // Where bridged packets go through the IP rules, a packet to the own published port leaves by the port it
+            // came from.
+            let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");
+            if bridged("bridge/bridge-nf-call-iptables") || bridged("bridge/bridge-nf-call-ip6tables") {
+                links.set_hairpin(&own)?;
+            }
+            return Ok(());
+        }
+        Driver::Macvlan => OnParentKind::Macvlan(macvlan_mode(endpoint.mode.as_deref())?),
+        Driver::Ipvlan => OnParentKind::Ipvlan(ipvlan_mode(endpoint.mode.as_deref())?),
+        Driver::Host | Driver::Null => {
+            return Err(Error::Unsupported(format!(
+                "nothing attaches to a network of driver {}",
+                endpoint.driver.word()
+            )));
+        }
+    };
+    if plan.rootless {
+        return Err(Error::Unsupported(format!("driver {} needs root", endpoint.driver.word())));
+    }
+    let parent = links.find(&endpoint.host_interface)?;
+    let parent = parent.ok_or_else(|| Error::NoParent(endpoint.host_interface.clone()))?.index;
+    // The kernel gives ipvlan interfaces their parent's address and refuses any other.
+    let mac = mac.filter(|_| endpoint.driver == Driver::Macvlan);
+    links.add_on_parent(&OnParent { parent, mtu, ns, name, mac, kind })
+}
+
+fn macvlan_mode(mode: Option<&str>) -> Result<MacVlanMode> {
+    Ok(match mode.unwrap_or("bridge") {
+        "bridge" => MacVlanMode::Bridge,
+        "private" => MacVlanMode::Private,
+        "vepa" => MacVlanMode::Vepa,
+        "passthru" => MacVlanMode::Passthrough,
+        other => return Err(Error::Unsupported(format!("unknown macvlan mode '{other}'"))),
+    })
+}
+
+fn ipvlan_mode(mode: Option<&str>) -> Result<IpVlanMode> {
+    Ok(match mode.unwrap_or("l2") {
+        "l2" => IpVlanMode::L2,
+        "l3" => IpVlanMode::L3,
+        "l3s" => IpVlanMode::L3S,
+        other => return Err(Error::Unsupported(format!("unknown ipvlan mode '{other}'"))),
+    })
+}
+
+/// Lets packets through between the bridges and the outside; what had to be switched on for it is told.
+pub fn forwarding(endpoints: &[EndpointPlan], warnings: &mut Vec<String>) -> Result<()> {
+    let public = endpoints.iter().filter(|e| e.driver == Driver::Bridge && !e.internal);
+    for gateway in public.flat_map(|e| &e.gateways) {
+        let six = gateway.address.is_ipv6();
+        if sysctl::forward(six)? {
+            let family = if six { "IPv6" } else { "IPv4" };
+            warnings.push(format!("{family} forwarding was off on this machine and has been switched on"));
+        }
+    }
+    Ok(())
+}
+
+/// A bridge without a set address takes that of a port, and changes it when the port goes.
+fn bridge_mac(name: &str) -> Mac {
+    // FNV-1a, 64 bits
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let [a, b, c, d, ..] = hash.to_be_bytes();
+    Mac([0x02, 0x74, a, b, c, d])
+}
+
+/// An address's holder has the same MAC every time, so that neighbours who remember it are right.
+pub fn mac_of(endpoint: &crate::model::network::Endpoint) -> Option<Mac> {
+    if let Some(four) = endpoint.v4
+        && let std::net::IpAddr::V4(address) = four.address
+    {
+        let [a, b, c, d] = address.octets();
+        return Some(Mac([0x02, 0x42, a, b, c, d]));
+    }
+    match endpoint.v6?.address {
+        std::net::IpAddr::V6(address) => {
+            let [.., a, b, c, d] = address.octets();
+            Some(Mac([0x02, 0x46, a, b, c, d]))
+        }
+        std::net::IpAddr::V4(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_and_differ_by_network() {
+        let (one, two) = (veth_name(&"ab".repeat(32), &"1".repeat(64)), veth_name(&"ab".repeat(32), &"2".repeat(64)));
+        assert_eq!(one, "tvabababab1111");
+        assert_ne!(one, two);
+        assert!(one.len() <= 15);
+    }
+
+    #[test]
+    fn macs_are_local_unicast_and_stay() {
+        assert_eq!(bridge_mac("teu0"), bridge_mac("teu0"));
+        assert_ne!(bridge_mac("teu0"), bridge_mac("tb0123456789ab"));
+        assert_eq!(bridge_mac("teu0").0[0], 2);
+    }
+}

@@ -1,0 +1,187 @@
+//! Host ports a container holds: sockets bound for its life, so that the kernel itself says whose a port is.
+
+mod owner;
+
+use super::error::{Error, Result};
+use crate::model::network::{Protocol, PublishedPort};
+use crate::sys::{self, port};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub use owner::owner;
+
+/// A process that has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub program: String,
+    pub pid: i32,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (pid {})", self.program, self.pid)
+    }
+}
+
+/// A port that is ours as long as this lives.
+#[derive(Debug)]
+pub struct Reservation {
+    /// With the host's port as the kernel gave it.
+    pub port: PublishedPort,
+    socket: OwnedFd,
+}
+
+impl Reservation {
+    /// Accepts connections from now on; nothing to do for UDP.
+    pub fn listen(&self) -> Result<()> {
+        if self.port.protocol == Protocol::Udp {
+            return Ok(());
+        }
+        port::listen(&self.socket, BACKLOG).map_err(|source| failure(&self.port, source))
+    }
+}
+
+impl AsFd for Reservation {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// How packets for a published port get to the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The kernel changes their destination.
+    Kernel,
+    /// The monitor takes connections (datagrams) from the socket, which listens, and makes new ones from inside the
+    /// container's namespace.
+    Forwarder,
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How often another free port is tried that several addresses can share.
+const ATTEMPTS: usize = 32;
+
+/// Takes all ports, or none. Those of the same container port and protocol that ask for any host port get the same one, if they
+/// differ by their host address. Sockets are non-blocking and belong to the network namespace of the caller.
+pub fn reserve(ports: &[(PublishedPort, Way)]) -> Result<Vec<Reservation>> {
+    let mut held: Vec<Reservation> = Vec::new();
+    for (at, (port, way)) in ports.iter().enumerate() {
+        if port.host_port != 0 {
+            held.push(take(port, *way)?);
+            continue;
+        }
+        let sister = |p: &PublishedPort| same_service(p, port) && p.host_ip != port.host_ip;
+        if ports[..at].iter().any(|(p, _)| p.host_port == 0 && sister(p)) {
+            continue; // taken together with its sister
+        }
+        let mut family = vec![(port, *way)];
+        for (other, way) in &ports[at + 1..] {
+            if other.host_port == 0 && sister(other) && !family.iter().any(|(p, _)| p.host_ip == other.host_ip) {
+                family.push((other, *way));
+            }
+        }
+        held.extend(any_free(&family)?);
+    }
+    Ok(held)
+}
+
+fn same_service(a: &PublishedPort, b: &PublishedPort) -> bool {
+    (a.container_port, a.protocol) == (b.container_port, b.protocol)
+}
+
+/// One free port on several addresses.
+fn any_free(family: &[(&PublishedPort, Way)]) -> Result<Vec<Reservation>> {
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let mut held: Vec<Reservation> = Vec::new();
+        let mut failure = None;
+        for (port, way) in family {
+            let mut wanted = (*port).clone();
+            wanted.host_port = held.first().map_or(0, |first| first.port.host_port);
+            match take(&wanted, *way) {
+                Ok(reservation) => held.push(reservation),
+                Err(e @ Error::PortInUse { .. }) => failure = Some(e),
+                Err(e) => return Err(e),
+            }
+        }
+        match failure {
+            None => return Ok(held),
+            Some(e) => last = Some(e),
+        }
+    }
+    last.map_or(Ok(Vec::new()), Err)
+}
+
+fn take(port: &PublishedPort, way: Way) -> Result<Reservation> {
+    let address = SocketAddr::new(port.host_ip, port.host_port);
+    let datagrams = port.protocol == Protocol::Udp;
+    let listens = way == Way::Forwarder && !datagrams;
+    let explain = |source: sys::Error| failure(port, source);
+    let socket = port::bind(address, datagrams, listens).map_err(explain)?;
+    if listens {
+        port::listen(&socket, BACKLOG).map_err(explain)?;
+    }
+    let host_port = if port.host_port == 0 { port::number(&socket).map_err(explain)? } else { port.host_port };
+    Ok(Reservation { port: PublishedPort { host_port, ..port.clone() }, socket })
+}
+
+fn failure(port: &PublishedPort, source: sys::Error) -> Error {
+    let address = SocketAddr::new(port.host_ip, port.host_port);
+    let protocol = port.protocol.word();
+    if source.in_use() {
+        Error::PortInUse { address, protocol, by: owner(port) }
+    } else if source.denied() {
+        let first = super::sysctl::read("ipv4/ip_unprivileged_port_start").and_then(|t| t.parse().ok());
+        Error::Privileged { address, protocol, first: first.unwrap_or(1024) }
+    } else if source.no_such_address() || (source.no_such_family() && matches!(port.host_ip, IpAddr::V6(_))) {
+        Error::NotOurAddress(address)
+    } else {
+        Error::Bind { port: format!("{address}/{protocol}"), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(host_ip: &str, host_port: u16, protocol: Protocol) -> PublishedPort {
+        PublishedPort { host_ip: host_ip.parse().unwrap(), host_port, container_port: 80, protocol }
+    }
+
+    #[test]
+    fn a_port_is_held_once_and_its_holder_is_named() {
+        for (protocol, way) in
+            [(Protocol::Tcp, Way::Kernel), (Protocol::Tcp, Way::Forwarder), (Protocol::Udp, Way::Kernel)]
+        {
+            let held = reserve(&[(port("127.0.0.1", 0, protocol), way)]).unwrap();
+            let given = held[0].port.host_port;
+            assert_ne!(given, 0);
+            for address in ["127.0.0.1", "0.0.0.0"] {
+                let error = reserve(&[(port(address, given, protocol), Way::Kernel)]).unwrap_err();
+                let Error::PortInUse { by, .. } = &error else { unreachable!("{error}") };
+                let pid = by.as_ref().map(|o| o.pid);
+                assert!(pid == Some(std::process::id().cast_signed()), "{way:?} {error}");
+            }
+            drop(held);
+            reserve(&[(port("127.0.0.1", given, protocol), way)]).unwrap();
+        }
+    }
+
+    #[test]
+    fn both_families_get_one_number() {
+        let wanted = [(port("127.0.0.1", 0, Protocol::Tcp), Way::Kernel), (port("::1", 0, Protocol::Tcp), Way::Kernel)];
+        match reserve(&wanted) {
+            Ok(held) => assert_eq!(held[0].port.host_port, held[1].port.host_port),
+            Err(Error::NotOurAddress(_)) => {} // a machine without IPv6
+            Err(e) => unreachable!("{e}"),
+        }
+    }
+
+    #[test]
+    fn foreign_addresses_are_refused() {
+        let error = reserve(&[(port("192.0.2.1", 0, Protocol::Tcp), Way::Kernel)]).unwrap_err();
+        assert_eq!(error.to_string(), "address 192.0.2.1:0 is none of this machine's");
+    }
+}

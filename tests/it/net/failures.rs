@@ -1,0 +1,95 @@
+//! What fails says why and leaves nothing; what died is cleaned up.
+
+use super::world::{HOST, OUTSIDE, ask, container_id, endpoint, output, plan, serve, silence, start, tcp, udp, world};
+use crate::needs;
+use teu::model::network::Driver;
+use teu::net::attach::up;
+use teu::net::netns::NetNs;
+use teu::net::{Error, bridge, cleanup};
+
+fn veths() -> usize {
+    output("ip -br link").lines().filter(|l| l.starts_with("tv")).count()
+}
+
+#[test]
+fn a_port_in_use_leaves_nothing_half_made() {
+    needs!(Netns);
+    world(|_| {
+        let taken = std::net::TcpListener::bind("127.0.0.1:8082").unwrap();
+        let ports = vec![tcp("127.0.0.1", 8081, 80), tcp("0.0.0.0", 8082, 80)];
+        let error = up(&plan(1, vec![endpoint(1, 2)], ports.clone()), NetNs::create().unwrap(), None).unwrap_err();
+        let Error::PortInUse { address, by, .. } = &error else { panic!("{error}") };
+        assert_eq!(address.port(), 8082);
+        assert_eq!(by.as_ref().unwrap().pid, std::process::id() as i32, "{error}");
+        assert_eq!(veths(), 0);
+        drop(taken);
+        start(1, vec![endpoint(1, 2)], ports);
+    });
+}
+
+#[test]
+fn what_a_plan_cannot_mean_is_refused() {
+    needs!(Netns);
+    world(|_| {
+        let refused = |plan| up(&plan, NetNs::create().unwrap(), None).unwrap_err().to_string();
+        output("ip link add tb1 type veth peer name other");
+        assert_eq!(
+            refused(plan(1, vec![endpoint(1, 2)], Vec::new())),
+            "interface tb1 is there already and is no bridge"
+        );
+        let mut parentless = endpoint(2, 2);
+        parentless.driver = Driver::Macvlan;
+        parentless.host_interface = "eth9".into();
+        assert_eq!(refused(plan(1, vec![parentless.clone()], Vec::new())), "parent interface eth9 does not exist");
+        parentless.mode = Some("bridges".into());
+        assert_eq!(refused(plan(1, vec![parentless], Vec::new())), "unknown macvlan mode 'bridges'");
+        // The second endpoint fails: the first is taken down again.
+        assert!(!refused(plan(1, vec![endpoint(3, 2), endpoint(1, 2)], Vec::new())).is_empty());
+        assert_eq!(veths(), 0);
+    });
+}
+
+#[test]
+fn a_killed_monitors_rules_are_found_and_the_port_is_free_again() {
+    needs!(Netns, Nft);
+    world(|w| {
+        let ports = || vec![tcp("0.0.0.0", 8080, 80), udp("127.0.0.1", 8080, 80)];
+        let one = start(1, vec![endpoint(1, 2)], ports());
+        let two = start(2, vec![endpoint(1, 3)], vec![tcp("0.0.0.0", 8090, 80)]);
+        serve(two.ns(), "two", 80);
+        // As after a kill: sockets and namespace are gone, nobody took the rules away.
+        drop(one);
+        assert_eq!(output("nft list table inet teu-7e57").matches(&container_id(1)).count(), 2);
+        // Somebody who gets the port before the sweep gets it whole.
+        let three = start(3, vec![endpoint(1, 4)], ports());
+        serve(three.ns(), "three", 80);
+        assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("three sees {OUTSIDE}"));
+        drop(three);
+        let freed = cleanup::dead(&[&container_id(2)], "7e57").unwrap();
+        assert_eq!(freed.ports, 2);
+        silence(Some(&w.outside), HOST, 8080);
+        assert_eq!(ask(Some(&w.outside), HOST, 8090).unwrap(), format!("two sees {OUTSIDE}"));
+        assert_eq!(cleanup::dead(&[], "ffff").unwrap().ports, 0);
+    });
+}
+
+#[test]
+fn taking_down_leaves_nothing_but_the_bridge_and_that_can_be_removed() {
+    needs!(Netns, Nft);
+    world(|_| {
+        let before = output("ip -br link | cut -d' ' -f1");
+        let one = start(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
+        assert!(one.down().is_empty());
+        assert_eq!(veths(), 0);
+        let table = output("nft list table inet teu-7e57");
+        assert!(!table.contains(&container_id(1)) && table.contains("tb1"), "{table}");
+        bridge::remove("tb1", "7e57").unwrap();
+        bridge::remove("tb1", "7e57").unwrap();
+        assert!(!output("nft list table inet teu-7e57").contains("tb1"));
+        assert_eq!(output("ip -br link | cut -d' ' -f1"), before);
+        cleanup::table("7e57").unwrap();
+        cleanup::table("7e57").unwrap();
+        assert_eq!(output("nft list ruleset"), "");
+        assert!(bridge::remove("lo", "7e57").is_err());
+    });
+}

@@ -1,0 +1,133 @@
+//! Changes of a running container's networks and ports, and repair.
+
+use super::world::{HOST, OUTSIDE, ask, ask_udp, endpoint, output, serve, silence, start, tcp, udp, world};
+use crate::needs;
+use teu::net::Error;
+
+#[test]
+fn ports_come_and_go_live() {
+    needs!(Netns);
+    world(|w| {
+        let mut web = start(1, vec![endpoint(1, 2)], Vec::new());
+        serve(web.ns(), "web", 80);
+        let outside = Some(&w.outside);
+        silence(outside, HOST, 8080);
+        let given = web.publish(&[tcp("0.0.0.0", 8080, 80), tcp("0.0.0.0", 0, 80), udp("0.0.0.0", 0, 80)]).unwrap();
+        assert_eq!(given[0].host_port, 8080);
+        assert_ne!(given[1].host_port, 0);
+        for port in &given[..2] {
+            assert_eq!(ask(outside, HOST, port.host_port).unwrap(), format!("web sees {OUTSIDE}"));
+        }
+        assert_eq!(ask_udp(outside, HOST, given[2].host_port).unwrap(), format!("web sees {OUTSIDE}"));
+        let error = web.publish(&[tcp("0.0.0.0", 8089, 80), tcp("0.0.0.0", 8080, 81)]).unwrap_err();
+        assert!(matches!(error, Error::PortInUse { .. }), "{error}");
+        web.unpublish(&given[0]).unwrap();
+        silence(outside, HOST, 8080);
+        assert!(matches!(web.unpublish(&given[0]), Err(Error::NotPublished { .. })));
+        assert_eq!(ask(outside, HOST, given[1].host_port).unwrap(), format!("web sees {OUTSIDE}"));
+        assert_eq!(web.ports().count(), 2);
+        // All or none: 8089 was given back.
+        std::net::TcpListener::bind("0.0.0.0:8089").unwrap();
+    });
+}
+
+#[test]
+fn networks_come_and_go_live_and_ports_move() {
+    needs!(Netns);
+    world(|w| {
+        let mut web = start(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
+        let other = start(2, vec![endpoint(2, 2)], Vec::new());
+        serve(web.ns(), "web", 80);
+        serve(other.ns(), "other", 80);
+        serve(&w.outside, "outside", 80);
+        silence(Some(web.ns()), "10.77.2.2", 80);
+        web.connect(endpoint(2, 3)).unwrap();
+        assert!(matches!(web.connect(endpoint(2, 4)), Err(Error::AlreadyConnected(_))));
+        let interfaces: Vec<_> = web.endpoints().map(|e| e.interface.clone()).collect();
+        assert_eq!(interfaces, ["eth0", "eth1"]);
+        assert_eq!(ask(Some(web.ns()), "10.77.2.2", 80).unwrap(), "other sees 10.77.2.3");
+        assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+        // The network of the default route goes: route and port move to the other.
+        let gone = web.disconnect("net1").unwrap();
+        assert_eq!(gone.interface, "eth0");
+        assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+        assert_eq!(ask(Some(web.ns()), OUTSIDE, 80).unwrap(), format!("outside sees {HOST}"));
+        assert!(matches!(web.disconnect("net1"), Err(Error::NotConnected(_))));
+        // Without any network a port leads nowhere, and is still ours.
+        web.disconnect("net2").unwrap();
+        silence(Some(&w.outside), HOST, 8080);
+        assert!(std::net::TcpListener::bind("0.0.0.0:8080").is_err());
+        web.connect(endpoint(1, 9)).unwrap();
+        assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+        assert_eq!(web.endpoints().next().unwrap().interface, "eth0");
+    });
+}
+
+#[test]
+fn a_flow_of_datagrams_that_began_before_its_port_was_published_gets_there() {
+    needs!(Netns);
+    world(|w| {
+        let mut web = start(1, vec![endpoint(1, 2)], Vec::new());
+        serve(web.ns(), "web", 80);
+        let early = std::net::UdpSocket::bind("0.0.0.0:8080").unwrap();
+        let client = w.outside.enter(|| std::net::UdpSocket::bind("0.0.0.0:5000").unwrap()).unwrap();
+        client.connect(format!("{HOST}:8080")).unwrap();
+        client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let mut buffer = [0; 64];
+        client.send(b"?").unwrap();
+        let (_, from) = early.recv_from(&mut buffer).unwrap();
+        early.send_to(b"early", from).unwrap();
+        assert_eq!(client.recv(&mut buffer).unwrap(), 5);
+        drop(early);
+        web.publish(&[udp("0.0.0.0", 8080, 80)]).unwrap();
+        client.send(b"?").unwrap();
+        let length = client.recv(&mut buffer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&buffer[..length]), format!("web sees {OUTSIDE}"));
+    });
+}
+
+#[test]
+fn everything_comes_back_after_a_flush_and_a_vanished_bridge() {
+    needs!(Netns, Nft);
+    world(|w| {
+        let mut web = start(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
+        let mut two = start(2, vec![endpoint(1, 3)], vec![tcp("0.0.0.0", 8090, 80)]);
+        assert!(web.rebuilt() && !two.rebuilt());
+        serve(web.ns(), "web", 80);
+        serve(two.ns(), "two", 80);
+        serve(&w.outside, "outside", 80);
+        let whole = output("nft list ruleset");
+        let check = || {
+            assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+            assert_eq!(ask(Some(&w.outside), HOST, 8090).unwrap(), format!("two sees {OUTSIDE}"));
+        };
+        for damage in ["nft flush ruleset", "nft flush table inet teu-7e57", "nft delete table inet teu-7e57"] {
+            output(damage);
+            silence(Some(&w.outside), HOST, 8080);
+            // The next start mends the table and says so; a reload brings back each container's own.
+            let three = start(3, vec![endpoint(1, 4)], Vec::new());
+            assert!(three.rebuilt(), "{damage}");
+            assert_eq!(ask(Some(three.ns()), OUTSIDE, 80).unwrap(), format!("outside sees {HOST}"));
+            web.reload().unwrap();
+            two.reload().unwrap();
+            check();
+            assert!(three.down().is_empty());
+        }
+        let sorted = |text: &str| {
+            let mut words: Vec<String> = text.split_whitespace().map(|w| w.trim_end_matches(',').to_owned()).collect();
+            words.sort();
+            words
+        };
+        assert_eq!(sorted(&output("nft list ruleset")), sorted(&whole));
+        output("ip link del tb1");
+        silence(Some(&w.outside), HOST, 8080);
+        web.reload().unwrap();
+        two.reload().unwrap();
+        check();
+        output(
+            "ip link del tv00000001ffff 2>/dev/null || ip -br link | grep -o '^tv00000001[^@ ]*' | xargs -n1 ip link del",
+        );
+        web.reload().unwrap();
+        check();
+    });
+}

@@ -1,0 +1,169 @@
+//! Who reaches whom: published ports, the outside, neighbours; and who must not.
+
+use super::world::{HOST, HOST6, OUTSIDE, OUTSIDE6, ask, ask_udp, endpoint, serve, silence, start, tcp, udp, world};
+use crate::needs;
+
+#[test]
+fn a_published_port_is_reached_from_outside_from_the_host_and_from_containers() {
+    needs!(Netns);
+    world(|w| {
+        let ports = vec![tcp("0.0.0.0", 8080, 80), udp("0.0.0.0", 8080, 80), tcp(HOST, 8081, 80)];
+        let web = start(1, vec![endpoint(1, 2)], ports);
+        let neighbour = start(2, vec![endpoint(1, 3)], Vec::new());
+        let stranger = start(3, vec![endpoint(2, 2)], Vec::new());
+        serve(web.ns(), "web", 80);
+        // The container sees who asks.
+        let outside = Some(&w.outside);
+        assert_eq!(ask(outside, HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+        assert_eq!(ask(outside, HOST, 8081).unwrap(), format!("web sees {OUTSIDE}"));
+        assert_eq!(ask_udp(outside, HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+        // The host by any of its addresses.
+        assert_eq!(ask(None, HOST, 8080).unwrap(), format!("web sees {HOST}"));
+        assert_eq!(ask(None, "127.0.0.1", 8080).unwrap(), "web sees 10.77.1.1");
+        assert_eq!(ask_udp(None, "127.0.0.1", 8080).unwrap(), "web sees 10.77.1.1");
+        // Containers by the host's address: itself, one of its network, one of another.
+        for from in [&web, &neighbour, &stranger] {
+            assert!(ask(Some(from.ns()), HOST, 8080).unwrap().starts_with("web sees "));
+            assert!(ask_udp(Some(from.ns()), HOST, 8080).unwrap().starts_with("web sees "));
+        }
+        silence(outside, HOST, 80);
+        assert!(web.down().is_empty());
+        silence(outside, HOST, 8080);
+    });
+}
+
+#[test]
+fn published_ports_of_ipv6() {
+    needs!(Netns);
+    world(|w| {
+        let web = start(1, vec![endpoint(1, 2)], vec![tcp("::", 8080, 80), udp("::", 8080, 80), tcp(HOST6, 8081, 80)]);
+        let neighbour = start(2, vec![endpoint(1, 3)], Vec::new());
+        serve(web.ns(), "web", 80);
+        let outside = Some(&w.outside);
+        assert_eq!(ask(outside, HOST6, 8080).unwrap(), format!("web sees {OUTSIDE6}"));
+        assert_eq!(ask(outside, HOST6, 8081).unwrap(), format!("web sees {OUTSIDE6}"));
+        assert_eq!(ask_udp(outside, HOST6, 8080).unwrap(), format!("web sees {OUTSIDE6}"));
+        assert_eq!(ask(None, HOST6, 8080).unwrap(), format!("web sees {HOST6}"));
+        for from in [&web, &neighbour] {
+            assert!(ask(Some(from.ns()), HOST6, 8080).unwrap().starts_with("web sees "));
+        }
+        // What the kernel cannot translate is left to the forwarder.
+        let forwards = web.forwards();
+        assert!(forwards.iter().all(|f| f.port.host_ip.is_unspecified()), "{forwards:?}");
+        assert_eq!(forwards[0].target.to_string(), "[fd77:1::2]:80");
+        assert_eq!(forwards.len(), 2);
+    });
+}
+
+#[test]
+fn containers_reach_the_outside_and_each_other() {
+    needs!(Netns);
+    world(|w| {
+        let one = start(1, vec![endpoint(1, 2)], Vec::new());
+        let two = start(2, vec![endpoint(1, 3)], Vec::new());
+        serve(&w.outside, "outside", 7);
+        serve(two.ns(), "two", 7);
+        // The outside sees the host only.
+        assert_eq!(ask(Some(one.ns()), OUTSIDE, 7).unwrap(), format!("outside sees {HOST}"));
+        assert_eq!(ask_udp(Some(one.ns()), OUTSIDE, 7).unwrap(), format!("outside sees {HOST}"));
+        assert_eq!(ask(Some(one.ns()), OUTSIDE6, 7).unwrap(), format!("outside sees {HOST6}"));
+        assert_eq!(ask(Some(one.ns()), "10.77.1.3", 7).unwrap(), "two sees 10.77.1.2");
+        assert_eq!(ask(Some(one.ns()), "fd77:1::3", 7).unwrap(), "two sees fd77:1::2");
+        assert_eq!(ask(None, "10.77.1.3", 7).unwrap(), "two sees 10.77.1.1");
+    });
+}
+
+#[test]
+fn without_masquerading_the_outside_sees_the_container() {
+    needs!(Netns);
+    world(|w| {
+        let mut plain = endpoint(1, 2);
+        plain.masquerade = false;
+        let one = start(1, vec![plain], Vec::new());
+        serve(&w.outside, "outside", 7);
+        assert_eq!(ask(Some(one.ns()), OUTSIDE, 7).unwrap(), "outside sees 10.77.1.2");
+    });
+}
+
+#[test]
+fn networks_are_apart_and_closed_to_the_outside() {
+    needs!(Netns);
+    world(|w| {
+        let one = start(1, vec![endpoint(1, 2)], vec![tcp("127.0.0.1", 8080, 7)]);
+        let two = start(2, vec![endpoint(2, 2)], Vec::new());
+        serve(one.ns(), "one", 7);
+        serve(two.ns(), "two", 7);
+        silence(Some(one.ns()), "10.77.2.2", 7);
+        silence(Some(two.ns()), "10.77.1.2", 7);
+        silence(Some(one.ns()), "fd77:2::2", 7);
+        // A neighbour on the wire that routes through the host reaches what is published to it, and no more.
+        silence(Some(&w.outside), "10.77.1.2", 7);
+        silence(Some(&w.outside), "fd77:1::2", 7);
+        silence(Some(&w.outside), HOST, 8080);
+        assert_eq!(ask(None, "127.0.0.1", 8080).unwrap(), "one sees 10.77.1.1");
+        // A container of both networks is in neither's way.
+        let both = start(3, vec![endpoint(1, 3), endpoint(2, 3)], Vec::new());
+        assert_eq!(ask(Some(both.ns()), "10.77.2.2", 7).unwrap(), "two sees 10.77.2.3");
+        assert_eq!(ask(Some(both.ns()), "10.77.1.2", 7).unwrap(), "one sees 10.77.1.3");
+    });
+}
+
+/// Packets to 127.0.0.1 that come over the wire, as a hostile neighbour makes them.
+#[test]
+fn a_port_of_the_loopback_address_is_closed_to_the_wire() {
+    needs!(Netns);
+    world(|w| {
+        let one = start(1, vec![endpoint(1, 2)], vec![tcp("127.0.0.1", 8080, 7), tcp("0.0.0.0", 8081, 7)]);
+        serve(one.ns(), "one", 7);
+        let hostile = "ip route del local 127.0.0.0/8 dev lo table local; ip route del local 127.0.0.1 dev lo table local; \
+                       sysctl -qw net.ipv4.conf.all.route_localnet=1; ip route add 127.0.0.0/8 via";
+        w.outside.enter(|| super::world::output(&format!("{hostile} {HOST} src {OUTSIDE}"))).unwrap();
+        silence(Some(&w.outside), "127.0.0.1", 8080);
+        silence(Some(&w.outside), "127.0.0.1", 8081);
+        // Nor from a container, whose bridge does route such addresses.
+        let two = start(2, vec![endpoint(1, 3)], Vec::new());
+        two.ns().enter(|| super::world::output(&format!("{hostile} 10.77.1.1 src 10.77.1.3"))).unwrap();
+        silence(Some(two.ns()), "127.0.0.1", 8080);
+    });
+}
+
+#[test]
+fn an_internal_network_reaches_nobody_else() {
+    needs!(Netns);
+    world(|w| {
+        let internal = |host| {
+            let mut e = endpoint(1, host);
+            e.internal = true;
+            e
+        };
+        let one = start(1, vec![internal(2)], Vec::new());
+        let two = start(2, vec![internal(3)], Vec::new());
+        let other = start(3, vec![endpoint(2, 2)], vec![tcp("0.0.0.0", 8080, 7)]);
+        for (ns, name) in [(two.ns(), "two"), (&w.outside, "outside"), (other.ns(), "other")] {
+            serve(ns, name, 7);
+        }
+        let host = teu::net::netns::NetNs::of(teu::net::netns::current().unwrap());
+        serve(&host, "host", 9);
+        assert_eq!(ask(Some(one.ns()), "10.77.1.3", 7).unwrap(), "two sees 10.77.1.2");
+        assert_eq!(ask(Some(one.ns()), "fd77:1::3", 7).unwrap(), "two sees fd77:1::2");
+        for (ip, port) in [(OUTSIDE, 7), (OUTSIDE6, 7), ("10.77.2.2", 7), (HOST, 8080), (HOST, 9), ("10.77.1.1", 9)] {
+            silence(Some(one.ns()), ip, port);
+        }
+        // Not even with a route.
+        one.ns().enter(|| super::world::output("ip route add default via 10.77.1.1")).unwrap();
+        for (ip, port) in [(OUTSIDE, 7), ("10.77.2.2", 7), (HOST, 8080), (HOST, 9), ("10.77.1.1", 9)] {
+            silence(Some(one.ns()), ip, port);
+        }
+        silence(Some(&w.outside), "10.77.1.3", 7);
+        silence(Some(other.ns()), "10.77.1.3", 7);
+        // The host may look in.
+        assert_eq!(ask(None, "10.77.1.3", 7).unwrap(), "two sees 10.77.1.1");
+        assert_eq!(ask(None, "fd77:1::3", 7).unwrap(), "two sees fd77:1::1");
+        let error = teu::net::attach::up(
+            &super::world::plan(4, vec![internal(4)], vec![tcp("0.0.0.0", 8082, 7)]),
+            teu::net::netns::NetNs::create().unwrap(),
+            None,
+        );
+        assert!(error.unwrap_err().to_string().contains("no network of the container can be reached"));
+    });
+}
