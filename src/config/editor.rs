@@ -1,10 +1,10 @@
-//! Texts handed to the user: saved, or in the editor: `$VISUAL`, `$EDITOR`, else `vi`.
+//! Texts handed to the user: saved, given to a command, or in the editor: `$VISUAL`, `$EDITOR`, else `vi`.
 
 use super::environment::env_text;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Waits until the editor has ended. The text is in a file of mode 0600 in `dir`, removed afterwards.
 pub fn edit(dir: &Path, text: &str) -> io::Result<()> {
@@ -28,8 +28,38 @@ fn run(path: &Path) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("the editor '{editor}' ended with {status}"))) }
 }
 
+/// Runs a shell's command line in the terminal, these bytes its stdin, and waits for its end. One that does not read them
+/// all is no failure.
+pub fn pipe(command: &str, bytes: &[u8]) -> io::Result<ExitStatus> {
+    let mut child = Command::new("sh").args(["-c", command]).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut input) = child.stdin.take()
+        && let Err(e) = input.write_all(bytes)
+        && e.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _already_failed = child.kill();
+        let _reaped = child.wait();
+        return Err(e);
+    }
+    child.wait()
+}
+
 /// Saves what the user asked to keep. A log may hold secrets: the file is the user's alone, and none is overwritten.
 pub fn write_new(name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)?;
     file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_gets_all_bytes_or_leaves_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let bytes = vec![b'x'; 300_000];
+        assert!(pipe(&format!("cat > {}", out.display()), &bytes).unwrap().success());
+        assert_eq!(std::fs::read(&out).unwrap(), bytes);
+        assert_eq!(pipe("exit 3", &bytes).unwrap().code(), Some(3));
+    }
 }

@@ -11,7 +11,7 @@ mod settings;
 mod themes;
 mod ui_state;
 
-pub use editor::{edit, write_new};
+pub use editor::{edit, pipe, write_new};
 pub use environment::{environment_value, lasting_environment};
 pub use load::{load, open, sample};
 pub use settings::{Config, Overrides, TuiConfig};

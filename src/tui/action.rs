@@ -93,6 +93,8 @@ actions! {
     LogSelect, "log-select", Logs, ["v"], "select lines", "select";
     LogRegex, "log-regex", Logs, ["ctrl-r"], "search by text or by expression", "";
     LogSave, "log-save", Logs, ["S"], "save the shown lines to a file", "";
+    LogWindow, "log-window", Logs, ["T"], "show only the last minutes or hours", "window";
+    LogPipe, "log-pipe", Logs, ["|"], "give the shown lines to a command", "pipe";
     LogLeft, "log-left", Logs, ["left"], "pan left", "";
     LogRight, "log-right", Logs, ["right"], "pan right", "";
     ZoomTimeIn, "time-in", Stats, ["+", "="], "look at a shorter time", "time";
@@ -133,6 +135,7 @@ actions! {
     Jobs, "jobs", Global, ["f2"], "jobs, with cancel", "";
     Doctor, "doctor", Global, ["f3"], "what this machine lacks", "";
     Theme, "theme", Global, ["f4"], "choose a theme", "";
+    Leader, "leader", Global, [], "choose the leader key of shells", "";
     Events, "events", Global, ["f5"], "events", "";
     Mouse, "mouse", Global, ["M"], "give the mouse to the terminal, or take it", "";
     Redraw, "redraw", Global, ["ctrl-l"], "draw the screen anew", "";

@@ -20,7 +20,7 @@ pub mod theme;
 pub mod views;
 mod world;
 
-use crate::config::{Config, UiState, edit, user_themes, write_new};
+use crate::config::{Config, UiState, edit, pipe, user_themes, write_new};
 use crate::engine::{Engine, Event, console};
 use crate::model::time::Timestamp;
 use app::{App, Cmd, Msg};
@@ -40,6 +40,9 @@ use world::World;
 
 /// At most this many messages are taken in before the screen is drawn.
 const DRAIN: usize = 256;
+/// SIGTERM, SIGINT, SIGHUP and SIGABRT end us with the terminal restored.
+const ENDING: [SignalKind; 4] =
+    [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::from_raw(6)];
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Runs the TUI until the user quits; returns the process's exit code.
@@ -51,7 +54,7 @@ pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
     let _guard = Guard::enter(app.mouse)?;
     let screen = Terminal::new(Quiet::new())?;
     let mut signals = Vec::new();
-    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::from_raw(6)] {
+    for kind in ENDING {
         signals.push(signal(kind)?);
     }
     let mut ui = Ui {
@@ -257,6 +260,7 @@ impl Ui {
             Cmd::Mouse(on) => terminal::capture_mouse(on)?,
             Cmd::Save(state) => self.save(state),
             Cmd::Edit(text) => self.edit(&text)?,
+            Cmd::Pipe(command, bytes) => self.pipe(&command, &bytes)?,
             Cmd::WriteFile(name, bytes) => match write_new(&name, &bytes) {
                 Ok(()) => self.app.toast(format!("saved {name}"), false),
                 Err(error) => self.app.complain(format!("saving {name}: {error}")),
@@ -302,6 +306,29 @@ impl Ui {
         self.keys = None;
         let result = self.away(|| edit(&dir, text).map_err(|e| e.to_string()));
         self.keys = Some(EventStream::new());
+        result
+    }
+
+    /// The command has the terminal until it ends and its output was read.
+    fn pipe(&mut self, command: &str, bytes: &[u8]) -> io::Result<()> {
+        self.keys = None;
+        let mut ended = None;
+        let result = self.away(|| {
+            let status = pipe(command, bytes).map_err(|e| e.to_string())?;
+            terminal::pause(&format!("[{status}: Enter goes back to teu]"));
+            ended = Some(status);
+            Ok(())
+        });
+        self.keys = Some(EventStream::new());
+        // A Ctrl-C was the command's, though the terminal told us too.
+        for (kind, kept) in ENDING.iter().zip(&mut self.signals) {
+            if *kind == SignalKind::interrupt() {
+                *kept = signal(*kind)?;
+            }
+        }
+        if let Some(status) = ended {
+            self.app.toast(format!("{command}: {status}"), !status.success());
+        }
         result
     }
 

@@ -55,6 +55,14 @@ pub fn bell() -> io::Result<()> {
     out.flush()
 }
 
+/// Shows a line below what a command wrote and waits for Enter, or for the end of the input.
+pub fn pause(text: &str) {
+    let mut out = io::stdout();
+    // A terminal that cannot be written to is found out by the next frame.
+    let _ = out.write_all(format!("\r\n{text}").as_bytes()).and_then(|()| out.flush());
+    let _ = io::stdin().read_line(&mut String::new());
+}
+
 /// Puts text into the clipboard of whoever sits at the terminal (OSC 52).
 pub fn copy(text: &str) -> io::Result<()> {
     execute!(io::stdout(), crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))

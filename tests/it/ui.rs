@@ -11,6 +11,7 @@ macro_rules! snapshot {
 
 mod fixture;
 mod idle;
+mod logs;
 mod tabs;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -309,6 +310,27 @@ fn keys_go_to_the_shell_but_the_leader() {
     assert!(!app.quit, "asks while a shell is open");
     press(&mut app, "y");
     assert!(app.quit);
+}
+
+#[test]
+fn the_leader_is_offered_once_chosen_and_remembered() {
+    let mut app = fixture::empty_app(120, 36);
+    app.update(Msg::Inventory(Arc::default()), NOW);
+    let cmds = press(&mut app, "enter");
+    assert!(cmds.iter().any(|c| matches!(c, Cmd::Save(state) if state["leader"] == "ctrl-]")), "{cmds:?}");
+    assert!(screen(&mut app).contains("Ctrl-] leads out of a shell. Needed there?"), "{}", screen(&mut app));
+    press(&mut app, "ctrl-] :");
+    type_text(&mut app, "leader key");
+    press(&mut app, "enter down");
+    let saved = press(&mut app, "down enter");
+    assert!(saved.iter().any(|c| matches!(c, Cmd::Save(state) if state["leader"] == "f12")), "{saved:?}");
+    assert!(matches!(press(&mut app, "ctrl-]")[..], [Cmd::Send(..)]), "it is the program's again");
+    press(&mut app, "f12 d");
+    assert_eq!(app.panes.focus, Pane::Containers);
+    let mut later = fixture::remembering(&app.remember());
+    press(&mut later, "enter f12 d");
+    assert_eq!(later.panes.focus, Pane::Containers, "the choice is remembered");
+    assert!(!screen(&mut later).contains("Needed there?"), "and not offered again");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::model::id::ContainerId;
 use crate::model::stats::Sample;
 use crate::model::time::Timestamp;
 use crate::tui::panes::Pane;
-use crate::tui::views::logs::LogView;
+use crate::tui::views::logs::{Ask, LogView};
 use crate::tui::views::stats::StatsView;
 use crate::tui::views::tree::Tree;
 use std::sync::Arc;
@@ -158,7 +158,10 @@ impl App {
         self.detail.logs.clear();
         self.detail.logs_error = None;
         self.detail.logs_of = Some(id.clone());
-        let args = LogsArgs { container: id.to_string(), follow: true, tail: Some(LOG_TAIL), ..LogsArgs::default() };
+        let window = self.detail.logs.window().map(|seconds| seconds as i64 * 1_000_000_000);
+        let since = window.map(|nanos| self.now.0.saturating_sub(nanos));
+        let args =
+            LogsArgs { container: id.to_string(), follow: true, tail: Some(LOG_TAIL), since, ..LogsArgs::default() };
         self.detail.logs_ticket = Some(self.submit(Purpose::Logs, Request::Logs(args)));
     }
 
@@ -189,6 +192,22 @@ impl App {
         let name = format!("{}-{time}.log", self.subject_name());
         let bytes = self.detail.logs.all_text();
         self.push(Cmd::WriteFile(name, bytes));
+    }
+
+    /// After a key into the log's prompt: what the log then wants.
+    pub(super) fn answer_log(&mut self) {
+        match self.detail.logs.take_ask() {
+            Some(Ask::Window(seconds)) => {
+                self.detail.logs.set_window(seconds);
+                self.detail.logs_of = None;
+                self.fetch_detail();
+            }
+            Some(Ask::Pipe(command)) => {
+                let bytes = self.detail.logs.all_text();
+                self.push(Cmd::Pipe(command, bytes));
+            }
+            None => {}
+        }
     }
 
     fn inspect(&mut self) {

@@ -25,7 +25,8 @@ impl App {
         if self.panes.focus == Pane::Detail {
             let tab = self.tabs().1;
             if tab == Tab::Logs && self.detail.logs.prompt_open() {
-                return self.detail.logs.prompt_key(event);
+                self.detail.logs.prompt_key(event);
+                return self.answer_log();
             }
             if tab == Tab::Inspect && self.detail.tree.searching {
                 return self.search_key(chord);

@@ -7,6 +7,7 @@ pub mod containers;
 pub mod detail;
 pub mod images;
 mod keys;
+pub mod leader;
 mod mouse;
 mod navigate;
 pub mod processes;
@@ -76,6 +77,8 @@ pub enum Cmd {
     Copy(String),
     /// Shows this text in the user's editor.
     Edit(String),
+    /// Runs this command line in the terminal with these bytes as its stdin, and tells how it ended.
+    Pipe(String, Vec<u8>),
     /// Writes a new file of this name into the directory teu was started in, and tells how that went.
     WriteFile(String, Vec<u8>),
     Mouse(bool),
@@ -186,6 +189,8 @@ pub struct App {
     pub work: Work,
     pub status: Option<Status>,
     pub toasts: Vec<Toast>,
+    /// The choice of a leader key has been told of.
+    leader_offered: bool,
     /// Interrupted pulls have been told of.
     resume_offered: bool,
     /// Something visible may have changed.
@@ -251,6 +256,7 @@ impl App {
             work: Work::default(),
             status: None,
             toasts: Vec::new(),
+            leader_offered: false,
             resume_offered: false,
             dirty: true,
             quit: false,
@@ -346,13 +352,15 @@ impl App {
             "{} {} {} {}",
             self.containers.list.sort, self.containers.list.reverse, self.images.list.sort, self.images.list.reverse
         );
-        BTreeMap::from([
+        let mut all = BTreeMap::from([
             (String::from("layout"), self.panes.proportions.to_text()),
             (String::from("theme"), self.theme_name.clone()),
             (String::from("palette"), list(&self.palette_history)),
             (String::from("run"), list(&self.last_run)),
             (String::from("sort"), sorts),
-        ])
+        ]);
+        all.extend(self.leader_to_remember());
+        all
     }
 
     /// Takes back what was remembered; anything not understood is left out.
@@ -367,6 +375,7 @@ impl App {
         if let Some(p) = remembered.get("layout").and_then(|t| Proportions::parse(t)) {
             self.panes.proportions = p;
         }
+        self.recall_leader(remembered.get("leader"));
         self.palette_history = list("palette");
         self.last_run = list("run");
         let sorts: Vec<&str> = remembered.get("sort").map(|t| t.split(' ').collect()).unwrap_or_default();

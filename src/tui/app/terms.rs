@@ -97,6 +97,7 @@ impl App {
         self.sync_layout();
         self.add_term(request, name, program, owner, place);
         self.sync_layout();
+        self.offer_leader();
     }
 
     fn add_term(&mut self, request: Request, name: &str, program: &str, owner: Option<ContainerId>, place: Place) {

@@ -6,13 +6,14 @@ use crate::engine::request::KillArgs;
 use crate::model::id::ContainerId;
 use crate::model::reference::Reference;
 use crate::tui::action::{Action, Scope, TABLE, spec};
+use crate::tui::app::leader::LEADERS;
 use crate::tui::app::work::Purpose;
 use crate::tui::app::{App, Hit};
 use crate::tui::input::{Edit, Input};
 use crate::tui::keys::Chord;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::views::Scratch;
-use crate::tui::views::shell::Shells;
+use crate::tui::views::shell::{Leader, Shells};
 use crate::tui::{list, text};
 use crossterm::event::{KeyCode, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -32,6 +33,7 @@ enum Choice {
         text: String,
     },
     Theme(String),
+    Leader(&'static str),
     Pull(Reference),
     /// Shown, not to be chosen.
     Nothing,
@@ -52,6 +54,7 @@ enum Kind {
     Signals,
     Copy,
     Themes,
+    Leaders,
 }
 
 /// A titled list with a filter field.
@@ -178,6 +181,22 @@ impl Picker {
         picker
     }
 
+    pub fn leaders(app: &App) -> Picker {
+        let items: Vec<Item> = LEADERS
+            .iter()
+            .map(|(name, takes)| Item {
+                label: Leader::parse(name).map_or_else(|| (*name).to_owned(), |leader| leader.to_string()),
+                detail: format!("takes {takes}"),
+                key: String::new(),
+                choice: Choice::Leader(name),
+            })
+            .collect();
+        let mut picker = Picker::new(Kind::Leaders, String::from("Key that leads out of a shell"), items);
+        let now = Some(app.terms.view.leader());
+        picker.selected = LEADERS.iter().position(|(name, _)| Leader::parse(name) == now).unwrap_or(0);
+        picker
+    }
+
     pub fn paste(&mut self, pasted: &str) {
         self.input.insert(pasted);
         self.narrow();
@@ -261,6 +280,7 @@ impl Picker {
             }
             Choice::Copy { what, text } => app.copy(text, what),
             Choice::Theme(name) => app.choose_theme(&name),
+            Choice::Leader(name) => app.choose_leader(name),
             Choice::Pull(reference) => app.pull(reference),
         }
         Flow::Close

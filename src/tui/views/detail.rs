@@ -57,7 +57,11 @@ fn content(app: &mut App, scratch: &mut Scratch, open: Tab, inner: Rect, buf: &m
             if let Some(why) = &app.detail.logs_error {
                 message(&[(why.clone(), Role::Error)], app, inner, buf);
             } else if app.detail.logs.is_empty() && !app.detail.logs.prompt_open() {
-                message(&[(String::from("no output yet"), Role::Dim)], app, inner, buf);
+                let words = match app.detail.logs.window_name() {
+                    Some(window) => format!("no output in the last {window}"),
+                    None => String::from("no output yet"),
+                };
+                message(&[(words, Role::Dim)], app, inner, buf);
             } else {
                 app.detail.logs.draw(inner, buf, &app.theme, focused, app.now);
             }

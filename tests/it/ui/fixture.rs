@@ -179,6 +179,14 @@ pub fn empty_app(width: u16, height: u16) -> App {
     app
 }
 
+/// An empty one that remembers what another one saved.
+pub fn remembering(state: &BTreeMap<String, String>) -> App {
+    let mut app = App::new(&Config::default(), state, &[], (Instant::now(), NOW));
+    app.update(Msg::Resize(120, 36), NOW);
+    app.update(Msg::Inventory(Arc::default()), NOW);
+    app
+}
+
 /// The sketch's world after five seconds.
 pub fn app(width: u16, height: u16) -> App {
     let mut app = empty_app(width, height);

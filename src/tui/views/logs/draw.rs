@@ -46,6 +46,7 @@ impl LogView {
         if self.view.selecting() {
             parts.push("SELECT".into());
         }
+        parts.extend(self.window_name().map(|name| format!("last {name}")));
         match self.view.time {
             TimeShown::Off => {}
             TimeShown::Local => parts.push("ts local".into()),
@@ -337,6 +338,10 @@ impl LogView {
         let line = match (&self.prompt, &self.query.search) {
             (Some(prompt), _) if prompt.purpose == super::Purpose::Search => {
                 format!(" /{}_   {count}   {regex}  Enter keep  Esc cancel", prompt.text)
+            }
+            (Some(prompt), _) if prompt.purpose == super::Purpose::Window => super::asks::window_line(),
+            (Some(prompt), _) if prompt.purpose == super::Purpose::Pipe => {
+                format!(" {}{}_   Enter runs it with the shown lines  Esc cancel", prompt.sign(), prompt.text)
             }
             (Some(prompt), _) => format!(" {}{}_   {regex}  Enter filter  Esc cancel", prompt.sign(), prompt.text),
             (None, Some(matcher)) => {

@@ -1,5 +1,6 @@
 //! The log view: a bounded ring of lines with search, filters, marks and unfolding; only visible lines are laid out.
 
+mod asks;
 mod draw;
 mod layout;
 mod level;
@@ -12,9 +13,11 @@ mod structured;
 #[cfg(test)]
 mod tests;
 
+pub use asks::Ask;
+
 use crate::model::log::LogRecord;
 use crate::model::time::Timestamp;
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 use jiff::tz::TimeZone;
 use moves::View;
 use prompt::{Prompt, PromptEvent, Purpose};
@@ -38,6 +41,11 @@ pub struct LogView {
     before_prompt: Option<(Option<Matcher>, View)>,
     is_regex: bool,
     patterns: Vec<String>,
+    /// Commands that lines were piped to.
+    commands: Vec<String>,
+    ask: Option<Ask>,
+    /// Seconds back that were asked for.
+    window: Option<u64>,
     message: Option<String>,
     sources: Vec<String>,
     zone: TimeZone,
@@ -64,6 +72,9 @@ impl LogView {
             before_prompt: None,
             is_regex: false,
             patterns: Vec::new(),
+            commands: Vec::new(),
+            ask: None,
+            window: None,
             message: None,
             sources: Vec::new(),
             zone: TimeZone::UTC,
@@ -196,7 +207,11 @@ impl LogView {
 
     pub fn prompt_key(&mut self, key: KeyEvent) {
         let Some(prompt) = &mut self.prompt else { return };
-        match prompt.key(key, &self.patterns) {
+        if let (Purpose::Window, KeyCode::Char(digit)) = (prompt.purpose, key.code) {
+            return self.window_digit(digit);
+        }
+        let past = if prompt.purpose == Purpose::Pipe { &self.commands } else { &self.patterns };
+        match prompt.key(key, past) {
             PromptEvent::None => {}
             PromptEvent::Changed => self.prompt_changed(),
             PromptEvent::Regex => self.toggle_regex(),
@@ -289,10 +304,15 @@ impl LogView {
         if prompt.text.is_empty() {
             return;
         }
-        self.patterns.retain(|pattern| *pattern != prompt.text);
-        self.patterns.push(prompt.text.clone());
-        if self.patterns.len() > PATTERNS_KEPT {
-            self.patterns.remove(0);
+        let past = if prompt.purpose == Purpose::Pipe { &mut self.commands } else { &mut self.patterns };
+        past.retain(|text| *text != prompt.text);
+        past.push(prompt.text.clone());
+        if past.len() > PATTERNS_KEPT {
+            past.remove(0);
+        }
+        if prompt.purpose == Purpose::Pipe {
+            self.ask = Some(Ask::Pipe(prompt.text));
+            return;
         }
         if prompt.purpose == Purpose::Search {
             return;

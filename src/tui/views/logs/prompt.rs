@@ -7,6 +7,8 @@ pub(super) enum Purpose {
     Search,
     Keep,
     Drop,
+    Window,
+    Pipe,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ impl Prompt {
             Purpose::Search => "/",
             Purpose::Keep => "& ",
             Purpose::Drop => "! ",
+            Purpose::Window => "",
+            Purpose::Pipe => "| ",
         }
     }
 

@@ -124,6 +124,11 @@ impl Shells {
         self.current().and_then(|id| self.pane(id)).is_some_and(|pane| pane.end.is_some())
     }
 
+    pub fn set_leader(&mut self, leader: Leader) {
+        self.leader = leader;
+        self.leader_pending = false;
+    }
+
     pub fn leader(&self) -> Leader {
         self.leader
     }
