@@ -11,6 +11,7 @@ mod lifecycle;
 mod main_job;
 mod monitor;
 mod net;
+mod names;
 mod pull;
 mod requests;
 mod runtime;

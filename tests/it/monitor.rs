@@ -14,18 +14,18 @@ use teu::runtime::protocol::{ExecSpec, FailureKind, VERSION};
 use teu::runtime::task::{self, Attach, Error, Output, Session, Task};
 use teu::runtime::{eventlog, log, state};
 
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_teu"))
 }
 
 /// One container's directories in a state root of its own.
-struct Fixture {
-    root: StateRoot,
-    id: String,
+pub struct Fixture {
+    pub root: StateRoot,
+    pub id: String,
 }
 
 impl Fixture {
-    fn new() -> Fixture {
+    pub fn new() -> Fixture {
         let fixture = Fixture { root: StateRoot::new(), id: ContainerId::random().as_str().to_owned() };
         let bin = fixture.rootfs().join("bin");
         std::fs::create_dir_all(&bin).unwrap();
@@ -34,14 +34,17 @@ impl Fixture {
         }
         let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|p| Path::new(p).exists()).unwrap();
         std::fs::copy(busybox, bin.join("busybox")).unwrap();
-        for name in ["sh", "cat", "sleep", "true", "echo", "seq", "yes", "kill", "stty", "head", "dd", "tr"] {
+        for name in [
+            "sh", "cat", "sleep", "true", "echo", "seq", "yes", "kill", "stty", "head", "dd", "tr", "nslookup", "wget",
+            "httpd", "nc", "netstat", "mkdir", "readlink", "ip",
+        ] {
             symlink("busybox", bin.join(name)).unwrap();
         }
         std::fs::create_dir_all(fixture.dir()).unwrap();
         fixture
     }
 
-    fn rootfs(&self) -> PathBuf {
+    pub fn rootfs(&self) -> PathBuf {
         self.root.path().join("rootfs")
     }
 
@@ -53,7 +56,7 @@ impl Fixture {
         self.root.path().join("run/containers").join(&self.id)
     }
 
-    fn launch(&self, script: &str) -> Launch {
+    pub fn launch(&self, script: &str) -> Launch {
         let mut spec = serde_json::to_value(Spec::default()).unwrap();
         spec["process"]["args"] = json!(["/bin/sh", "-c", script]);
         spec["process"]["env"] = json!(["PATH=/bin", "TERM=xterm-256color"]);
@@ -90,16 +93,16 @@ impl Fixture {
         }
     }
 
-    fn state(&self) -> State {
+    pub fn state(&self) -> State {
         state::read(&self.dir(), &self.run_dir()).unwrap()
     }
 
-    fn task(&self) -> Task {
+    pub fn task(&self) -> Task {
         Task::at(self.run_dir())
     }
 
     /// Waits until the monitor is gone.
-    fn wait_over(&self) -> State {
+    pub fn wait_over(&self) -> State {
         wait_until("the monitor has left", || (!state::monitor_lives(&self.run_dir()).unwrap()).then_some(()));
         self.state()
     }
@@ -108,14 +111,14 @@ impl Fixture {
         eventlog::history(&self.root.path().join("events.log")).unwrap().into_iter().map(|e| e.action).collect()
     }
 
-    fn log_lines(&self) -> Vec<String> {
+    pub fn log_lines(&self) -> Vec<String> {
         let page = log::Reader::open(&self.dir().join("log")).unwrap().read_after(0, usize::MAX).unwrap();
         page.records.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect()
     }
 }
 
 /// Runs a test body on a runtime, with a limit for the whole.
-fn run<T>(body: impl Future<Output = T>) -> T {
+pub fn run<T>(body: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), body).await.expect("the test hangs") })
 }
@@ -125,7 +128,7 @@ fn attach() -> Option<Attach> {
 }
 
 /// Everything a session says until its exit.
-async fn finish(session: &mut Session) -> (String, String, ExitStatus) {
+pub async fn finish(session: &mut Session) -> (String, String, ExitStatus) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     loop {
         match session.reader.next().await.unwrap().expect("the exit comes before the end") {
@@ -266,7 +269,7 @@ fn one_client_writes_the_others_watch_until_they_take_over() {
     fixture.wait_over();
 }
 
-fn exec_spec(script: &str, tty: bool) -> ExecSpec {
+pub fn exec_spec(script: &str, tty: bool) -> ExecSpec {
     ExecSpec {
         id: ExecId::random().as_str().to_owned(),
         args: vec!["/bin/sh".into(), "-c".into(), script.into()],

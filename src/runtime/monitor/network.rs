@@ -11,9 +11,10 @@ use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
 use crate::net::rootless::Rootless;
 use crate::net::{self, dns};
 use crate::runtime::launch::Launch;
-use crate::runtime::protocol::{Failure, FailureKind, Reply};
+use crate::runtime::protocol::{self, Ask, Failure, FailureKind, Hello, Kind, Reply};
 use crate::sys::poll::{Epoll, Ready};
-use crate::sys::{poll, process};
+use crate::sys::{channel, poll, process};
+use std::io::Write;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ impl Network {
         let done = joined.announce().and_then(|()| joined.settle(epoll));
         if done.is_err() {
             self.close();
+        } else if self.attached.as_ref().is_some_and(|joined| joined.attached.rebuilt()) {
+            call_neighbours(launch);
         }
         done
     }
@@ -216,6 +219,20 @@ fn attach(plan: &Attachments, namespace: OwnedFd, rootless: Option<&Rootless>) -
 
 fn leads_outside(plan: &EndpointPlan) -> (String, bool) {
     (plan.endpoint.network.clone(), !plan.internal)
+}
+
+/// The firewall's table was gone and with it the ports of all others: each puts its own back. Nobody is waited for.
+fn call_neighbours(launch: &Launch) {
+    let hello = Hello { version: protocol::VERSION, ask: Ask::Network(Box::new(NetworkChange::Reload)) };
+    let (Ok(hello), Some(all)) = (protocol::json_frame(Kind::Hello, &hello), launch.run_dir.parent()) else { return };
+    for neighbour in std::fs::read_dir(all).into_iter().flatten().flatten() {
+        if neighbour.path() != launch.run_dir
+            && let Ok(mut stream) = channel::connect_in(&neighbour.path())
+        {
+            // One that has just gone needs no ports.
+            let _ = stream.write_all(&hello);
+        }
+    }
 }
 
 fn open_resolver(ns: &NetNs, epoll: &Epoll) -> Result<Resolver, Failure> {

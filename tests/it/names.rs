@@ -1,0 +1,273 @@
+//! Names and ports of containers as their monitors serve them: real containers, a namespace of the test's own as host.
+
+use crate::monitor::{Fixture, program, run};
+use crate::needs;
+use crate::support::wait_until;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use teu::model::container::{RestartPolicy, State};
+use teu::model::network::{Driver, Endpoint, Protocol, PublishedPort};
+use teu::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
+use teu::runtime::launch::Launch;
+use teu::runtime::protocol::FailureKind;
+use teu::runtime::task::{self, Error};
+use teu::sys::{clone, loopback};
+
+/// This thread, and what it starts, sees a machine of its own. Names of interfaces cannot collide.
+fn own_machine() {
+    clone::unshare(clone::NEWNET).unwrap();
+    loopback::up().unwrap();
+}
+
+/// Two networks of one state root: 10.111.NUMBER.0/24.
+fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> EndpointPlan {
+    let gateway = Ipv4Addr::new(10, 111, network, 1);
+    EndpointPlan {
+        driver: Driver::Bridge,
+        host_interface: format!("tbtest{network}"),
+        gateways: vec![format!("{gateway}/24").parse().unwrap()],
+        internal,
+        mtu: None,
+        masquerade: true,
+        mode: None,
+        endpoint: Endpoint {
+            network: format!("{network}").repeat(64),
+            name: format!("net{network}"),
+            interface: String::new(),
+            mac: None,
+            v4: Some(format!("10.111.{network}.{host}/24").parse().unwrap()),
+            v6: None,
+            gateway4: Some(gateway),
+            gateway6: None,
+            names: names.iter().map(|n| (*n).to_owned()).collect(),
+        },
+    }
+}
+
+/// A container on these networks; `dir` is what they share.
+fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<EndpointPlan>) -> Launch {
+    std::fs::write(fixture.rootfs().join("etc/resolv.conf"), "nameserver 127.0.0.11\noptions ndots:0\n").unwrap();
+    let plan = Attachments {
+        container: fixture.id.clone(),
+        root_tag: "names".into(),
+        dir: dir.to_owned(),
+        rootless: false,
+        endpoints,
+        ports: Vec::new(),
+        resolvers: vec!["127.0.0.53".parse().unwrap()],
+    };
+    Launch { network: NetworkPlan::Attached(Box::new(plan)), ..fixture.launch(script) }
+}
+
+fn start(launch: &Launch) -> State {
+    run(task::spawn(program(), launch, None)).unwrap();
+    teu::runtime::state::read(&launch.dir, &launch.run_dir).unwrap()
+}
+
+fn stop(fixture: &Fixture) {
+    run(fixture.task().stop(Some(9), 0)).unwrap();
+    fixture.wait_over();
+}
+
+/// Runs a script in a container: what it says.
+fn inside(fixture: &Fixture, script: &str) -> String {
+    run(async {
+        let spec = crate::monitor::exec_spec(script, false);
+        let mut session = fixture.task().exec(spec).await.unwrap().unwrap();
+        session.writer.eof().await.unwrap();
+        let (out, err, _) = crate::monitor::finish(&mut session).await;
+        out + &err
+    })
+}
+
+fn lookup(fixture: &Fixture, kind: &str, name: &str) -> String {
+    inside(fixture, &format!("nslookup -type={kind} {name} 127.0.0.11"))
+}
+
+/// Addresses that an answer of nslookup shows, without the server's.
+fn addresses(answer: &str) -> Vec<String> {
+    let part = answer.split("\n\n").skip(1).collect::<Vec<_>>().join("\n");
+    let lines = part.lines().filter_map(|l| l.strip_prefix("Address: ").or_else(|| l.strip_prefix("Address 1: ")));
+    lines.map(|l| l.trim().to_owned()).collect()
+}
+
+/// A resolver at 127.0.0.53 that knows one name, by UDP and TCP; counts what it is asked.
+fn resolver() -> Arc<AtomicU32> {
+    let asked = Arc::new(AtomicU32::new(0));
+    let answer = |packet: &[u8]| {
+        let mut answer = packet.to_vec();
+        answer[2] |= 0x80;
+        let known = packet.windows(8).any(|w| w == b"\x07outside");
+        if known && packet[packet.len() - 3] == 1 {
+            answer[7] = 1;
+            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 99]);
+        } else if !known {
+            answer[3] |= 3;
+        }
+        answer
+    };
+    let udp = UdpSocket::bind("127.0.0.53:53").unwrap();
+    let tcp = TcpListener::bind("127.0.0.53:53").unwrap();
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        let mut packet = [0; 4096];
+        while let Ok((length, from)) = udp.recv_from(&mut packet) {
+            count.fetch_add(1, Ordering::Relaxed);
+            udp.send_to(&answer(&packet[..length]), from).unwrap();
+        }
+    });
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        for stream in tcp.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 2];
+            stream.read_exact(&mut head).unwrap();
+            let mut packet = vec![0; usize::from(u16::from_be_bytes(head))];
+            stream.read_exact(&mut packet).unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            let answer = answer(&packet);
+            stream.write_all(&[&(answer.len() as u16).to_be_bytes()[..], &answer].concat()).unwrap();
+        }
+    });
+    asked
+}
+
+#[test]
+fn containers_find_each_other_and_the_outside() {
+    needs!(Root);
+    own_machine();
+    let asked = resolver();
+    let (one, two) = (Fixture::new(), Fixture::new());
+    let dir = one.root.path().join("run/networks");
+    let launch = attached(&dir, &one, "exec sleep 600", vec![endpoint(1, 2, &["one", "web"], false)]);
+    let state = start(&launch);
+    assert_eq!(state.endpoints[0].interface, "eth0");
+    let serve = "mkdir /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www";
+    let launch = attached(&dir, &two, serve, vec![endpoint(1, 3, &["two", "web"], false)]);
+    start(&launch);
+    assert_eq!(addresses(&lookup(&one, "a", "two")), ["10.111.1.3"]);
+    assert_eq!(addresses(&lookup(&two, "a", "one")), ["10.111.1.2"]);
+    assert_eq!(addresses(&lookup(&two, "a", "one.net1")), ["10.111.1.2"]);
+    let firsts: std::collections::BTreeSet<String> =
+        (0..6).map(|_| addresses(&lookup(&one, "a", "web"))[0].clone()).collect();
+    assert_eq!(firsts.len(), 2, "{firsts:?}");
+    let none = lookup(&one, "aaaa", "two");
+    assert!(addresses(&none).is_empty() && !none.contains("NXDOMAIN"), "{none}");
+    assert!(lookup(&one, "a", "three").contains("NXDOMAIN"));
+    assert!(lookup(&one, "ptr", "10.111.1.3").contains("two.net1"));
+    wait_until("the server serves", || inside(&one, "wget -q -O - http://two/").contains("served").then_some(()));
+    // The outside, by the resolver of the test's machine.
+    let before = asked.load(Ordering::Relaxed);
+    assert_eq!(addresses(&lookup(&one, "a", "outside")), ["192.0.2.99"]);
+    assert_eq!(asked.load(Ordering::Relaxed), before + 1);
+    // Whoever leaves is forgotten.
+    stop(&two);
+    assert!(lookup(&one, "a", "two").contains("NXDOMAIN"));
+    assert_eq!(addresses(&lookup(&one, "a", "web")), ["10.111.1.2"]);
+    stop(&one);
+    assert!(!dir.join("1".repeat(64)).exists());
+}
+
+#[test]
+fn an_internal_network_asks_nobody_and_port_53_is_the_containers_own() {
+    needs!(Root);
+    own_machine();
+    let asked = resolver();
+    let (one, two) = (Fixture::new(), Fixture::new());
+    let dir = one.root.path().join("run/networks");
+    let own = "nc -u -l -p 53 -e cat & exec nc -ll -p 53 -e cat";
+    start(&attached(&dir, &one, own, vec![endpoint(1, 2, &["one"], true)]));
+    start(&attached(&dir, &two, "exec sleep 600", vec![endpoint(1, 3, &["two"], true)]));
+    assert!(lookup(&two, "a", "outside").contains("NXDOMAIN"));
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(addresses(&lookup(&two, "a", "one")), ["10.111.1.2"]);
+    // Its own server listens on all addresses, and its names still work.
+    let listening = wait_until("it listens", || {
+        let text = inside(&one, "netstat -ltun");
+        (text.matches("0.0.0.0:53 ").count() == 2).then_some(text)
+    });
+    assert_eq!(addresses(&lookup(&one, "a", "two")), ["10.111.1.3"], "{listening}");
+    assert_eq!(inside(&two, "echo own | nc -w 2 10.111.1.2 53"), "own\n");
+    stop(&one);
+    stop(&two);
+}
+
+#[test]
+fn a_restart_keeps_the_namespace_and_another_may_share_it() {
+    needs!(Root);
+    own_machine();
+    let (one, guest) = (Fixture::new(), Fixture::new());
+    let dir = one.root.path().join("run/networks");
+    let endpoints = vec![endpoint(1, 2, &["one"], false)];
+    let launch = attached(&dir, &one, "readlink /proc/self/ns/net; exec sleep 600", endpoints);
+    let state = start(&Launch { restart: RestartPolicy::Always, ..launch });
+    let join = |pid_start| NetworkPlan::Join { container: "one".into(), pid: state.pid, pid_start };
+    let script = "readlink /proc/self/ns/net; nslookup one 127.0.0.11";
+    match run(task::spawn(program(), &Launch { network: join(1), ..guest.launch(script) }, None)) {
+        Err(Error::Failed(failure)) => assert_eq!(failure.kind, FailureKind::Conflict, "{failure:?}"),
+        other => panic!("{other:?}"),
+    }
+    let launch = Launch { network: join(state.pid_start), ..guest.launch(script) };
+    start(&launch);
+    guest.wait_over();
+    let said = guest.log_lines();
+    assert_eq!(said[0], one.log_lines()[0]);
+    assert!(said.join("\n").contains("10.111.1.2"), "{said:?}");
+    run(one.task().kill(9)).unwrap();
+    wait_until("it has started again", || (one.log_lines().len() == 2).then_some(()));
+    let lines = one.log_lines();
+    assert_eq!(lines[0], lines[1]);
+    assert_eq!(one.state().endpoints, state.endpoints);
+    assert_eq!(addresses(&lookup(&one, "a", "one")), ["10.111.1.2"]);
+    stop(&one);
+    assert!(one.state().endpoints.is_empty());
+}
+
+#[test]
+fn networks_and_ports_come_and_go_while_it_runs() {
+    needs!(Root);
+    own_machine();
+    let (one, two) = (Fixture::new(), Fixture::new());
+    let dir = one.root.path().join("run/networks");
+    let serve = "mkdir /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www";
+    start(&attached(&dir, &one, serve, vec![endpoint(1, 2, &["one"], false)]));
+    start(&attached(&dir, &two, "exec sleep 600", vec![endpoint(2, 2, &["two"], false)]));
+    assert!(lookup(&two, "a", "one").contains("NXDOMAIN"));
+    let change = |change| run(one.task().network(change));
+    let connect = || NetworkChange::Connect {
+        endpoint: Box::new(endpoint(2, 3, &["one", "late"], false)),
+        resolvers: Vec::new(),
+    };
+    let state = change(connect()).unwrap();
+    assert_eq!(state.endpoints.len(), 2);
+    assert!(matches!(change(connect()), Err(Error::Failed(f)) if f.kind == FailureKind::Conflict));
+    assert_eq!(addresses(&lookup(&two, "a", "late")), ["10.111.2.3"]);
+    assert_eq!(addresses(&lookup(&one, "a", "two")), ["10.111.2.2"]);
+    let state = change(NetworkChange::Disconnect { network: "2".repeat(64) }).unwrap();
+    assert_eq!(state.endpoints.len(), 1);
+    assert!(lookup(&two, "a", "late").contains("NXDOMAIN"));
+    let port = PublishedPort {
+        host_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        host_port: 0,
+        container_port: 80,
+        protocol: Protocol::Tcp,
+    };
+    let state = change(NetworkChange::Publish(vec![port])).unwrap();
+    let given = state.ports[0].clone();
+    let fetch = || {
+        let mut stream = TcpStream::connect((given.host_ip, given.host_port)).ok()?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.contains("served").then_some(())
+    };
+    wait_until("the port is served", fetch);
+    let state = change(NetworkChange::Unpublish(vec![given.clone()])).unwrap();
+    assert!(state.ports.is_empty() && fetch().is_none());
+    assert!(matches!(change(NetworkChange::Unpublish(vec![given.clone()])), Err(Error::Failed(_))));
+    stop(&one);
+    stop(&two);
+}
