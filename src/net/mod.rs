@@ -21,6 +21,7 @@ mod outside;
 pub mod plan;
 pub mod ports;
 mod publish;
+pub mod redirect;
 pub mod rootless;
 mod sysctl;
 

@@ -17,13 +17,13 @@ use teu::runtime::task::{self, Error};
 use teu::sys::{clone, loopback};
 
 /// This thread, and what it starts, sees a machine of its own. Names of interfaces cannot collide.
-fn own_machine() {
+pub fn own_machine() {
     clone::unshare(clone::NEWNET).unwrap();
     loopback::up().unwrap();
 }
 
 /// Two networks of one state root: 10.111.NUMBER.0/24.
-fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> EndpointPlan {
+pub fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> EndpointPlan {
     let gateway = Ipv4Addr::new(10, 111, network, 1);
     EndpointPlan {
         driver: Driver::Bridge,
@@ -48,7 +48,7 @@ fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> EndpointPl
 }
 
 /// A container on these networks; `dir` is what they share.
-fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<EndpointPlan>) -> Launch {
+pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<EndpointPlan>) -> Launch {
     std::fs::write(fixture.rootfs().join("etc/resolv.conf"), "nameserver 127.0.0.11\noptions ndots:0\n").unwrap();
     let plan = Attachments {
         container: fixture.id.clone(),
@@ -62,18 +62,18 @@ fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<Endpoint
     Launch { network: NetworkPlan::Attached(Box::new(plan)), ..fixture.launch(script) }
 }
 
-fn start(launch: &Launch) -> State {
+pub fn start(launch: &Launch) -> State {
     run(task::spawn(program(), launch, None)).unwrap();
     teu::runtime::state::read(&launch.dir, &launch.run_dir).unwrap()
 }
 
-fn stop(fixture: &Fixture) {
+pub fn stop(fixture: &Fixture) {
     run(fixture.task().stop(Some(9), 0)).unwrap();
     fixture.wait_over();
 }
 
 /// Runs a script in a container: what it says.
-fn inside(fixture: &Fixture, script: &str) -> String {
+pub fn inside(fixture: &Fixture, script: &str) -> String {
     run(async {
         let spec = crate::monitor::exec_spec(script, false);
         let mut session = fixture.task().exec(spec).await.unwrap().unwrap();
@@ -83,12 +83,12 @@ fn inside(fixture: &Fixture, script: &str) -> String {
     })
 }
 
-fn lookup(fixture: &Fixture, kind: &str, name: &str) -> String {
+pub fn lookup(fixture: &Fixture, kind: &str, name: &str) -> String {
     inside(fixture, &format!("nslookup -type={kind} {name} 127.0.0.11"))
 }
 
 /// Addresses that an answer of nslookup shows, without the server's.
-fn addresses(answer: &str) -> Vec<String> {
+pub fn addresses(answer: &str) -> Vec<String> {
     let part = answer.split("\n\n").skip(1).collect::<Vec<_>>().join("\n");
     let lines = part.lines().filter_map(|l| l.strip_prefix("Address: ").or_else(|| l.strip_prefix("Address 1: ")));
     lines.map(|l| l.trim().to_owned()).collect()

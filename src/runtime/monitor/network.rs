@@ -4,12 +4,12 @@ use super::dns::Resolver;
 use super::forward::Forwarder;
 use super::{Monitor, failure, tokens};
 use crate::model::network::{Endpoint, PublishedPort};
+use crate::net;
 use crate::net::attach::{self, Attached};
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
 use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
 use crate::net::rootless::Rootless;
-use crate::net::{self, dns};
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Ask, Failure, FailureKind, Hello, Kind, Reply};
 use crate::sys::poll::{Epoll, Ready};
@@ -236,8 +236,7 @@ fn call_neighbours(launch: &Launch) {
 }
 
 fn open_resolver(ns: &NetNs, epoll: &Epoll) -> Result<Resolver, Failure> {
-    Resolver::open(ns, (dns::ADDRESS, dns::PORT).into(), tokens::RESOLVER, epoll)
-        .map_err(|e| failure(FailureKind::Internal, e))
+    Resolver::open(ns, tokens::RESOLVER, epoll).map_err(|e| failure(FailureKind::Internal, e))
 }
 
 /// The namespace of a running container's init.

@@ -10,6 +10,7 @@ use crate::net::dns::upstream::{Next, Upstream};
 use crate::net::dns::{self, Limit, Verdict};
 use crate::net::members::Members;
 use crate::net::netns::NetNs;
+use crate::net::redirect;
 use crate::sys::poll::{Epoll, Interest, Ready};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Instant;
@@ -52,17 +53,13 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    /// Opens the sockets at `address` inside the namespace. `base`: a token whose low 40 bits are free.
-    pub fn open(ns: &NetNs, address: SocketAddr, base: u64, epoll: &Epoll) -> Result<Resolver, String> {
-        let sockets = ns.enter(|| -> std::io::Result<_> {
-            let (udp, tcp) = (UdpSocket::bind(address)?, TcpListener::bind(address)?);
-            udp.set_nonblocking(true)?;
-            tcp.set_nonblocking(true)?;
-            Ok((udp, tcp))
-        });
-        let (udp, tcp) = sockets
-            .map_err(|e| e.to_string())
-            .and_then(|opened| opened.map_err(|e| format!("open the resolver's sockets at {address}: {e}")))?;
+    /// Opens the sockets inside the namespace, so that the well-known port stays free for the container where the kernel
+    /// can lead packets elsewhere. `base`: a token whose low 40 bits are free.
+    pub fn open(ns: &NetNs, base: u64, epoll: &Epoll) -> Result<Resolver, String> {
+        let (udp, tcp) = match sockets(ns, 0).and_then(|pair| redirected(ns, pair)) {
+            Ok(pair) => pair,
+            Err(_) => sockets(ns, dns::PORT)?,
+        };
         let resolver = Resolver {
             udp,
             tcp,
@@ -314,6 +311,26 @@ impl Resolver {
             self.close_asking(slot);
         }
     }
+}
+
+/// One of each protocol, at the resolver's address.
+fn sockets(ns: &NetNs, port: u16) -> Result<(UdpSocket, TcpListener), String> {
+    let address = SocketAddr::from((dns::ADDRESS, port));
+    let opened = ns.enter(|| -> std::io::Result<_> {
+        let (udp, tcp) = (UdpSocket::bind(address)?, TcpListener::bind(address)?);
+        udp.set_nonblocking(true)?;
+        tcp.set_nonblocking(true)?;
+        Ok((udp, tcp))
+    });
+    let opened = opened.map_err(|e| e.to_string())?;
+    opened.map_err(|e| format!("open the resolver's sockets at {address}: {e}"))
+}
+
+fn redirected(ns: &NetNs, pair: (UdpSocket, TcpListener)) -> Result<(UdpSocket, TcpListener), String> {
+    let port = |address: std::io::Result<SocketAddr>| address.map(|a| a.port()).map_err(|e| e.to_string());
+    let (udp, tcp) = (port(pair.0.local_addr())?, port(pair.1.local_addr())?);
+    redirect::resolver(ns, udp, tcp).map_err(|e| e.to_string())?;
+    Ok(pair)
 }
 
 fn source(token: u64) -> Source {

@@ -36,7 +36,7 @@ impl Place {
             std::thread::spawn(fake_udp);
             std::thread::spawn(fake_tcp);
             let epoll = Epoll::new().unwrap();
-            let mut resolver = Resolver::open(&theirs, (ADDRESS, 53).into(), 4 << 40, &epoll).unwrap();
+            let mut resolver = Resolver::open(&theirs, 4 << 40, &epoll).unwrap();
             resolver.set_networks(vec![Members::new(&path, "n1", "blue")], outside);
             resolver.set_resolvers(vec!["127.0.0.52".parse().unwrap(), "127.0.0.53".parse().unwrap()]);
             tell.send(()).unwrap();
