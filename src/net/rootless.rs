@@ -64,10 +64,9 @@ impl Rootless {
             return;
         }
         if let Some(handle) = helper(&dir) {
-            let _ = process::pidfd_signal(&handle, 15);
-            if !poll::wait_end(&handle, GRACE) {
-                let _ = process::pidfd_signal(&handle, 9);
-            }
+            // pasta is the init of a pid namespace of its own, which gentler signals do not reach; it keeps nothing.
+            let _ = process::pidfd_signal(&handle, 9);
+            poll::wait_end(&handle, GRACE);
         }
         let _ = mount::detach(&dir.join("ns"));
         for name in ["ns", "rootless.helper", "rootless.used"] {
@@ -93,6 +92,13 @@ fn pinned(dir: &Path) -> Option<OwnedFd> {
 
 fn pin(dir: &Path) -> Result<OwnedFd> {
     let (path, ns) = (dir.join("ns"), NetNs::create()?);
+    // It is there to forward packets; whoever makes bridges in it finds that it may.
+    ns.enter(|| {
+        for switch in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+            // Checked, with a clear error, where it is needed.
+            let _ = fs::write(Path::new("/proc/sys/net").join(switch), "1");
+        }
+    })?;
     let failed = |e| system("bind the user's network namespace", e);
     File::create(&path).map_err(|e| failed(sys::Error::at("create", &path, e)))?;
     let bound = mount::clone_tree(ns.as_fd(), Path::new(""), false);

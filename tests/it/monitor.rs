@@ -36,7 +36,7 @@ impl Fixture {
         std::fs::copy(busybox, bin.join("busybox")).unwrap();
         for name in [
             "sh", "cat", "sleep", "true", "echo", "seq", "yes", "kill", "stty", "head", "dd", "tr", "nslookup", "wget",
-            "httpd", "nc", "netstat", "mkdir", "readlink", "ip",
+            "httpd", "nc", "netstat", "readlink", "ip",
         ] {
             symlink("busybox", bin.join(name)).unwrap();
         }

@@ -5,6 +5,7 @@ use crate::needs;
 use crate::support::wait_until;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,6 +51,8 @@ pub fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> Endpoi
 /// A container on these networks; `dir` is what they share.
 pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<EndpointPlan>) -> Launch {
     std::fs::write(fixture.rootfs().join("etc/resolv.conf"), "nameserver 127.0.0.11\noptions ndots:0\n").unwrap();
+    std::fs::create_dir_all(fixture.rootfs().join("www")).unwrap();
+    std::fs::write(fixture.rootfs().join("www/index.html"), "served\n").unwrap();
     let plan = Attachments {
         container: fixture.id.clone(),
         root_tag: "names".into(),
@@ -76,7 +79,9 @@ pub fn stop(fixture: &Fixture) {
 pub fn inside(fixture: &Fixture, script: &str) -> String {
     run(async {
         let spec = crate::monitor::exec_spec(script, false);
-        let mut session = fixture.task().exec(spec).await.unwrap().unwrap();
+        let started = fixture.task().exec(spec).await;
+        let ended = || format!("{:?} {:?}", fixture.state(), fixture.log_lines());
+        let mut session = started.unwrap_or_else(|e| panic!("{e}: {}", ended())).unwrap();
         session.writer.eof().await.unwrap();
         let (out, err, _) = crate::monitor::finish(&mut session).await;
         out + &err
@@ -145,7 +150,7 @@ fn containers_find_each_other_and_the_outside() {
     let launch = attached(&dir, &one, "exec sleep 600", vec![endpoint(1, 2, &["one", "web"], false)]);
     let state = start(&launch);
     assert_eq!(state.endpoints[0].interface, "eth0");
-    let serve = "mkdir /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www";
+    let serve = "exec httpd -f -p 80 -h /www";
     let launch = attached(&dir, &two, serve, vec![endpoint(1, 3, &["two", "web"], false)]);
     start(&launch);
     assert_eq!(addresses(&lookup(&one, "a", "two")), ["10.111.1.3"]);
@@ -157,7 +162,7 @@ fn containers_find_each_other_and_the_outside() {
     let none = lookup(&one, "aaaa", "two");
     assert!(addresses(&none).is_empty() && !none.contains("NXDOMAIN"), "{none}");
     assert!(lookup(&one, "a", "three").contains("NXDOMAIN"));
-    assert!(lookup(&one, "ptr", "10.111.1.3").contains("two.net1"));
+    assert!(lookup(&one, "ptr", "3.1.111.10.in-addr.arpa").contains("two.net1"));
     wait_until("the server serves", || inside(&one, "wget -q -O - http://two/").contains("served").then_some(()));
     // The outside, by the resolver of the test's machine.
     let before = asked.load(Ordering::Relaxed);
@@ -178,19 +183,18 @@ fn an_internal_network_asks_nobody_and_port_53_is_the_containers_own() {
     let asked = resolver();
     let (one, two) = (Fixture::new(), Fixture::new());
     let dir = one.root.path().join("run/networks");
-    let own = "nc -u -l -p 53 -e cat & exec nc -ll -p 53 -e cat";
-    start(&attached(&dir, &one, own, vec![endpoint(1, 2, &["one"], true)]));
+    let own = vec![endpoint(1, 2, &["one"], true)];
+    let state = start(&attached(&dir, &one, "exec nc -ll -p 53 -e cat", own));
     start(&attached(&dir, &two, "exec sleep 600", vec![endpoint(1, 3, &["two"], true)]));
     assert!(lookup(&two, "a", "outside").contains("NXDOMAIN"));
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     assert_eq!(addresses(&lookup(&two, "a", "one")), ["10.111.1.2"]);
-    // Its own server listens on all addresses, and its names still work.
-    let listening = wait_until("it listens", || {
-        let text = inside(&one, "netstat -ltun");
-        (text.matches("0.0.0.0:53 ").count() == 2).then_some(text)
-    });
-    assert_eq!(addresses(&lookup(&one, "a", "two")), ["10.111.1.3"], "{listening}");
-    assert_eq!(inside(&two, "echo own | nc -w 2 10.111.1.2 53"), "own\n");
+    // Its own servers listen on all addresses, and its names still work.
+    let namespace = teu::net::netns::open(Path::new(&format!("/proc/{}/ns/net", state.pid))).unwrap();
+    let own = teu::net::netns::enter(namespace.as_fd(), || UdpSocket::bind("0.0.0.0:53").unwrap()).unwrap();
+    wait_until("it answers", || (inside(&two, "echo own | nc -w 2 10.111.1.2 53") == "own\n").then_some(()));
+    assert_eq!(addresses(&lookup(&one, "a", "two")), ["10.111.1.3"]);
+    drop(own);
     stop(&one);
     stop(&two);
 }
@@ -230,9 +234,10 @@ fn a_restart_keeps_the_namespace_and_another_may_share_it() {
 fn networks_and_ports_come_and_go_while_it_runs() {
     needs!(Root);
     own_machine();
+    let _resolver = resolver();
     let (one, two) = (Fixture::new(), Fixture::new());
     let dir = one.root.path().join("run/networks");
-    let serve = "mkdir /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www";
+    let serve = "exec httpd -f -p 80 -h /www";
     start(&attached(&dir, &one, serve, vec![endpoint(1, 2, &["one"], false)]));
     start(&attached(&dir, &two, "exec sleep 600", vec![endpoint(2, 2, &["two"], false)]));
     assert!(lookup(&two, "a", "one").contains("NXDOMAIN"));
