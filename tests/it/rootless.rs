@@ -162,6 +162,7 @@ fn what_a_killed_monitor_leaves_is_taken_over() {
     assert_eq!(inside(&two, "sleep 1 | nc -w 5 198.51.100.2 7"), "from outside\n");
     // A helper that was killed is replaced by the next start.
     kill(helper);
+    wait_until("it is dead", || teu::sys::process::start_time(helper).is_none().then_some(()));
     let three = Fixture::new();
     start(&rootless(&dir, &three, "exec sleep 600", vec![endpoint(1, 4, &["three"], false)]));
     assert_ne!(helper_pid(&dir), Some(helper));

@@ -64,7 +64,7 @@ impl Place {
         let open = || {
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
             socket.connect((ADDRESS, 53)).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(4))).unwrap();
             socket
         };
         self.container.enter(open).unwrap()
@@ -78,10 +78,15 @@ impl Place {
 
     fn ask(&self, name: &str, kind: RecordType) -> Message {
         let socket = self.udp();
-        socket.send(&query(7, name, kind)).unwrap();
         let mut packet = [0; 4096];
-        let count = socket.recv(&mut packet).unwrap();
-        Message::from_vec(&packet[..count]).unwrap()
+        // A datagram may be lost when the machine is busy: as any client, ask again.
+        for _ in 0..5 {
+            socket.send(&query(7, name, kind)).unwrap();
+            if let Ok(count) = socket.recv(&mut packet) {
+                return Message::from_vec(&packet[..count]).unwrap();
+            }
+        }
+        panic!("no answer about {name}");
     }
 
     /// Ends the loop; how often it woke up for something.
