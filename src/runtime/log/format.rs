@@ -193,50 +193,11 @@ impl Entry {
     }
 }
 
-/// The usual CRC-32 (IEEE 802.3), eight bytes at a time.
+/// The usual CRC-32 (IEEE 802.3), by the processor's own instructions where it has them.
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = !0u32;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let low = u32_at(chunk, 0) ^ crc;
-        let high = u32_at(chunk, 4);
-        crc = 0;
-        for (table, byte) in low.to_le_bytes().into_iter().chain(high.to_le_bytes()).enumerate() {
-            crc ^= TABLES[7 - table][usize::from(byte)];
-        }
-    }
-    for byte in chunks.remainder() {
-        crc = TABLES[0][usize::from((crc as u8) ^ byte)] ^ (crc >> 8);
-    }
-    !crc
-}
-
-static TABLES: [[u32; 256]; 8] = tables();
-
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0u32; 256]; 8];
-    let mut n = 0;
-    while n < 256 {
-        let mut value = n as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
-            bit += 1;
-        }
-        tables[0][n] = value;
-        n += 1;
-    }
-    let mut table = 1;
-    while table < 8 {
-        let mut n = 0;
-        while n < 256 {
-            let before = tables[table - 1][n];
-            tables[table][n] = tables[0][(before & 0xff) as usize] ^ (before >> 8);
-            n += 1;
-        }
-        table += 1;
-    }
-    tables
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 #[cfg(test)]

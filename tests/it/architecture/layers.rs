@@ -35,7 +35,8 @@ const RESERVED: [(&str, &[&str]); 21] = [
     ("rustls", &["image"]),
     ("http_auth", &["image"]),
     ("tar", &["image"]),
-    ("flate2", &["image"]),
+    // The log takes its checksum, and nothing else.
+    ("flate2", &["image", "runtime/log/format"]),
     ("zstd", &["image"]),
     ("nix", &["sys"]),
     ("libc", &["sys"]),
