@@ -62,14 +62,12 @@ impl Attached {
         let mut hands = self.hands()?;
         // First what fails most easily and costs nothing to undo.
         let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
-        let held = hold(routes)?;
+        self.published = hold(routes)?;
         for endpoint in endpoints {
             self.attach(&mut hands, endpoint)?;
         }
         inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
-        self.firewall(&mut hands, &held)?;
-        self.published = held;
-        Ok(())
+        self.firewall(&mut hands, 0)
     }
 
     fn hands(&self) -> Result<Hands> {
@@ -108,8 +106,9 @@ impl Attached {
         inside::configure(&mut hands.inside, &endpoint)
     }
 
-    /// Rules for all our networks and these ports; forwarding, where there are rules that keep networks apart.
-    fn firewall(&mut self, hands: &mut Hands, published: &[Publication]) -> Result<()> {
+    /// Rules for all our networks and the ports from that one on; then forwarding, once there are rules that keep networks
+    /// apart.
+    fn firewall(&mut self, hands: &mut Hands, from: usize) -> Result<()> {
         let networks = self.networks();
         if networks.is_empty() {
             return Ok(());
@@ -120,7 +119,7 @@ impl Attached {
             );
             return Ok(());
         };
-        let rules: Vec<nft::Port> = published.iter().filter_map(Publication::rule).collect();
+        let rules: Vec<nft::Port> = self.published[from..].iter().filter_map(Publication::rule).collect();
         firewall.add(*state, &networks, &rules, &self.plan.container)?;
         firewall.forget_flows(&rules);
         self.rebuilt |= *state == State::Missing;
@@ -244,8 +243,8 @@ impl Attached {
             failure = firewall.remove_ports(&gone).err().or(failure);
             firewall.forget_flows(&gone);
         }
-        let done = self.firewall(hands, &moved);
         self.published = moved;
+        let done = self.firewall(hands, 0);
         done.and_then(|()| failure.map_or(Ok(()), Err))
     }
 
@@ -253,10 +252,16 @@ impl Attached {
     pub fn publish(&mut self, ports: &[PublishedPort]) -> Result<Vec<PublishedPort>> {
         let mut hands = self.hands()?;
         let held = hold(publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?)?;
-        self.firewall(&mut hands, &held)?;
-        let given = held.iter().map(|p| p.held.port.clone()).collect();
+        let before = self.published.len();
         self.published.extend(held);
-        Ok(given)
+        if let Err(e) = self.firewall(&mut hands, before) {
+            let failed: Vec<nft::Port> = self.published.drain(before..).filter_map(|p| p.rule()).collect();
+            if let Some((firewall, _)) = &mut hands.firewall {
+                let _ = firewall.remove_ports(&failed);
+            }
+            return Err(e);
+        }
+        Ok(self.published[before..].iter().map(|p| p.held.port.clone()).collect())
     }
 
     /// One published port less, live.

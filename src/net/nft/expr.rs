@@ -19,6 +19,7 @@ impl Register {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meta {
+    InIndex = 4,
     InName = 6,
     OutName = 7,
     Family = 15,
@@ -29,6 +30,12 @@ pub enum Meta {
 pub enum Base {
     Network = 1,
     Transport = 2,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Source = 1,
+    Destination = 2,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +89,8 @@ pub enum Expr {
         set: &'static str,
         key: Register,
     },
-    /// What kind of address the packet's destination is for this machine (`RTN_LOCAL`, ...).
-    DestinationKind(Register),
+    /// What kind of address the packet's source or destination is for this machine (`RTN_LOCAL`, ...).
+    AddressKind(End, Register),
     Track(Track, Register),
     Destination {
         family: Family,
@@ -124,10 +131,9 @@ impl Expr {
                 const INVERTED: u32 = 1;
                 ("lookup", a.text(1, set).be32(2, key.number()).be32(5, INVERTED))
             }
-            Expr::DestinationKind(to) => {
+            Expr::AddressKind(end, to) => {
                 const ADDRESS_TYPE: u32 = 3;
-                const DESTINATION: u32 = 2;
-                ("fib", a.be32(1, to.number()).be32(2, ADDRESS_TYPE).be32(3, DESTINATION))
+                ("fib", a.be32(1, to.number()).be32(2, ADDRESS_TYPE).be32(3, *end as u32))
             }
             Expr::Track(key, to) => ("ct", a.be32(1, to.number()).be32(2, *key as u32)),
             Expr::Destination { family, address, port } => {

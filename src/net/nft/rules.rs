@@ -2,7 +2,7 @@
 //!
 //! The table accepts nothing that another table drops: the host's own firewall has the last word.
 
-use super::expr::{Base, Expr, Family, Meta, Register, Track, Verdict};
+use super::expr::{Base, End, Expr, Family, Meta, Register, Track, Verdict};
 use super::wire::{self, Hook, Set, Type};
 use crate::sys::netlink::Batch;
 
@@ -11,7 +11,7 @@ const VERSION: &str = "teu 1";
 
 pub const BRIDGES: &str = "bridges";
 pub const INTERNAL: &str = "internal";
-pub const MASQUERADE: &str = "masquerade";
+pub const MASQUERADE: &str = "translated";
 pub const SAME: &str = "same";
 pub const PORTS4: &str = "ports4";
 pub const PORTS6: &str = "ports6";
@@ -89,6 +89,7 @@ fn rules() -> Vec<Rule> {
     use Verdict::{Accept, Drop, Jump, Return};
     let rule = |chain, about, parts: &[&[Expr]]| Rule { chain, expressions: parts.concat(), about };
     let end = |verdict| [Expr::Verdict(verdict)];
+    let masq = [Expr::Masquerade];
     let (from_ours, to_ours) = (from(BRIDGES), to(BRIDGES));
     vec![
         rule(PUBLISH, "a port of one address", &[&publish(Family::Four, false)]),
@@ -104,13 +105,11 @@ fn rules() -> Vec<Rule> {
         // The kernel routes no ::1 to another interface.
         rule("output", "no ::1", &[&loopback6(), &end(Return)]),
         rule("output", "published ports", &[&end(Jump(PUBLISH))]),
-        rule(
-            "postrouting",
-            "a container by a published port",
-            &[&from_ours, &to_ours, &redirected(), &[Expr::Masquerade]],
-        ),
-        rule("postrouting", "the host by a loopback address", &[&to_ours, &from_loopback4(), &[Expr::Masquerade]]),
-        rule("postrouting", "leaves the networks", &[&from(MASQUERADE), &not_to(BRIDGES), &[Expr::Masquerade]]),
+        rule("postrouting", "a container by a published port", &[&from_ours, &to_ours, &redirected(), &masq]),
+        // Where bridged packets go through these rules, they come here without an interface they came by.
+        rule("postrouting", "a container by a bridged port", &[&bridged(), &to_ours, &redirected(), &foreign(), &masq]),
+        rule("postrouting", "the host by a loopback address", &[&to_ours, &from_loopback4(), &masq]),
+        rule("postrouting", "leaves the networks", &[&from(MASQUERADE), &not_to(BRIDGES), &masq]),
         rule("forward", "answers", &[&answers(), &end(Accept)]),
         rule("forward", "within a network", &[&within(), &end(Accept)]),
         rule("forward", "from an internal network", &[&from(INTERNAL), &end(Drop)]),
@@ -198,6 +197,21 @@ fn icmp6() -> Vec<Expr> {
     vec![Expr::Meta(Meta::Protocol, R0), Expr::Compare { register: R0, equal: true, value: vec![ICMP6] }]
 }
 
+/// The address is, or is not, one of this machine's.
+fn this_machine(end: End, is: bool) -> Vec<Expr> {
+    const LOCAL: u32 = 2;
+    let value = LOCAL.to_ne_bytes().to_vec();
+    vec![Expr::AddressKind(end, R0), Expr::Compare { register: R0, equal: is, value }]
+}
+
+fn foreign() -> Vec<Expr> {
+    this_machine(End::Source, false)
+}
+
+fn bridged() -> Vec<Expr> {
+    vec![Expr::Meta(Meta::InIndex, R0), Expr::Compare { register: R0, equal: true, value: vec![0; 4] }]
+}
+
 /// Destination address (unless published on all), protocol and port are the key; address and port come out.
 fn publish(version: Family, all: bool) -> Vec<Expr> {
     let (set, address, registers) = match (version, all) {
@@ -212,9 +226,7 @@ fn publish(version: Family, all: bool) -> Vec<Expr> {
         parts.push(Expr::Payload { base: Base::Network, offset, length, to: R0 });
         next = registers;
     } else {
-        const LOCAL: u32 = 2;
-        parts.push(Expr::DestinationKind(R0));
-        parts.push(Expr::Compare { register: R0, equal: true, value: LOCAL.to_ne_bytes().to_vec() });
+        parts.extend(this_machine(End::Destination, true));
     }
     const DESTINATION_PORT: u32 = 2;
     parts.push(Expr::Meta(Meta::Protocol, Register(next)));

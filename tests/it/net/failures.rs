@@ -1,6 +1,8 @@
 //! What fails says why and leaves nothing; what died is cleaned up.
 
-use super::world::{HOST, OUTSIDE, ask, container_id, endpoint, output, plan, serve, silence, start, tcp, udp, world};
+use super::world::{
+    HOST, OUTSIDE, ask, container_id, endpoint, output, plan, serve, silence, start, start_when_free, tcp, udp, world,
+};
 use crate::needs;
 use teu::model::network::Driver;
 use teu::net::attach::up;
@@ -23,7 +25,7 @@ fn a_port_in_use_leaves_nothing_half_made() {
         assert_eq!(by.as_ref().unwrap().pid, std::process::id() as i32, "{error}");
         assert_eq!(veths(), 0);
         drop(taken);
-        start(1, vec![endpoint(1, 2)], ports);
+        start_when_free(1, vec![endpoint(1, 2)], ports);
     });
 }
 
@@ -50,6 +52,25 @@ fn what_a_plan_cannot_mean_is_refused() {
 }
 
 #[test]
+fn forwarding_that_cannot_be_switched_on_is_told_and_leaves_nothing() {
+    needs!(Netns, Nft);
+    world(|w| {
+        teu::sys::clone::unshare(teu::sys::clone::NEWNS).unwrap();
+        output("mount --make-rprivate /; mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys");
+        let wanted = plan(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
+        let error = up(&wanted, NetNs::create().unwrap(), None).unwrap_err();
+        assert!(matches!(error, Error::Forwarding { .. }), "{error}");
+        assert_eq!(veths(), 0);
+        assert!(!output("nft list table inet teu-7e57").contains("8080"));
+        output("umount /proc/sys");
+        let web = up(&wanted, NetNs::create().unwrap(), None).unwrap();
+        serve(web.ns(), "web", 80);
+        assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
+        assert!(web.warnings().iter().any(|t| t.contains("forwarding was off")), "{:?}", web.warnings());
+    });
+}
+
+#[test]
 fn a_killed_monitors_rules_are_found_and_the_port_is_free_again() {
     needs!(Netns, Nft);
     world(|w| {
@@ -61,7 +82,7 @@ fn a_killed_monitors_rules_are_found_and_the_port_is_free_again() {
         drop(one);
         assert_eq!(output("nft list table inet teu-7e57").matches(&container_id(1)).count(), 2);
         // Somebody who gets the port before the sweep gets it whole.
-        let three = start(3, vec![endpoint(1, 4)], ports());
+        let three = start_when_free(3, vec![endpoint(1, 4)], ports());
         serve(three.ns(), "three", 80);
         assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("three sees {OUTSIDE}"));
         drop(three);

@@ -27,7 +27,7 @@ fn ports_come_and_go_live() {
         assert_eq!(ask(outside, HOST, given[1].host_port).unwrap(), format!("web sees {OUTSIDE}"));
         assert_eq!(web.ports().count(), 2);
         // All or none: 8089 was given back.
-        std::net::TcpListener::bind("0.0.0.0:8089").unwrap();
+        crate::support::wait_until("8089 is free", || std::net::TcpListener::bind("0.0.0.0:8089").ok());
     });
 }
 
@@ -79,7 +79,7 @@ fn a_flow_of_datagrams_that_began_before_its_port_was_published_gets_there() {
         early.send_to(b"early", from).unwrap();
         assert_eq!(client.recv(&mut buffer).unwrap(), 5);
         drop(early);
-        web.publish(&[udp("0.0.0.0", 8080, 80)]).unwrap();
+        crate::support::wait_until("8080 is free", || web.publish(&[udp("0.0.0.0", 8080, 80)]).ok());
         client.send(b"?").unwrap();
         let length = client.recv(&mut buffer).unwrap();
         assert_eq!(String::from_utf8_lossy(&buffer[..length]), format!("web sees {OUTSIDE}"));

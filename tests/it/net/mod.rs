@@ -6,3 +6,13 @@ mod live;
 mod scale;
 mod traffic;
 mod world;
+
+/// All of it once more as root of a user namespace.
+#[test]
+fn an_ordinary_user_can_do_the_same() {
+    crate::needs!(User, Userns);
+    let mut again = std::process::Command::new("unshare");
+    again.args(["-Urnm", "--"]).arg(std::env::current_exe().unwrap()).arg("net::");
+    let out = again.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+}

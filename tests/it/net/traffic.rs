@@ -1,7 +1,10 @@
 //! Who reaches whom: published ports, the outside, neighbours; and who must not.
 
-use super::world::{HOST, HOST6, OUTSIDE, OUTSIDE6, ask, ask_udp, endpoint, serve, silence, start, tcp, udp, world};
+use super::world::{
+    HOST, HOST6, OUTSIDE, OUTSIDE6, ask, ask_udp, endpoint, output, serve, silence, start, tcp, udp, world,
+};
 use crate::needs;
+use teu::model::network::Driver;
 
 #[test]
 fn a_published_port_is_reached_from_outside_from_the_host_and_from_containers() {
@@ -29,6 +32,56 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_containers() 
         silence(outside, HOST, 80);
         assert!(web.down().is_empty());
         silence(outside, HOST, 8080);
+    });
+}
+
+/// Whether bridged packets go through the host's IP rules differs from machine to machine.
+#[test]
+fn a_container_reaches_its_own_published_port_either_way() {
+    needs!(Netns);
+    for bridged in ["0", "1"] {
+        world(move |_| {
+            for version in ["iptables", "ip6tables"] {
+                let setting = format!("/proc/sys/net/bridge/bridge-nf-call-{version}");
+                if std::path::Path::new(&setting).exists() {
+                    std::fs::write(setting, bridged).unwrap();
+                }
+            }
+            let web = start(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80), tcp("::", 8080, 80)]);
+            let two = start(2, vec![endpoint(1, 3)], Vec::new());
+            serve(web.ns(), "web", 80);
+            for from in [&web, &two] {
+                assert_eq!(ask(Some(from.ns()), HOST, 8080).unwrap(), "web sees 10.77.1.1");
+                assert_eq!(ask(Some(from.ns()), HOST6, 8080).unwrap(), "web sees fd77:1::1");
+            }
+        });
+    }
+}
+
+#[test]
+fn containers_on_a_parent_interface() {
+    needs!(Netns);
+    world(|w| {
+        // A second wire, whose host end is no bridge's.
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&w.outside));
+        output(&format!("ip link add mac0 type veth peer name mac1 netns /proc/{}/fd/{fd}", std::process::id()));
+        output("ip link set mac0 up");
+        w.outside.enter(|| output("ip addr add 10.77.9.1/24 dev mac1; ip link set mac1 up")).unwrap();
+        let macvlan = |host| {
+            let mut e = endpoint(9, host);
+            (e.driver, e.host_interface, e.gateways) = (Driver::Macvlan, "mac0".into(), Vec::new());
+            e
+        };
+        let one = start(1, vec![macvlan(2)], vec![tcp("127.0.0.1", 8080, 7)]);
+        let two = start(2, vec![macvlan(3)], Vec::new());
+        serve(&w.outside, "outside", 7);
+        serve(two.ns(), "two", 7);
+        assert_eq!(ask(Some(one.ns()), "10.77.9.1", 7).unwrap(), "outside sees 10.77.9.2");
+        assert_eq!(ask(Some(one.ns()), "10.77.9.3", 7).unwrap(), "two sees 10.77.9.2");
+        assert_eq!(ask(Some(&w.outside), "10.77.9.3", 7).unwrap(), "two sees 10.77.9.1");
+        let forwards = one.forwards();
+        assert_eq!(forwards[0].target.to_string(), "10.77.9.2:7");
+        assert!(one.down().is_empty());
     });
 }
 
@@ -117,12 +170,12 @@ fn a_port_of_the_loopback_address_is_closed_to_the_wire() {
         serve(one.ns(), "one", 7);
         let hostile = "ip route del local 127.0.0.0/8 dev lo table local; ip route del local 127.0.0.1 dev lo table local; \
                        sysctl -qw net.ipv4.conf.all.route_localnet=1; ip route add 127.0.0.0/8 via";
-        w.outside.enter(|| super::world::output(&format!("{hostile} {HOST} src {OUTSIDE}"))).unwrap();
+        w.outside.enter(|| output(&format!("{hostile} {HOST} src {OUTSIDE}"))).unwrap();
         silence(Some(&w.outside), "127.0.0.1", 8080);
         silence(Some(&w.outside), "127.0.0.1", 8081);
         // Nor from a container, whose bridge does route such addresses.
         let two = start(2, vec![endpoint(1, 3)], Vec::new());
-        two.ns().enter(|| super::world::output(&format!("{hostile} 10.77.1.1 src 10.77.1.3"))).unwrap();
+        two.ns().enter(|| output(&format!("{hostile} 10.77.1.1 src 10.77.1.3"))).unwrap();
         silence(Some(two.ns()), "127.0.0.1", 8080);
     });
 }
@@ -150,7 +203,7 @@ fn an_internal_network_reaches_nobody_else() {
             silence(Some(one.ns()), ip, port);
         }
         // Not even with a route.
-        one.ns().enter(|| super::world::output("ip route add default via 10.77.1.1")).unwrap();
+        one.ns().enter(|| output("ip route add default via 10.77.1.1")).unwrap();
         for (ip, port) in [(OUTSIDE, 7), ("10.77.2.2", 7), (HOST, 8080), (HOST, 9), ("10.77.1.1", 9)] {
             silence(Some(one.ns()), ip, port);
         }

@@ -1,5 +1,6 @@
 //! A host of its own for a test: a thread in a fresh network namespace, with another machine on a wire, and containers.
 
+use crate::support::wait_until;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
@@ -105,6 +106,12 @@ pub fn container_id(id: usize) -> String {
 
 pub fn start(id: usize, endpoints: Vec<EndpointPlan>, ports: Vec<PublishedPort>) -> Attached {
     up(&plan(id, endpoints, ports), NetNs::create().unwrap(), None).unwrap()
+}
+
+/// As [`start`], when its ports were held until now: a process another test is just starting may still have them open.
+pub fn start_when_free(id: usize, endpoints: Vec<EndpointPlan>, ports: Vec<PublishedPort>) -> Attached {
+    let plan = plan(id, endpoints, ports);
+    wait_until("the ports are free", || up(&plan, NetNs::create().unwrap(), None).ok())
 }
 
 pub fn tcp(host_ip: &str, host_port: u16, container_port: u16) -> PublishedPort {
