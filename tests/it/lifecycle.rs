@@ -179,12 +179,12 @@ fn a_restart_keeps_what_goes_at_its_end() {
     root.teu(&["stop", "-t", "0", "box"]).exits(0);
     wait_until("it has removed itself", || root.teu(&["ps", "-aq"]).exits(0).out().is_empty().then_some(()));
     // Nor does its foreground take it away.
-    let mut front = root.start(&[&["run", "--rm", "--name", "box"][..], &sleep].concat());
+    let mut front = root.start(&[&["run", "--rm", "--name", "front"][..], &sleep].concat());
     let id = wait_until("it runs", || Some(ids()).filter(|ids| !ids.is_empty()));
-    root.teu(&["restart", "-t", "0", "box"]).exits(0);
+    root.teu(&["restart", "-t", "0", "front"]).exits(0);
     assert_eq!(front.0.wait().unwrap().code(), Some(137));
     assert_eq!(ids(), id);
-    root.teu(&["exec", "box", "true"]).exits(0);
+    root.teu(&["exec", "front", "true"]).exits(0);
 }
 
 #[test]

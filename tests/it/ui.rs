@@ -12,6 +12,7 @@ macro_rules! snapshot {
 mod fixture;
 mod idle;
 mod logs;
+mod mistakes;
 mod tabs;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};

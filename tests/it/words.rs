@@ -219,3 +219,73 @@ fn what_of_an_image_cannot_be_kept_is_said() {
     let answer = StateRoot::new().teu(&["pull", "-q", &name]).exits(0);
     assert!(answer.stderr.starts_with("WARNING: device 'whiteout' was left out"), "{}", answer.stderr);
 }
+
+#[test]
+fn a_beginning_of_an_id_is_enough_when_it_is_one_thing_s() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    // With 17 ids two begin alike.
+    let create = || root.teu(&["create", "--network", "none", STARTER, "true"]).exits(0).out().to_owned();
+    let ids: Vec<String> = (0..17).map(|_| create()).collect();
+    let twice = |first: &str| ids.iter().filter(|id| id.starts_with(first)).count() > 1;
+    let first = ids.iter().map(|id| &id[..1]).find(|first| twice(first)).unwrap();
+    for verb in ["start", "stop", "restart", "kill", "rm", "logs", "pause", "wait", "inspect"] {
+        let answer = root.teu(&[verb, first]).exits(1);
+        let said = format!("'{first}' is the beginning of several container ids: ");
+        assert_eq!(count(&answer.stderr, &said), 1, "{verb}: {}", answer.stderr);
+        assert_eq!(count(&answer.stderr, "hint: give more digits of the id"), 1, "{verb}: {}", answer.stderr);
+    }
+    root.teu(&["stop", &ids[0][..12]]).exits(0);
+    assert_eq!(root.teu(&["rm", &ids[0][..10]]).exits(0).out(), &ids[0][..10]);
+    root.teu(&[&["rm"][..], &ids[1..].iter().map(String::as_str).collect::<Vec<_>>()].concat()).exits(0);
+    let image = root.teu(&["images", "-q"]).exits(0).out().to_owned();
+    root.teu(&["rmi", &format!("sha256:{}", &image[..6])]).exits(0);
+    assert_eq!(root.teu(&["images", "-q"]).exits(0).stdout, "");
+}
+
+#[test]
+fn keys_that_detach_are_the_user_s_choice() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let start = |args: &[&str]| {
+        let mut command = root.command();
+        crate::support::screen::Screen::start(90, 20, command.args(args).env("TERM", "xterm-256color"))
+    };
+    let keys = "--detach-keys=ctrl-x,q";
+    let run = start(&["run", "-it", keys, "--network", "none", "--name", "box", STARTER, "sh"]);
+    run.wait_for("#");
+    // The default is an ordinary key then, and half of the sequence is passed on when the rest does not come.
+    run.write("echo go''ne on \u{10}\u{11}\u{18}x\r");
+    run.wait_for("gone on");
+    run.write("\u{18}q");
+    run.wait_for("read escape sequence");
+    let attach = start(&["attach", keys, "box"]);
+    attach.wait_for("gone on");
+    attach.write("\u{18}q");
+    crate::support::wait_until("it has left", || attach.exit_code());
+    let exec = start(&["exec", "-it", "--detach-keys", "z", "box", "sh"]);
+    exec.wait_for("#");
+    exec.write("z");
+    crate::support::wait_until("it has left", || exec.exit_code());
+    assert_eq!(root.teu(&["ps", "--format", "{{.Names}}"]).exits(0).out(), "box");
+}
+
+/// Where overlay is refused: the finding is written down in the state root.
+#[test]
+fn the_copying_driver_gives_the_same_tree() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    root.teu(&["run", "--rm", "--network", "none", STARTER, "true"]).exits(0);
+    let noted = root.path().join("driver");
+    let finding = std::fs::read_to_string(&noted).unwrap();
+    std::fs::write(&noted, finding.replace("overlay", "copy")).unwrap();
+    let script = "stat -c '%a %u %n' / /etc /tmp /root; echo mine > /new; cat /new";
+    let run =
+        |name: &str| root.teu(&["run", "--name", name, "--network", "none", STARTER, "sh", "-c", script]).exits(0);
+    let copied = run("copied");
+    assert!(root.path().join("containers").read_dir().unwrap().any(|c| c.unwrap().path().join("rootfs").is_dir()));
+    std::fs::write(&noted, finding).unwrap();
+    assert_eq!(run("stacked").stdout, copied.stdout);
+    root.teu(&["rm", "copied", "stacked"]).exits(0);
+    assert_eq!(root.path().join("containers").read_dir().unwrap().count(), 0);
+}

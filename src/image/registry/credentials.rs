@@ -198,7 +198,8 @@ async fn ask_helper(name: &str, server: &str) -> Result<Option<Credentials>, Str
         drop((stdout, stderr));
         let status = child.wait().await?;
         if status.success() {
-            (asked?, read.0?, read.1?);
+            asked?;
+            read.0.and(read.1)?;
         }
         Ok::<_, io::Error>((status, answer, words))
     };

@@ -229,7 +229,8 @@ impl Monitor {
         // A foreground `run` that is still there removes the container itself: quicker than another program can.
         let foreground = self.clients.iter().any(|client| client.patient);
         self.linger();
-        if !self.state.kept && !(foreground && self.is_removed_soon()) {
+        let cared_for = self.state.kept || foreground && self.is_removed_soon();
+        if !cared_for {
             self.run_on_end();
         }
         0
