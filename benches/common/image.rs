@@ -24,7 +24,7 @@ const LAYERS: [(u64, u32); 11] = [
 ];
 
 /// Of the bytes, in a hundred: what no compressor finds anything in.
-const NOISE: u64 = 22;
+const NOISE: u64 = 16;
 
 /// Writes the image as an OCI layout, tagged `latest`.
 pub fn write_layout(dir: &Path) -> io::Result<()> {
@@ -100,7 +100,7 @@ struct Content {
 impl Content {
     fn new(seed: u64) -> Content {
         let mut content = Content { state: seed, words: Vec::new(), piece: Vec::new() };
-        content.words = (0..4096).map(|_| content.number().to_le_bytes().map(|b| b'a' + b % 26)).collect();
+        content.words = (0..1024).map(|_| content.number().to_le_bytes().map(|b| b'a' + b % 26)).collect();
         content
     }
 
@@ -123,7 +123,7 @@ impl io::Read for Content {
             match noise {
                 true => self.piece.extend(number.to_le_bytes()),
                 // The smaller of two: some words are frequent, as in texts and code.
-                false => self.piece.extend(self.words[((number & 4095).min(number >> 12 & 4095)) as usize]),
+                false => self.piece.extend(self.words[((number & 1023).min(number >> 10 & 1023)) as usize]),
             }
         }
         let length = into.len().min(self.piece.len());
