@@ -78,7 +78,7 @@ impl Attached {
     }
 
     /// Runs `work` in the namespace the bridges are in.
-    fn at_host<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn at_host<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         match &self.host {
             Some(ns) => netns::enter(ns.as_fd(), work)?,
             None => work(),

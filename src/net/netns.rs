@@ -3,10 +3,13 @@
 //! Entering one changes only the calling thread, and the thread comes back before anything else happens.
 
 use super::error::{Error, Result};
-use crate::sys::clone;
+use crate::sys::{clone, userns};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+
+/// Of a thread that only opens sockets and talks to the kernel.
+const STACK: usize = 256 << 10;
 
 /// A network namespace nobody but us knows of yet, its loopback up.
 #[derive(Debug)]
@@ -17,13 +20,13 @@ pub struct NetNs {
 impl NetNs {
     /// A fresh one. It ends with the last descriptor and the last process in it.
     pub fn create() -> Result<NetNs> {
-        let before = current()?;
-        clone::unshare(clone::NEWNET).map_err(|source| Error::System { doing: "make a network namespace", source })?;
-        let made = crate::sys::loopback::up()
-            .map_err(|source| Error::System { doing: "bring loopback up", source })
-            .and_then(|()| current());
-        go(before.as_fd())?;
-        Ok(NetNs { fd: made? })
+        let make = || {
+            let made = clone::unshare(clone::NEWNET);
+            made.map_err(|source| Error::System { doing: "make a network namespace", source })?;
+            let up = crate::sys::loopback::up();
+            up.map_err(|source| Error::System { doing: "bring loopback up", source }).and_then(|()| current())
+        };
+        Ok(NetNs { fd: away(make)?? })
     }
 
     /// One that exists already.
@@ -32,7 +35,7 @@ impl NetNs {
     }
 
     /// Runs `inside` with this thread in the namespace: sockets it opens belong there for good.
-    pub fn enter<T>(&self, inside: impl FnOnce() -> T) -> Result<T> {
+    pub fn enter<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> Result<T> {
         enter(self.fd.as_fd(), inside)
     }
 }
@@ -43,13 +46,30 @@ impl AsFd for NetNs {
     }
 }
 
-/// Runs `inside` with this thread in that network namespace.
-pub fn enter<T>(ns: BorrowedFd<'_>, inside: impl FnOnce() -> T) -> Result<T> {
-    let before = current()?;
-    go(ns)?;
-    let value = inside();
-    go(before.as_fd())?;
-    Ok(value)
+/// Runs `inside` in that network namespace.
+pub fn enter<T: Send>(ns: BorrowedFd<'_>, inside: impl FnOnce() -> T + Send) -> Result<T> {
+    away(|| go(ns).map(|()| inside()))?
+}
+
+/// Runs `work`, which may leave for another network namespace, and is in the one from before afterwards.
+///
+/// In a user namespace nobody may return to the machine's own: there a thread goes and ends there. Its descriptors are
+/// the whole process's, and a process whose other threads have ended is single-threaded again.
+fn away<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    if !userns::identity().in_user_namespace {
+        let before = current()?;
+        let value = work();
+        go(before.as_fd())?;
+        return Ok(value);
+    }
+    std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = started.map_err(|e| Error::System {
+            doing: "start a thread for a network namespace",
+            source: crate::sys::Error::new("clone", e),
+        })?;
+        thread.join().map_err(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// The namespace this thread is in.
