@@ -47,11 +47,16 @@ where
     F: AsyncFnOnce(Engine, Config) -> Result<u8>,
 {
     let config = prepare(overrides)?;
-    let mut builder = if length == Length::Short { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let options = cli::options(&config, length == Length::Screen);
+    let monitor = (length == Length::Container).then(|| entry::load_monitor(&options));
+    let mut builder = match length {
+        Length::Short | Length::Container => Builder::new_current_thread(),
+        Length::Long | Length::Screen => Builder::new_multi_thread(),
+    };
     let runtime = builder.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
     let code = runtime.block_on(async {
-        let engine = Engine::open(cli::options(&config, length == Length::Screen)).await?;
+        let engine = Engine::open_with(options, monitor).await?;
         let code = then(engine.clone(), config).await;
         engine.write_history();
         code

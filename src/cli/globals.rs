@@ -47,6 +47,8 @@ impl Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     Short,
+    /// Starts one container: its monitor is worth loading before anything else.
+    Container,
     /// Pulls and the like: worth a threaded runtime.
     Long,
     /// Until the user has enough, following what other processes change.
@@ -66,7 +68,11 @@ impl Command {
     }
 
     pub fn length(&self) -> Length {
-        if matches!(self.verb, Verb::Pull | Verb::FromHost) { Length::Long } else { Length::Short }
+        match self.verb {
+            Verb::Pull | Verb::FromHost => Length::Long,
+            Verb::Run | Verb::Start => Length::Container,
+            _ => Length::Short,
+        }
     }
 }
 

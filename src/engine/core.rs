@@ -6,13 +6,14 @@ use super::jobs::JobTable;
 use super::read_model::ReadModel;
 use super::sampler::Samples;
 use super::watchdog::Watchdog;
-use super::{Options, Result};
+use super::{Error, ErrorKind, Options, Result};
 use crate::image::registry::{self, RegistryClient};
 use crate::image::snapshot::{self, Snapshotter};
 use crate::model::time::Timestamp;
+use crate::runtime::task::{self, Loading, Starting};
 use crate::store::{Db, StateRoot};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     registry: OnceLock<RegistryClient>,
     /// Pulls under way in this process, by what they pull.
     pulls: Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Loaded ahead, for the first container that is started.
+    monitor: Mutex<Option<Loading>>,
     pub watchdog: Watchdog,
     pub tasks: TaskTracker,
     /// Cancelled first when the engine shuts down: nobody shall wait for time to pass any more.
@@ -52,7 +55,7 @@ pub(crate) struct Lanes {
 }
 
 impl Core {
-    pub fn open(options: Options) -> Result<Arc<Core>> {
+    pub fn open(options: Options, monitor: Option<Loading>) -> Result<Arc<Core>> {
         let root = StateRoot::new(&options.data_dir, &options.run_dir);
         let db = Db::open(&root)?;
         Ok(Arc::new_cyclic(|this| Core {
@@ -73,6 +76,7 @@ impl Core {
             snapshotter: OnceLock::new(),
             registry: OnceLock::new(),
             pulls: Mutex::default(),
+            monitor: Mutex::new(monitor),
             watchdog: Watchdog::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -82,6 +86,19 @@ impl Core {
         }))
     }
 
+    /// Runs work of microseconds. Where one thread does everything, waking another would cost more than the work.
+    pub async fn quick<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Core>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return work(self);
+        }
+        let core = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&core)).await;
+        done.map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))?
+    }
+
     /// The graph driver of this machine, found once.
     pub fn snapshotter(&self) -> Result<&dyn Snapshotter> {
         if let Some(found) = self.snapshotter.get() {
@@ -89,6 +106,15 @@ impl Core {
         }
         let chosen = snapshot::choose(&self.root)?;
         Ok(self.snapshotter.get_or_init(|| chosen).as_ref())
+    }
+
+    /// A monitor on its way, for one container.
+    pub fn begin_monitor(&self) -> Result<Starting> {
+        let loading = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(match loading {
+            Some(loading) => loading.ready()?,
+            None => task::begin(&self.options.program, &self.options.environment)?,
+        })
     }
 
     /// Connections, tokens and credentials, shared by all pulls.

@@ -1,7 +1,9 @@
 //! What a process becomes before it has threads and an engine: a member of a group it may fill, root of a namespace.
 
+use super::Options;
 use super::error::{Error, ErrorKind, Result};
 use crate::runtime::cgroup::scope;
+pub use crate::runtime::task::Loading as LoadingMonitor;
 use crate::sys::{process, userns};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -27,6 +29,12 @@ pub fn enter_scope(args: &[OsString], runtime_dir: &Path) {
         // Returns only when there is no systemd-run.
         let _ = command.exec();
     }
+}
+
+/// Begins to load the program of a monitor, while the engine that will tell it what to run is opened: on another
+/// processor that costs no time. To be called after [`enter_user_namespace`].
+pub fn load_monitor(options: &Options) -> LoadingMonitor {
+    LoadingMonitor::begin(options.program.clone(), options.environment.clone())
 }
 
 /// An ordinary user becomes root of a user namespace of its own, or of the one its containers already run in.

@@ -36,6 +36,7 @@ pub use request::Request;
 pub use crate::sys::console::{RawMode, window_size};
 
 use self::core::Core;
+use self::entry::LoadingMonitor;
 use crate::model::id::ContainerId;
 use crate::model::stats::Sample;
 use std::ffi::OsString;
@@ -77,7 +78,12 @@ impl Engine {
     /// Opens the state below the two directories, making it when it is new. With `background` it reads everything,
     /// tidies, and begins to follow changes; without it touches as little as it can, for a command's start counts.
     pub async fn open(options: Options) -> Result<Engine> {
-        let core = Core::open(options).map_err(|e| e.during("opening the state of teu"))?;
+        Engine::open_with(options, None).await
+    }
+
+    /// The same for a process that has begun to load the monitor of the container it is going to start.
+    pub async fn open_with(options: Options, monitor: Option<LoadingMonitor>) -> Result<Engine> {
+        let core = Core::open(options, monitor).map_err(|e| e.during("opening the state of teu"))?;
         if core.options.background {
             background::begin(&core).await?;
         }

@@ -322,6 +322,13 @@ pub fn read_only_program(program: &Path) -> Result<(OwnedFd, PathBuf)> {
     Ok((copy, name))
 }
 
+/// The mount namespace of a process, as a descriptor that keeps it alive.
+pub fn mount_namespace(pid: i32) -> Result<OwnedFd> {
+    let path = format!("/proc/{pid}/ns/mnt");
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).map_err(|e| Error::at("open", path, e))
+}
+
 /// What `ps` calls this process; at most 15 bytes count.
 pub fn set_name(name: &std::ffi::CStr) -> Result<()> {
     rustix::thread::set_name(name).map_err(|e| Error::new("prctl PR_SET_NAME", e))

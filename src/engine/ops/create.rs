@@ -91,12 +91,13 @@ pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) 
     let (core, undone) = (cx.core.clone(), container.clone());
     cx.undo.push("removing the half-made container", move || remove::erase(&core, &undone));
     let (made, layers) = (container.clone(), image.layers.clone());
-    cx.blocking(move |core| {
+    let directories = move |core: &Arc<Core>| {
         dirs::create_container(&core.root, made.id.as_str())?;
         core.snapshotter()?.prepare(made.id.as_str(), &layers)?;
         volumes::provide(core, &made, &layers)
-    })
-    .await?;
+    };
+    // A new volume gets the image's files, which may be many.
+    if container.config.mounts.is_empty() { cx.core.quick(directories).await? } else { cx.blocking(directories).await? }
     cx.check()?;
     cx.core.db.write(|t| records::set_busy(t, &container.id, None))?;
     cx.undo.commit();

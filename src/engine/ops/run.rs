@@ -5,12 +5,12 @@ use super::{Error, ErrorKind, JobContext, Output, Result, create, remove, start}
 use crate::engine::job::Chunk;
 use crate::engine::request::RunArgs;
 use crate::model::container::Container;
-use crate::runtime::task::{self, Attach};
+use crate::runtime::task::Attach;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let image = create::find_image(cx, &args.create).await?;
     // Loading the monitor takes as long as making the container: both at once.
-    let monitor = task::begin(&cx.core.options.program, &cx.core.options.environment)?;
+    let monitor = cx.core.begin_monitor()?;
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image).await;
     let (container, mut warnings) = child.finish(made).await?;
@@ -69,7 +69,7 @@ async fn after_failed_start(cx: &mut JobContext, container: &Container, mut erro
 /// Its end has been seen here first, so it is removed here; the monitor finds nothing left to do.
 async fn clear_away(cx: &mut JobContext, container: &Container) {
     let gone = container.clone();
-    if let Err(e) = cx.blocking(move |core| remove::after_end(core, &gone, true)).await {
+    if let Err(e) = cx.core.quick(move |core| remove::after_end(core, &gone, true)).await {
         tracing::warn!(container = container.id.short(), error = %e, "removing a container that was to go at its end");
     }
 }

@@ -9,7 +9,7 @@ use crate::model::container::{Container, State, Status};
 use crate::runtime::bundle::{self, BundleInput};
 use crate::runtime::launch::{Launch, Rootfs};
 use crate::runtime::state;
-use crate::runtime::task::{self, Attach, Started, Starting};
+use crate::runtime::task::{Attach, Started, Starting};
 use crate::store::{create_private_dir, records};
 use crate::sys::userns;
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(super) async fn one(core: &Arc<Core>, container: &Container) -> Result<Start
 
 /// Starts it; with `attach` the connection is its first session and misses nothing.
 pub(super) async fn launch(core: &Arc<Core>, container: &Container, attach: Option<Attach>) -> Result<Started> {
-    let monitor = task::begin(&core.options.program, &core.options.environment)?;
+    let monitor = core.begin_monitor()?;
     launch_with(core, container, attach, monitor).await
 }
 
@@ -57,11 +57,8 @@ pub(super) async fn launch_with(
     attach: Option<Attach>,
     monitor: Starting,
 ) -> Result<Started> {
-    let (worker, record, size) = (core.clone(), container.clone(), attach.as_ref().and_then(|a| a.size));
-    let prepared = tokio::task::spawn_blocking(move || prepare(&worker, &record, size));
-    let (launch, starting) = prepared
-        .await
-        .map_err(|e| Error::new(ErrorKind::Internal, "a worker thread broke down").because(e.to_string()))??;
+    let (record, size) = (container.clone(), attach.as_ref().and_then(|a| a.size));
+    let (launch, starting) = core.quick(move |core| prepare(core, &record, size)).await?;
     let started = monitor.launch(&launch, attach).await;
     // Its addresses are its own: by the start so far, from here on because it runs.
     drop(starting);

@@ -34,6 +34,9 @@ pub struct Child {
     pub pid: i32,
     pub pidfd: OwnedFd,
     pub io: ChildIo,
+    /// The init's mount namespace. Held, it outlives the init: otherwise the kernel takes all of it apart, with waits
+    /// of milliseconds, before it tells anybody that the init has ended.
+    pub mounts: Option<OwnedFd>,
 }
 
 /// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing
@@ -61,12 +64,13 @@ pub fn start_known(
         }
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
+            let mounts = process::mount_namespace(pid).ok();
             if let Err(failure) = record(pid) {
                 end(&pidfd);
                 return Err(failure);
             }
             report::send_go(&ours);
-            finish(pid, pidfd, &ours, streams.parent)
+            Ok(Child { mounts, ..finish(pid, pidfd, &ours, streams.parent)? })
         }
     }
 }
@@ -114,7 +118,7 @@ fn finish(pid: i32, pidfd: OwnedFd, socket: &OwnedFd, io: streams::ParentIo) -> 
             Ok(Some((Message::Terminal, fd))) => master = fd,
             Ok(Some((Message::Ready, _))) => ready = true,
             Ok(Some((Message::Failed(failure), _))) => break failure,
-            Ok(None) if ready => return Ok(Child { pid, pidfd, io: io.complete(master)? }),
+            Ok(None) if ready => return Ok(Child { pid, pidfd, io: io.complete(master)?, mounts: None }),
             // It died on the way: out of memory under a small limit, or killed by somebody.
             Ok(None) => {
                 let how = match process::wait_pidfd(pidfd.as_fd(), true) {

@@ -38,6 +38,8 @@ pub(super) struct Session {
     pub tty: bool,
     pub pid: i32,
     pub pidfd: OwnedFd,
+    /// The main process's mount namespace, until all have heard of its end.
+    _mounts: Option<OwnedFd>,
     /// Open outputs. A terminal is one, and takes the input as well.
     pub outputs: Vec<Output>,
     stdin: Option<OwnedFd>,
@@ -70,6 +72,7 @@ impl Session {
             tty: matches!(child.io, ChildIo::Terminal { .. }),
             pid: child.pid,
             pidfd: child.pidfd,
+            _mounts: child.mounts,
             outputs: Vec::new(),
             stdin: None,
             stdin_token: tokens::stdin(id),

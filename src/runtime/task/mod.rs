@@ -5,7 +5,7 @@ mod session;
 mod start;
 
 pub use session::{Output, Session, SessionReader, SessionWriter};
-pub use start::{Started, Starting, begin, spawn};
+pub use start::{Loading, Started, Starting, begin, spawn};
 
 use self::connection::{Connection, hello, unexpected};
 use super::protocol::{Ask, ExecSpec, Failure, FrameError, Reply};

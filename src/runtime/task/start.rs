@@ -6,8 +6,9 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
 use crate::sys;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use tokio::net::UnixStream;
 
 /// A container that has just begun to run.
@@ -33,9 +34,27 @@ pub struct Starting {
 /// Starts the program alone: its loading takes about as long as the preparation of a launch. `environment` is all the
 /// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc.
 pub fn begin(program: &Path, environment: &[(OsString, OsString)]) -> Result<Starting> {
+    let (socket, child) = execute(program, environment)?;
+    Starting::new(socket, child)
+}
+
+/// [`begin`] on a thread of its own, needed before there is an async runtime: for the one container that this process
+/// is known to start.
+pub struct Loading(JoinHandle<Result<(std::os::unix::net::UnixStream, Child)>>);
+
+impl Loading {
+    pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>) -> Loading {
+        Loading(std::thread::spawn(move || execute(&program, &environment)))
+    }
+
+    pub fn ready(self) -> Result<Starting> {
+        let (socket, child) = self.0.join().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
+        Starting::new(socket, child)
+    }
+}
+
+fn execute(program: &Path, environment: &[(OsString, OsString)]) -> Result<(std::os::unix::net::UnixStream, Child)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    let connection = Connection::new(UnixStream::from_std(ours)?);
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
     // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is the file
     // itself, and the init refuses to run it inside.
@@ -54,11 +73,15 @@ pub fn begin(program: &Path, environment: &[(OsString, OsString)]) -> Result<Sta
         .stderr(Stdio::null())
         .spawn()
         .map_err(|source| Error::Spawn { program: program.to_owned(), source })?;
-    drop(sealed);
-    Ok(Starting { connection: Some(connection), child })
+    Ok((ours, child))
 }
 
 impl Starting {
+    fn new(socket: std::os::unix::net::UnixStream, child: Child) -> Result<Starting> {
+        socket.set_nonblocking(true)?;
+        Ok(Starting { connection: Some(Connection::new(UnixStream::from_std(socket)?)), child })
+    }
+
     /// See [`spawn`].
     pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
         let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
