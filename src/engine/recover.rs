@@ -27,7 +27,8 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     // The bare ids: a row that cannot be read still owns its directory.
     let known = core.db.read(records::container_ids)?;
     for name in found {
-        if !known.contains(&name) && ContainerId::try_from(name.clone()).is_ok() {
+        let id = name.strip_suffix(".removed").unwrap_or(&name);
+        if !known.contains(&name) && ContainerId::try_from(id.to_owned()).is_ok() {
             ops::remove::erase_dirs(core, &name)?;
         }
     }

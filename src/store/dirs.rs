@@ -25,6 +25,15 @@ pub fn remove_container(root: &StateRoot, id: &str) -> Result<()> {
     run
 }
 
+/// Takes a container's data directory out of sight under the name `aside`; whoever has the time deletes it.
+pub fn set_aside(root: &StateRoot, id: &str, aside: &Path) -> Result<()> {
+    let dir = root.container(id);
+    match fs::rename(&dir, aside) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("renaming", &dir, e)),
+        _ => Ok(()),
+    }
+}
+
 /// True for a directory with anything in it.
 pub fn holds_files(path: &Path) -> bool {
     fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())

@@ -145,6 +145,26 @@ pub(crate) fn after_end(core: &Core, container: &Container, volumes: bool) -> Re
     Ok(())
 }
 
+/// The same for the end of a foreground `run --rm`, whose monitor is still there: name and record go now, the monitor
+/// deletes the directories. Killed in between, it leaves directories that are nobody's, for the next sweep.
+pub(crate) fn discard(core: &Core, container: &Container) -> Result<()> {
+    let id = container.id.as_str();
+    let delete = || core.db.write(|t| records::delete_container(t, id));
+    if let Err(e) = delete() {
+        if e.trouble() != Some(Trouble::Full) {
+            return Err(e.into());
+        }
+        core.db.use_reserve();
+        delete()?;
+    }
+    dirs::set_aside(&core.root, id, &state::set_aside(&core.root.container(id)))?;
+    core.db.keep_reserve();
+    core.emit_container("destroy", container);
+    remove_anonymous_volumes(core, container)?;
+    core.refresh_container(&container.id);
+    Ok(())
+}
+
 /// Directories first, the row last: until then the removal can be taken up by anybody.
 pub(crate) fn erase(core: &Core, container: &Container) -> Result<()> {
     erase_dirs(core, container.id.as_str())?;

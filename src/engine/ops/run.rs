@@ -69,7 +69,7 @@ async fn after_failed_start(cx: &mut JobContext, container: &Container, mut erro
 /// Its end has been seen here first, so it is removed here; the monitor finds nothing left to do.
 async fn clear_away(cx: &mut JobContext, container: &Container) {
     let gone = container.clone();
-    if let Err(e) = cx.core.quick(move |core| remove::after_end(core, &gone, true)).await {
+    if let Err(e) = cx.core.quick(move |core| remove::discard(core, &gone)).await {
         tracing::warn!(container = container.id.short(), error = %e, "removing a container that was to go at its end");
     }
 }

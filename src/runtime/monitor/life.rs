@@ -8,6 +8,7 @@ use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
 use crate::runtime::protocol::{Kind, Reply};
 use crate::runtime::{init, state};
 use crate::sys::process::{self, Ended};
+use crate::sys::tree;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -229,8 +230,12 @@ impl Monitor {
         // A foreground `run` that is still there removes the container itself: quicker than another program can.
         let foreground = self.clients.iter().any(|client| client.patient);
         self.linger();
-        let cared_for = self.state.kept || foreground && self.is_removed_soon();
-        if !cared_for {
+        let removed = !self.state.kept && foreground && self.is_removed_soon();
+        if removed {
+            // Out of that one's way: it need not wait for what the container has written to be deleted.
+            let _ = tree::remove(&state::set_aside(&self.launch.dir));
+        }
+        if !removed && !self.state.kept {
             self.run_on_end();
         }
         0
@@ -246,7 +251,7 @@ impl Monitor {
     fn is_removed_soon(&self) -> bool {
         let until = Instant::now() + REMOVAL;
         while !self.launch.on_end.is_empty() && self.launch.dir.exists() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(2));
         }
         !self.launch.dir.exists()
     }

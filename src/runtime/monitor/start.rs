@@ -14,7 +14,7 @@ use crate::sys::poll::{Epoll, Interest, Signals};
 use crate::sys::{channel, poll, process, userns};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -108,10 +108,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     }
     let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
     let signals = Signals::take().map_err(|e| internal("set up", &e))?;
-    let listener = channel::listen_in(&launch.run_dir).map_err(|e| internal("open the attach socket", &e))?;
-    let log = log::Writer::open(&launch.dir.join("log"), &launch.log).map_err(|e| internal("open the log", &e))?;
     epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
-    epoll.add(&listener, tokens::LISTENER, Interest::READ).map_err(|e| internal("set up", &e))?;
     let (group, mut warnings) =
         Group::create(&launch.id, &launch.limits, userns::identity()).map_err(|e| group_failure(&e))?;
     let oom_before = group.oom_kills();
@@ -123,7 +120,7 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
         warnings.extend(group.restrict_devices(&rules).map_err(|e| group_failure(&e))?);
     }
     let network = undo.network.insert(Network::prepare(&launch)?);
-    let (child, state) = start_recorded(&launch, group, network, &epoll, warnings)?;
+    let (child, Recorded { state, listener, log }) = start_recorded(&launch, group, network, &epoll, warnings)?;
     undo.done = true;
     let network = undo.network.take().unwrap_or_default();
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
@@ -161,6 +158,13 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     })
 }
 
+/// What is made while the init sets itself up.
+struct Recorded {
+    state: State,
+    listener: UnixListener,
+    log: Option<log::Writer>,
+}
+
 /// The state file says that it runs before its command does; after a failed start it says what it said before.
 fn start_recorded(
     launch: &Launch,
@@ -168,18 +172,22 @@ fn start_recorded(
     network: &mut Network,
     epoll: &Epoll,
     warnings: Vec<String>,
-) -> Result<(init::Child, State), Failure> {
+) -> Result<(init::Child, Recorded), Failure> {
+    let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
     let mut recorded = None;
     let namespace = network.namespace()?;
     let child = init::start_known(launch, group, namespace.as_ref().map(AsFd::as_fd), |pid| {
-        // While the init sets itself up.
         network.bring_up(launch, epoll)?;
-        recorded = Some(running_state(launch, group, network, pid, warnings)?);
+        let listener = channel::listen_in(&launch.run_dir).map_err(|e| internal("open the attach socket", &e))?;
+        epoll.add(&listener, tokens::LISTENER, Interest::READ).map_err(|e| internal("set up", &e))?;
+        let log = log::Writer::open(&launch.dir.join("log"), &launch.log).map_err(|e| internal("open the log", &e))?;
+        let state = running_state(launch, group, network, pid, warnings)?;
+        recorded = Some(Recorded { state, listener, log });
         Ok(())
     });
     match (child, recorded) {
-        (Ok(child), Some(state)) => Ok((child, state)),
+        (Ok(child), Some(recorded)) => Ok((child, recorded)),
         (child, _) => {
             let _ = state::write(&launch.dir, &before);
             Err(child.err().unwrap_or_else(|| failure(FailureKind::Internal, "the container is not recorded")))

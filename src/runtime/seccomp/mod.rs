@@ -6,7 +6,9 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
+use super::caps;
 use crate::model::container::SeccompProfile;
+use std::sync::OnceLock;
 
 /// The profile of every container that names none.
 const DEFAULT: &str = include_str!("../../../assets/seccomp.json");
@@ -76,9 +78,29 @@ struct Rule {
 pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Vec<u8>, Error> {
     let text = match profile {
         SeccompProfile::Unconfined => return Ok(Vec::new()),
+        SeccompProfile::Default if Some(capabilities) == usual_capabilities() => {
+            let usual = USUAL.get_or_init(|| bytes(DEFAULT, capabilities).ok());
+            return usual.clone().map_or_else(|| bytes(DEFAULT, capabilities), Ok);
+        }
         SeccompProfile::Default => DEFAULT,
         SeccompProfile::Custom(text) => text,
     };
+    bytes(text, capabilities)
+}
+
+/// The default filter with the default capabilities: what nearly all containers get.
+static USUAL: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+
+/// Makes the usual filter ahead, on whatever thread has the time: whoever needs it meanwhile waits for it.
+pub fn prepare() {
+    let _ = usual_capabilities().map(|capabilities| compile(&SeccompProfile::Default, capabilities));
+}
+
+fn usual_capabilities() -> Option<u64> {
+    caps::choose(&[], &[], false).ok()
+}
+
+fn bytes(text: &str, capabilities: u64) -> Result<Vec<u8>, Error> {
     let instructions = program(text, capabilities)?;
     Ok(instructions.iter().flat_map(|i| i.bytes()).collect())
 }

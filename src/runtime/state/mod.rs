@@ -15,6 +15,11 @@ use std::time::{Duration, Instant};
 
 /// In the container's data directory.
 pub const FILE: &str = "state.json";
+/// What a container's data directory is called while it is being deleted: nobody's any more.
+pub fn set_aside(dir: &Path) -> PathBuf {
+    dir.with_extension("removed")
+}
+
 /// In the container's run directory; its monitor holds an flock on it for life.
 pub const LOCK: &str = "lock";
 /// A monitor whose container has ended needs a moment to clear up; engines that look whether one lives hold the lock

@@ -4,11 +4,12 @@ use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
+use crate::runtime::seccomp;
 use crate::sys;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
+use std::sync::mpsc::Receiver;
 use tokio::net::UnixStream;
 
 /// A container that has just begun to run.
@@ -34,32 +35,43 @@ pub struct Starting {
 /// Starts the program alone: its loading takes about as long as the preparation of a launch. `environment` is all the
 /// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc.
 pub fn begin(program: &Path, environment: &[(OsString, OsString)]) -> Result<Starting> {
-    let (socket, child) = execute(program, environment)?;
-    Starting::new(socket, child)
+    Loading::begin(program.to_owned(), environment.to_owned()).ready()
 }
 
-/// [`begin`] on a thread of its own, needed before there is an async runtime: for the one container that this process
-/// is known to start.
-pub struct Loading(JoinHandle<Result<(std::os::unix::net::UnixStream, Child)>>);
+/// A monitor's program that is being started, on a thread of its own; needs no async runtime yet.
+pub struct Loading(Receiver<Result<Loaded>>);
+
+type Loaded = (std::os::unix::net::UnixStream, Child);
 
 impl Loading {
+    /// See [`begin`].
     pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>) -> Loading {
-        Loading(std::thread::spawn(move || execute(&program, &environment)))
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || {
+            // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is
+            // the file itself, and the init refuses to run it inside.
+            let sealed = sys::process::read_only_program(&program).ok();
+            let name = sealed.as_ref().map_or(program.as_path(), |(_, name)| name);
+            let _ = sender.send(execute(&program, name, &environment));
+            seccomp::prepare();
+            // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
+            drop(sealed);
+        });
+        Loading(receiver)
     }
 
+    /// Waits until the program has been executed.
     pub fn ready(self) -> Result<Starting> {
-        let (socket, child) = self.0.join().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
-        Starting::new(socket, child)
+        let (socket, child) = self.0.recv().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
+        socket.set_nonblocking(true)?;
+        Ok(Starting { connection: Some(Connection::new(UnixStream::from_std(socket)?)), child })
     }
 }
 
-fn execute(program: &Path, environment: &[(OsString, OsString)]) -> Result<(std::os::unix::net::UnixStream, Child)> {
+fn execute(program: &Path, name: &Path, environment: &[(OsString, OsString)]) -> Result<Loaded> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
-    // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is the file
-    // itself, and the init refuses to run it inside.
-    let sealed = sys::process::read_only_program(program).ok();
-    let mut command = Command::new(sealed.as_ref().map_or(program, |(_, name)| name));
+    let mut command = Command::new(name);
     std::os::unix::process::CommandExt::arg0(&mut command, program);
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     let identity = sys::userns::identity();
@@ -77,11 +89,6 @@ fn execute(program: &Path, environment: &[(OsString, OsString)]) -> Result<(std:
 }
 
 impl Starting {
-    fn new(socket: std::os::unix::net::UnixStream, child: Child) -> Result<Starting> {
-        socket.set_nonblocking(true)?;
-        Ok(Starting { connection: Some(Connection::new(UnixStream::from_std(socket)?)), child })
-    }
-
     /// See [`spawn`].
     pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
         let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
