@@ -1,9 +1,8 @@
 //! What a process becomes before it has threads and an engine: a member of a group it may fill, root of a namespace.
 
-use super::Options;
 use super::error::{Error, ErrorKind, Result};
+use super::{LoadingMonitor, Options};
 use crate::runtime::cgroup::scope;
-pub use crate::runtime::task::Loading as LoadingMonitor;
 use crate::sys::{process, userns};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

@@ -28,6 +28,8 @@ mod sampler;
 mod scheduler;
 mod watchdog;
 
+/// The program of a monitor, on its way: see [`entry::load_monitor`].
+pub use crate::runtime::task::Loading as LoadingMonitor;
 pub use error::{Error, ErrorKind, Result};
 pub use inventory::{ContainerEntry, ContainerStats, Event, HostInfo, ImageEntry, Inventory, StatsBoard};
 pub use job::{JobHandle, JobIo, Output};
@@ -36,7 +38,6 @@ pub use request::Request;
 pub use crate::sys::console::{RawMode, window_size};
 
 use self::core::Core;
-use self::entry::LoadingMonitor;
 use crate::model::id::ContainerId;
 use crate::model::stats::Sample;
 use std::ffi::OsString;

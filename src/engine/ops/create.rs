@@ -97,7 +97,11 @@ pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) 
         volumes::provide(core, &made, &layers)
     };
     // A new volume gets the image's files, which may be many.
-    if container.config.mounts.is_empty() { cx.core.quick(directories).await? } else { cx.blocking(directories).await? }
+    if container.config.mounts.is_empty() {
+        cx.core.quick(directories).await?
+    } else {
+        cx.blocking(directories).await?
+    }
     cx.check()?;
     cx.core.db.write(|t| records::set_busy(t, &container.id, None))?;
     cx.undo.commit();
