@@ -49,10 +49,8 @@ where
     let config = prepare(overrides)?;
     let options = cli::options(&config, length == Length::Screen);
     let monitor = (length == Length::Container).then(|| entry::load_monitor(&options));
-    let mut builder = match length {
-        Length::Short | Length::Container => Builder::new_current_thread(),
-        Length::Long | Length::Screen => Builder::new_multi_thread(),
-    };
+    let threads = matches!(length, Length::Long | Length::Screen);
+    let mut builder = if threads { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let runtime = builder.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
     let code = runtime.block_on(async {
