@@ -14,6 +14,7 @@ mod names;
 mod net;
 mod pull;
 mod requests;
+mod restore;
 mod rootless;
 mod runtime;
 mod stats;

@@ -35,10 +35,7 @@ impl App {
             .filter(|other| *other != leader)
             .map(|other| other.to_string())
             .collect();
-        self.say(format!(
-            "{leader} leads out of a shell. Needed there? {leader} {palette} leader chooses {}",
-            others.join(" or ")
-        ));
+        self.say(format!("{leader} leads out of a shell; {leader} {palette} leader chooses {}", others.join(" or ")));
         self.save();
     }
 

@@ -56,6 +56,12 @@ impl Screen {
         self.tmux(&["capture-pane", "-p"])
     }
 
+    /// Whether the alternate screen, mouse reports and the cursor are on: `0 0 1`.
+    pub fn modes(&self) -> String {
+        let text = self.tmux(&["display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"]);
+        text.trim().to_owned()
+    }
+
     /// The process in the terminal.
     pub fn pid(&self) -> i32 {
         self.tmux(&["display-message", "-p", "#{pane_pid}"]).trim().parse().expect("a pid")
