@@ -118,7 +118,7 @@ pub struct Layout {
     pub status: Rect,
     pub hint: Rect,
     pub panes: Vec<(Pane, Rect)>,
-    /// Draggable borders: the cells they lie on.
+    /// Draggable borders: the cells they lie on, both panes' lines.
     pub edges: Vec<(Edge, Rect)>,
 }
 
@@ -234,7 +234,7 @@ impl Panes {
         self.left_column(left, layout);
         let rows = shares(right.height, &self.proportions.right);
         let [detail, shells] = split_rows(right, rows[0]);
-        layout.edges.push((Edge::Right, Rect::new(shells.x, shells.y, shells.width, 1)));
+        layout.edges.push((Edge::Right, Rect::new(shells.x, shells.y - 1, shells.width, 2)));
         layout.panes.extend([(Pane::Detail, detail), (Pane::Shells, shells)]);
     }
 
@@ -242,12 +242,12 @@ impl Panes {
         let left_width = (u32::from(body.width) * u32::from(self.proportions.column) / 1250) as u16;
         let left_width = left_width.clamp(50, body.width - 120);
         let [left, rest] = split_columns(body, left_width);
-        layout.edges.push((Edge::Column, Rect::new(rest.x, rest.y, 1, rest.height)));
+        layout.edges.push((Edge::Column, Rect::new(rest.x - 1, rest.y, 2, rest.height)));
         self.left_column(left, layout);
         let total = u32::from(self.proportions.right[0]) + u32::from(self.proportions.right[1]);
         let detail_width = (u32::from(rest.width) * u32::from(self.proportions.right[0]) / total) as u16;
         let [detail, shells] = split_columns(rest, detail_width.clamp(40, rest.width - 40));
-        layout.edges.push((Edge::Right, Rect::new(shells.x, shells.y, 1, shells.height)));
+        layout.edges.push((Edge::Right, Rect::new(shells.x - 1, shells.y, 2, shells.height)));
         layout.panes.extend([(Pane::Detail, detail), (Pane::Shells, shells)]);
     }
 
@@ -257,7 +257,7 @@ impl Panes {
         for (i, (pane, h)) in [Pane::Containers, Pane::Images, Pane::Stats].into_iter().zip(rows).enumerate() {
             layout.panes.push((pane, Rect::new(left.x, y, left.width, h)));
             if i > 0 {
-                layout.edges.push((Edge::Left(i as u8 - 1), Rect::new(left.x, y, left.width, 1)));
+                layout.edges.push((Edge::Left(i as u8 - 1), Rect::new(left.x, y - 1, left.width, 2)));
             }
             y += h;
         }
@@ -266,7 +266,7 @@ impl Panes {
     fn columns(&self, body: Rect, layout: &mut Layout) -> [Rect; 2] {
         let width = (u32::from(body.width) * u32::from(self.proportions.column) / 1000) as u16;
         let [left, right] = split_columns(body, width.clamp(30, body.width - 30));
-        layout.edges.push((Edge::Column, Rect::new(right.x, right.y, 1, right.height)));
+        layout.edges.push((Edge::Column, Rect::new(right.x - 1, right.y, 2, right.height)));
         [left, right]
     }
 

@@ -314,6 +314,25 @@ fn keys_go_to_the_shell_but_the_leader() {
 }
 
 #[test]
+fn either_line_of_a_border_can_be_dragged() {
+    for (grab, to) in [((49, 5), (69, 5)), ((50, 5), (69, 5))] {
+        let mut app = fixture::app(120, 36);
+        let (_, scratch) = draw(&mut app);
+        let mut mouse = |kind, (column, row): (u16, u16), scratch: &Scratch| {
+            let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+            app.update(Msg::Mouse(event, scratch.hit(column, row)), NOW)
+        };
+        mouse(MouseEventKind::Down(MouseButton::Left), grab, &scratch);
+        mouse(MouseEventKind::Drag(MouseButton::Left), to, &scratch);
+        let cmds = mouse(MouseEventKind::Up(MouseButton::Left), to, &scratch);
+        assert!(cmds.iter().any(|c| matches!(c, Cmd::Save(_))), "the layout is remembered");
+        let text = screen(&mut app);
+        let title = text.lines().nth(1).expect("titles");
+        assert_eq!(title.chars().position(|c| c == '┓'), Some(68), "{text}");
+    }
+}
+
+#[test]
 fn the_leader_is_offered_once_chosen_and_remembered() {
     let mut app = fixture::empty_app(120, 36);
     app.update(Msg::Inventory(Arc::default()), NOW);

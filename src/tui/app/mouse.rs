@@ -10,8 +10,21 @@ impl App {
         if !self.overlays.is_empty() {
             return self.mouse_on_overlay(event, hit);
         }
+        if let Some(edge) = self.dragging {
+            // Whatever it is dragged over.
+            match event.kind {
+                MouseEventKind::Drag(_) => {
+                    return self.panes.drag(edge, event.column, event.row, self.size.0, self.size.1);
+                }
+                MouseEventKind::Up(_) => {
+                    self.dragging = None;
+                    return self.save();
+                }
+                _ => {}
+            }
+        }
         let shell = hit == Some(Hit::Terminal);
-        let held = matches!(event.kind, MouseEventKind::Drag(_) | MouseEventKind::Up(_)) && self.dragging.is_none();
+        let held = matches!(event.kind, MouseEventKind::Drag(_) | MouseEventKind::Up(_));
         if shell || held && self.panes.focus == Pane::Shells {
             if shell && matches!(event.kind, MouseEventKind::Down(_)) {
                 self.focus(Pane::Shells);
@@ -25,16 +38,6 @@ impl App {
         }
         match (event.kind, hit) {
             (MouseEventKind::Down(MouseButton::Left), Some(hit)) => self.click(hit),
-            (MouseEventKind::Drag(MouseButton::Left), _) => {
-                if let Some(edge) = self.dragging {
-                    self.panes.drag(edge, event.column, event.row, self.size.0, self.size.1);
-                }
-            }
-            (MouseEventKind::Up(_), _) => {
-                if self.dragging.take().is_some() {
-                    self.save();
-                }
-            }
             (MouseEventKind::ScrollDown, Some(hit)) => self.wheel(&hit, 3),
             (MouseEventKind::ScrollUp, Some(hit)) => self.wheel(&hit, -3),
             _ => self.dirty = false,
