@@ -24,9 +24,9 @@ fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
     fails(125, "`frobnicate` is not a teu command", &["frobnicate"]);
     fails(125, "`build` is not supported yet", &["build", "."]);
     fails(125, "unknown flag: --no-such", &["ps", "--no-such"]);
-    fails(125, "-p, --publish is not supported yet", &["run", "-p", "80:80", STARTER]);
+    fails(125, "invalid --publish '80:http'", &["run", "-p", "80:http", STARTER]);
     fails(125, "--gpus is not supported yet", &["run", "--gpus=all", STARTER]);
-    fails(125, "--network web is not supported yet", &["run", "--network", "web", STARTER]);
+    fails(125, "invalid --network 'web:colour=red'", &["run", "--network", "web:colour=red", STARTER]);
     fails(125, "invalid --memory 'lots'", &["run", "-m", "lots", STARTER]);
     fails(125, "the path inside the container must be absolute", &["run", "-v", "/a:b", STARTER]);
     fails(125, "UPPER", &["run", "--pull", "never", "UPPER"]);

@@ -12,6 +12,7 @@ mod main_job;
 mod monitor;
 mod names;
 mod net;
+mod network;
 mod pull;
 mod requests;
 mod restore;

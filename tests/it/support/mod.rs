@@ -1,6 +1,7 @@
 //! What the tests share: state roots, the real program, a real registry with a real image, a terminal, waiting.
 #![allow(dead_code, unused_imports)] // Every helper is for whoever writes the next test.
 
+pub mod host;
 pub mod image;
 pub mod leaks;
 pub mod needs;
