@@ -63,6 +63,7 @@ actions! {
     Attach, "attach", Containers, ["A"], "attach to the main process", "";
     Limits, "limits", Containers, ["e"], "change the limits", "";
     Rename, "rename", Containers, ["R"], "rename", "";
+    OpenPort, "open-port", Containers, ["w"], "the address of a published port, for a browser", "";
     ShowAll, "show-all", Containers, ["a"], "all or only running containers", "all/running";
     RunImage, "run", Images, ["R"], "run a container from this image", "run";
     Pull, "pull", List, ["P"], "pull an image", "pull";
@@ -137,6 +138,7 @@ actions! {
     Theme, "theme", Global, ["f4"], "choose a theme", "";
     Leader, "leader", Global, [], "choose the leader key of shells", "";
     Events, "events", Global, ["f5"], "events", "";
+    Networks, "networks", Global, ["f6"], "networks: who is on them, who can reach which port", "";
     Mouse, "mouse", Global, ["M"], "give the mouse to the terminal, or take it", "";
     Redraw, "redraw", Global, ["ctrl-l"], "draw the screen anew", "";
     Suspend, "suspend", Global, ["ctrl-z"], "suspend teu", "";

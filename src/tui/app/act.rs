@@ -68,6 +68,8 @@ impl App {
             Action::Jobs => self.open_page(PageKind::Jobs),
             Action::Doctor => self.open_page(PageKind::Doctor),
             Action::Events => self.open_page(PageKind::Events),
+            Action::Networks => self.open_page(PageKind::Networks),
+            Action::OpenPort => self.open_port(),
             other => self.act_on_detail(other),
         }
     }

@@ -3,6 +3,7 @@
 use crate::engine::{ContainerEntry, ContainerStats, Inventory, StatsBoard};
 use crate::model::container::Status;
 use crate::model::id::ContainerId;
+use crate::model::network::PublishedPort;
 use crate::model::time::Timestamp;
 use crate::tui::figures;
 use crate::tui::filter::Filter;
@@ -40,6 +41,8 @@ pub struct ContainerRow {
     pub created: Timestamp,
     pub restarts: u32,
     pub shells: usize,
+    /// Published ports, `8080→80`.
+    pub ports: String,
     /// Something wants a look: near its limits.
     pub alert: bool,
 }
@@ -216,11 +219,20 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
         restarts: state.restarts,
         shells: state.execs.iter().filter(|e| e.exit.is_none()).count()
             + usize::from(live && container.config.tty && container.config.open_stdin),
+        ports: if live { ports(&state.ports) } else { String::new() },
         alert: sample.is_some_and(|s| s.oom_kills.is_some_and(|n| n > 0))
             || near(memory_share)
             || throttled
             || cpus.is_some() && near(cpu.map(|c| c / cpu_limit)),
     }
+}
+
+/// Each pair once, whatever address of the host it is on.
+fn ports(all: &[PublishedPort]) -> String {
+    let mut pairs: Vec<(u16, u16)> = all.iter().map(|p| (p.host_port, p.container_port)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.iter().map(|(host, port)| format!("{host}→{port}")).collect::<Vec<_>>().join(" ")
 }
 
 fn compare(a: &ContainerRow, b: &ContainerRow, sort: usize) -> Ordering {

@@ -3,6 +3,7 @@
 mod confirm;
 mod form;
 mod jobs;
+mod networks;
 mod page;
 mod picker;
 mod pull;
@@ -10,6 +11,7 @@ mod run_form;
 
 pub use confirm::{Confirm, Intent};
 pub use form::Form;
+pub use networks::url;
 pub use page::{Page, PageKind};
 pub use picker::Picker;
 pub use pull::PullPrompt;

@@ -4,20 +4,19 @@ use super::form::{Field, Problem, Value, limits};
 use crate::engine::Request;
 use crate::engine::request::{CreateArgs, RunArgs};
 use crate::model::container::ContainerConfig;
+use crate::model::endpoint::{self, Choice};
 use crate::model::id::check_name;
 use crate::model::mount::{Mount, MountSource};
-use crate::model::network::NetworkMode;
+use crate::model::network::{EndpointConfig, NetworkMode};
+use crate::model::publish;
 use crate::model::reference::Reference;
 use crate::tui::figures::split_words;
-
-const NETWORKS: &[&str] = &["none", "host"];
 
 /// `last`: texts of the same fields, when something was last run; they come back where the image is the same.
 pub(super) fn fields(image: &str, last: &[String]) -> Vec<Field> {
     let same = last.first().is_some_and(|l| l == image);
     let old = |i: usize| if same { last.get(i).map_or("", String::as_str) } else { "" };
     let yes = |i: usize, default: bool| if same { last.get(i).is_some_and(|t| t == "yes") } else { default };
-    let network = NETWORKS.iter().position(|n| *n == old(8)).unwrap_or(0);
     vec![
         Field::text("image", image, "alpine:3.22, localhost/starter"),
         Field::text("name", "", "made up when empty"),
@@ -27,9 +26,10 @@ pub(super) fn fields(image: &str, last: &[String]) -> Vec<Field> {
         Field::text("memory", old(5), "64m, 1.5g; no limit when empty"),
         Field::text("cpus", old(6), "0.5, 2; no limit when empty"),
         Field::text("pids", old(7), "number of processes; no limit when empty"),
-        Field { label: "network", value: Value::Choice(NETWORKS, network), help: "" },
+        Field::text("network", old(8), "a network, none or host; chosen when empty"),
         Field { label: "terminal", value: Value::Toggle(yes(9, true)), help: "interactive, in a pane" },
         Field { label: "remove", value: Value::Toggle(yes(10, false)), help: "when it has ended" },
+        Field::text("ports", old(11), "8080:80 127.0.0.1:53:53/udp; this machine's unless an address is named"),
     ]
 }
 
@@ -53,18 +53,43 @@ pub(super) fn request(fields: &[Field]) -> Result<Request, Problem> {
     }
     let mounts = words(4)?.iter().map(|m| mount(m)).collect::<Result<_, _>>().map_err(|why| (4, why))?;
     let terminal = text(9) == "yes";
+    let (network, endpoints) = network(text(8)).map_err(|why| (8, why))?;
+    let mut ports = Vec::new();
+    for word in words(11)? {
+        ports.extend(publish::parse(&word).map_err(|e| (11, e.to_string()))?);
+    }
     let config = ContainerConfig {
         env,
         mounts,
         limits: limits(fields, [5, 6, 7])?,
-        network: if text(8) == "host" { NetworkMode::Host } else { NetworkMode::None },
+        network,
+        endpoints,
+        ports,
         tty: terminal,
         open_stdin: terminal,
         auto_remove: text(10) == "yes",
         ..ContainerConfig::default()
     };
-    let create = CreateArgs { image: text(0).to_owned(), name, command: words(2)?, config, ..CreateArgs::default() };
+    let create = CreateArgs {
+        image: text(0).to_owned(),
+        name,
+        command: words(2)?,
+        config,
+        default_network: text(8).is_empty(),
+        ..CreateArgs::default()
+    };
     Ok(Request::Run(Box::new(RunArgs { create, detach: !terminal, stdin: terminal, size: None })))
+}
+
+/// One `--network`; nothing: the engine chooses.
+fn network(text: &str) -> Result<(NetworkMode, Vec<EndpointConfig>), String> {
+    if text.is_empty() {
+        return Ok((NetworkMode::None, Vec::new()));
+    }
+    match endpoint::parse(text).map_err(|e| e.to_string())? {
+        Choice::Mode(mode) => Ok((mode, Vec::new())),
+        Choice::Endpoint(endpoint) => Ok((NetworkMode::Attached, vec![endpoint])),
+    }
 }
 
 /// `/host:/inside[:ro]`, `volume:/inside`, `/inside`.
@@ -120,7 +145,10 @@ mod tests {
         assert_eq!(run.create.config.env, ["A=1", "B=x y"]);
         assert_eq!(run.create.config.mounts.len(), 2);
         assert_eq!(run.create.config.limits.memory, Some(64 << 20));
-        assert!(run.create.config.tty && !run.detach);
+        assert!(run.create.config.tty && !run.detach && run.create.default_network);
+        let Ok(Request::Run(run)) = with(&[(8, "web:alias=a"), (11, "8080:80 53:53/udp")]) else { panic!("refused") };
+        assert_eq!((run.create.config.endpoints[0].network.as_str(), run.create.config.ports.len()), ("web", 2));
+        assert!(!run.create.default_network);
     }
 
     #[test]
@@ -136,6 +164,8 @@ mod tests {
             (5, "1k"),
             (6, "-1"),
             (7, "0"),
+            (8, "web:colour=red"),
+            (11, "80:http"),
         ] {
             let problem = with(&[(i, bad)]).expect_err(bad);
             assert_eq!(problem.0, i, "{bad}: {}", problem.1);

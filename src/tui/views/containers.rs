@@ -21,14 +21,17 @@ struct Columns {
     memory: u16,
     /// Wide panes only.
     image: Option<(u16, u16)>,
+    /// Wide panes, and only where something is published.
+    ports: Option<(u16, u16)>,
     up: Option<u16>,
     shells: Option<u16>,
 }
 
 impl Columns {
     const LEAST_NAME: u16 = 10;
+    const PORTS: u16 = 14;
 
-    fn of(inner: Rect) -> Columns {
+    fn of(inner: Rect, publishing: bool) -> Columns {
         // Marks 3, state 3, cpu 5 and a blank, memory 9 and two blanks.
         let mut free = inner.width.saturating_sub(3 + 3 + 6 + 11);
         let mut take = |columns: u16| {
@@ -46,6 +49,8 @@ impl Columns {
         let memory = cpu + if spark { 11 } else { 6 };
         let after = memory + 11;
         let end = if with_image { after + image_width } else { after };
+        let with_ports = publishing && image_width >= Self::PORTS + 10;
+        let image_width = if with_ports { image_width - Self::PORTS } else { image_width };
         Columns {
             name,
             name_width,
@@ -54,6 +59,7 @@ impl Columns {
             spark,
             memory,
             image: with_image.then_some((after, image_width)),
+            ports: with_ports.then_some((end - Self::PORTS, Self::PORTS)),
             up: up.then_some(end),
             shells: shells.then_some(end + 5),
         }
@@ -72,7 +78,7 @@ pub fn draw(app: &App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
     if inner.height < 2 {
         return;
     }
-    let columns = Columns::of(inner);
+    let columns = Columns::of(inner, app.containers.rows.iter().any(|r| !r.ports.is_empty()));
     headings(app, scratch, &columns, inner, buf);
     let body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     let list = &app.containers.list;
@@ -129,6 +135,9 @@ fn headings(app: &App, scratch: &mut Scratch, c: &Columns, inner: Rect, buf: &mu
     if let Some((x, width)) = c.image {
         put(x, width, "IMAGE", 1);
     }
+    if let Some((x, width)) = c.ports {
+        put(x, width, "PORTS", 1);
+    }
     if let Some(x) = c.up {
         put(x, 4, "UP", 5);
     }
@@ -170,6 +179,9 @@ fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Bu
     if let Some((x, width)) = c.image {
         let image = text::fit(&text::sanitize(&row.image), usize::from(width) - 1);
         put(buf, x, width, &image, Role::Dim);
+    }
+    if let Some((x, width)) = c.ports {
+        put(buf, x, width, &text::fit(&row.ports, usize::from(width) - 1), Role::Text);
     }
     let since = row.since.unwrap_or(row.created);
     if let Some(x) = c.up {
