@@ -24,10 +24,7 @@ fn start(root: &StateRoot, name: &str, flags: &[&str], command: &[&str]) {
 /// What a page says to a container, or `None` when nobody answers.
 #[track_caller]
 fn inside(root: &StateRoot, name: &str, url: &str) -> Option<String> {
-    let answer = root.teu(&["exec", name, "wget", "-q", "-T", "2", "-O", "-", url]);
-    if answer.code != 0 {
-        eprintln!("{name} asks {url}: {} {}", answer.code, answer.stderr);
-    }
+    let answer = root.teu(&["exec", name, "timeout", "3", "wget", "-q", "-O", "-", url]);
     (answer.code == 0).then(|| answer.out().to_owned())
 }
 

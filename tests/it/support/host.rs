@@ -66,10 +66,10 @@ impl Outside {
         finish(Command::new("nsenter").args(["-t", &pid, "-n"]).args(command).stdin(Stdio::null()))
     }
 
-    /// What a page says, or `None` when nobody answers within two seconds.
+    /// What a page says, or `None` when nobody answers within three seconds.
     #[track_caller]
     pub fn page(&self, url: &str) -> Option<String> {
-        let answer = self.run(&["busybox", "wget", "-q", "-T", "2", "-O", "-", url]);
+        let answer = self.run(&["timeout", "3", "busybox", "wget", "-q", "-O", "-", url]);
         (answer.code == 0).then(|| answer.out().to_owned())
     }
 }
@@ -87,9 +87,10 @@ pub fn ip(args: &[&str]) -> String {
     finish(Command::new("ip").args(args).stdin(Stdio::null())).exits(0).stdout
 }
 
-/// What a page says to the host itself, or `None` when nobody answers within two seconds.
+/// What a page says to the host itself, or `None` when nobody answers within three seconds.
 #[track_caller]
 pub fn page(url: &str) -> Option<String> {
-    let answer = finish(Command::new("busybox").args(["wget", "-q", "-T", "2", "-O", "-", url]).stdin(Stdio::null()));
+    let answer =
+        finish(Command::new("timeout").args(["3", "busybox", "wget", "-q", "-O", "-", url]).stdin(Stdio::null()));
     (answer.code == 0).then(|| answer.out().to_owned())
 }
