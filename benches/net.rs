@@ -4,7 +4,6 @@
 //! `cargo bench --bench net [-- ROUNDS]`; needs root and iproute2. All traffic stays in network namespaces of its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[allow(dead_code)]
 mod common;
 
 use common::median;

@@ -11,7 +11,7 @@ use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// What was made. Dropping it leaves interfaces and rules; [`Attached::down`] takes them away.
+/// What was made. Dropping it leaves rules; [`Attached::down`] takes them away.
 #[derive(Debug)]
 pub struct Attached {
     plan: Attachments,
@@ -301,7 +301,9 @@ impl Attached {
         self.settle(&mut hands)
     }
 
-    /// Takes rules and interfaces away and gives the ports back. Goes on after a failure and tells all.
+    /// Takes rules and addresses away and gives the ports back: from now on the addresses can be given to others. The
+    /// interfaces go with the namespace, in the background: removing each here would have everybody wait for 10 to 30 ms.
+    /// Goes on after a failure and tells all.
     pub fn down(mut self) -> Vec<Error> {
         let mut failures = Vec::new();
         let mut hands = match self.hands() {
@@ -314,7 +316,7 @@ impl Attached {
             firewall.forget_flows(&rules);
         }
         for endpoint in std::mem::take(&mut self.plan.endpoints) {
-            failures.extend(self.detach(&mut hands, &endpoint).err());
+            failures.extend(inside::leave(&mut hands.inside, &endpoint).err());
         }
         failures
     }

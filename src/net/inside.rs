@@ -16,6 +16,15 @@ pub fn configure(inside: &mut Links, endpoint: &EndpointPlan) -> Result<()> {
     Ok(())
 }
 
+/// Takes an endpoint's addresses away; an interface that is not there has none.
+pub fn leave(inside: &mut Links, endpoint: &EndpointPlan) -> Result<()> {
+    let Some(link) = inside.find(&endpoint.endpoint.interface)? else { return Ok(()) };
+    for address in [endpoint.endpoint.v4, endpoint.endpoint.v6].into_iter().flatten() {
+        inside.remove_address(link.index, address)?;
+    }
+    Ok(())
+}
+
 fn index(inside: &mut Links, endpoint: &EndpointPlan) -> Result<u32> {
     let name = &endpoint.endpoint.interface;
     let found = inside.find(name)?;

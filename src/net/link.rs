@@ -1,6 +1,6 @@
 //! Interfaces, addresses and routes of one network namespace, by route netlink.
 
-use super::attribute::{find, text, walk};
+use super::attribute::{find, text};
 use super::error::{Doing, Result};
 use crate::model::network::{Cidr, Mac};
 use crate::sys::netlink::{ACK, Batch, CREATE, DUMP, EXCL, Family, REPLACE, Socket, Traffic};
@@ -14,7 +14,7 @@ use netlink_packet_route::link::{
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 const NEWLINK: u16 = 16;
@@ -22,20 +22,14 @@ const DELLINK: u16 = 17;
 const GETLINK: u16 = 18;
 const SETLINK: u16 = 19;
 const NEWADDR: u16 = 20;
-const GETADDR: u16 = 22;
+const DELADDR: u16 = 21;
 const NEWROUTE: u16 = 24;
-const DELROUTE: u16 = 25;
-const GETROUTE: u16 = 26;
 
-/// `struct ifinfomsg`, `ifaddrmsg`, `rtmsg`: what stands before the attributes.
+/// `struct ifinfomsg`: what stands before the attributes.
 const LINK_HEAD: usize = 16;
-const ADDRESS_HEAD: usize = 8;
-const ROUTE_HEAD: usize = 12;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
-const IFA_ADDRESS: u16 = 1;
-const RTA_DST: u16 = 1;
 
 /// An interface that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,14 +208,17 @@ impl Links {
         self.socket.send_all(&mut batch).doing(|| "bring an interface up".into())
     }
 
+    /// One that is not there is fine.
+    pub fn remove_address(&mut self, index: u32, cidr: Cidr) -> Result<()> {
+        match self.socket.request(DELADDR, 0, &bytes(&address_message(index, cidr))) {
+            Err(e) if !e.missing() => Err(e).doing(|| format!("remove address {cidr}")),
+            _ => Ok(()),
+        }
+    }
+
     /// One that is there already stays.
     pub fn add_address(&mut self, index: u32, cidr: Cidr) -> Result<()> {
-        let mut message = AddressMessage::default();
-        message.header.family = family(cidr.address);
-        message.header.prefix_len = cidr.prefix;
-        message.header.scope = AddressScope::Universe;
-        message.header.index = index;
-        message.attributes = vec![AddressAttribute::Local(cidr.address), AddressAttribute::Address(cidr.address)];
+        let mut message = address_message(index, cidr);
         match cidr.address {
             IpAddr::V4(_) if cidr.prefix < 31 => {
                 message.attributes.push(AddressAttribute::Broadcast(broadcast(cidr)));
@@ -251,31 +248,6 @@ impl Links {
             .request(NEWROUTE, CREATE | REPLACE, &bytes(&default_route(index, None, family)))
             .doing(|| "set the default route".into())
     }
-
-    /// No default route by this interface. One that is not there is fine.
-    pub fn remove_default_route(&mut self, index: u32, six: bool) -> Result<()> {
-        let family = if six { AddressFamily::Inet6 } else { AddressFamily::Inet };
-        match self.socket.request(DELROUTE, 0, &bytes(&default_route(index, None, family))) {
-            Err(e) if !e.missing() => Err(e).doing(|| "remove the default route".into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Subnets that addresses and routes of this namespace reach without the default route.
-    pub fn taken(&mut self) -> Result<Vec<Cidr>> {
-        let addresses = self.socket.query(GETADDR, DUMP, &bytes(&AddressMessage::default()));
-        let routes = self.socket.query(GETROUTE, DUMP, &bytes(&RouteMessage::default()));
-        let mut found = Vec::new();
-        for message in addresses.doing(|| "list addresses".into())? {
-            found.extend(parse_subnet(&message.payload, ADDRESS_HEAD, IFA_ADDRESS));
-        }
-        for message in routes.doing(|| "list routes".into())? {
-            found.extend(parse_subnet(&message.payload, ROUTE_HEAD, RTA_DST).filter(|c| c.prefix > 0));
-        }
-        found.sort_by_key(|c| (c.address, c.prefix));
-        found.dedup();
-        Ok(found)
-    }
 }
 
 fn bytes(message: &impl Emitable) -> Vec<u8> {
@@ -292,6 +264,16 @@ fn link_message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
     message.attributes = attributes;
+    message
+}
+
+fn address_message(index: u32, cidr: Cidr) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = family(cidr.address);
+    message.header.prefix_len = cidr.prefix;
+    message.header.scope = AddressScope::Universe;
+    message.header.index = index;
+    message.attributes = vec![AddressAttribute::Local(cidr.address), AddressAttribute::Address(cidr.address)];
     message
 }
 
@@ -333,18 +315,6 @@ fn parse_link(payload: &[u8]) -> Option<Link> {
     Some(Link { index: word(4)?, name: text(find(attributes, IFLA_IFNAME)?), kind, up })
 }
 
-/// Address and prefix length of an address's or a route's description.
-fn parse_subnet(payload: &[u8], head: usize, attribute: u16) -> Option<Cidr> {
-    let (_, value) = walk(payload.get(head..)?).find(|(kind, _)| *kind == attribute)?;
-    let address: IpAddr = match value.len() {
-        4 => <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)?.into(),
-        16 => <[u8; 16]>::try_from(value).ok().map(Ipv6Addr::from)?.into(),
-        _ => return None,
-    };
-    let cidr = Cidr { address, prefix: *payload.get(1)? };
-    Some(Cidr { address: cidr.network(), ..cidr })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::netns::NetNs;
@@ -384,7 +354,8 @@ mod tests {
         links.add_address(eth.index, cidr("10.9.0.2/24")).unwrap();
         links.set_default_route(eth.index, "10.9.0.1".parse().unwrap()).unwrap();
         links.set_default_route(eth.index, "10.9.0.1".parse().unwrap()).unwrap();
-        assert!(links.taken().unwrap().contains(&cidr("10.9.0.0/24")));
+        links.remove_address(eth.index, cidr("10.9.0.2/24")).unwrap();
+        links.remove_address(eth.index, cidr("10.9.0.2/24")).unwrap();
         assert!(host.remove("tv0").unwrap() && !host.remove("tv0").unwrap());
         assert_eq!(links.find("eth1").unwrap(), None);
     }

@@ -4,13 +4,16 @@ use super::world::{
     HOST, OUTSIDE, ask, container_id, endpoint, output, plan, serve, silence, start, start_when_free, tcp, udp, world,
 };
 use crate::needs;
+use crate::support::wait_until;
 use teu::model::network::Driver;
 use teu::net::attach::up;
 use teu::net::netns::NetNs;
 use teu::net::{Error, bridge, cleanup};
 
-fn veths() -> usize {
-    output("ip -br link").lines().filter(|l| l.starts_with("tv")).count()
+/// Interfaces end with their namespace, which the kernel takes its time for.
+fn no_veths() {
+    let none = || (!output("ip -br link").lines().any(|l| l.starts_with("tv"))).then_some(());
+    wait_until("the interfaces are gone", none);
 }
 
 #[test]
@@ -23,7 +26,7 @@ fn a_port_in_use_leaves_nothing_half_made() {
         let Error::PortInUse { address, by, .. } = &error else { panic!("{error}") };
         assert_eq!(address.port(), 8082);
         assert_eq!(by.as_ref().unwrap().pid, std::process::id() as i32, "{error}");
-        assert_eq!(veths(), 0);
+        no_veths();
         drop(taken);
         start_when_free(1, vec![endpoint(1, 2)], ports);
     });
@@ -47,7 +50,7 @@ fn what_a_plan_cannot_mean_is_refused() {
         assert_eq!(refused(plan(1, vec![parentless], Vec::new())), "unknown macvlan mode 'bridges'");
         // The second endpoint fails: the first is taken down again.
         assert!(!refused(plan(1, vec![endpoint(3, 2), endpoint(1, 2)], Vec::new())).is_empty());
-        assert_eq!(veths(), 0);
+        no_veths();
     });
 }
 
@@ -60,7 +63,7 @@ fn forwarding_that_cannot_be_switched_on_is_told_and_leaves_nothing() {
         let wanted = plan(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
         let error = up(&wanted, NetNs::create().unwrap(), None).unwrap_err();
         assert!(matches!(error, Error::Forwarding { .. }), "{error}");
-        assert_eq!(veths(), 0);
+        no_veths();
         assert!(!output("nft list table inet teu-7e57").contains("8080"));
         output("umount /proc/sys");
         let web = up(&wanted, NetNs::create().unwrap(), None).unwrap();
@@ -101,7 +104,7 @@ fn taking_down_leaves_nothing_but_the_bridge_and_that_can_be_removed() {
         let before = output("ip -br link | cut -d' ' -f1");
         let one = start(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
         assert!(one.down().is_empty());
-        assert_eq!(veths(), 0);
+        no_veths();
         let table = output("nft list table inet teu-7e57");
         assert!(!table.contains(&container_id(1)) && table.contains("tb1"), "{table}");
         bridge::remove("tb1", "7e57").unwrap();
