@@ -199,6 +199,10 @@ pub fn resolv_conf(names: &Names<'_>, host: &str, upstream: &str) -> Result<Stri
             let _ = writeln!(text, "options {}", given.join(" "));
         }
     }
+    if answered && !text.lines().any(|l| l.starts_with("options") && l.contains("ndots:")) {
+        // A neighbour's name is asked for as it is, before any search domain is added to it.
+        text.push_str("options ndots:0\n");
+    }
     Ok(text)
 }
 
@@ -299,7 +303,10 @@ mod tests {
         let text = hosts(&attached, "").unwrap();
         assert!(text.ends_with("10.1.0.1\toutside\n10.1.0.2\tbox api\nfd00::2\tbox api\n"), "{text}");
         let text = resolv_conf(&attached, "nameserver 127.0.0.53\nsearch lan\noptions edns0\n", "").unwrap();
-        assert_eq!(text, "search lan\nnameserver 127.0.0.11\noptions edns0\n");
+        assert_eq!(text, "search lan\nnameserver 127.0.0.11\noptions edns0\noptions ndots:0\n");
+        let options = own(&["ndots:2"]);
+        let text = resolv_conf(&Names { dns_options: &options, ..attached }, "", "").unwrap();
+        assert_eq!(text, "nameserver 127.0.0.11\noptions ndots:2\n");
         let lonely = names(&NetworkMode::None, &[], &[], &extra);
         assert!(matches!(hosts(&lonely, ""), Err(Error::NoGateway(_))));
     }

@@ -15,23 +15,23 @@ use teu::net::netns::{self, NetNs};
 use teu::net::plan::{EndpointPlan, NetworkPlan};
 use teu::runtime::launch::Launch;
 
-/// Leaves the test where it cannot be: outside a user namespace, or without the helper.
+/// Leaves the test where it cannot be: outside a user namespace, or without a helper. Which of the two there are it is that
+/// is used is the caller's PATH to say.
 macro_rules! needs_rootless {
-    ($program:expr) => {
+    () => {
         let told = std::env::var("TEU_USERNS").ok();
         if !teu::sys::userns::enter(Path::new("/"), told.as_deref()).is_ok_and(|who| who.rootless) {
             return; // The root pass: networks of root are another test's.
         }
-        if let Some(why) = lacking($program) {
+        if let Some(why) = lacking() {
             return needs::skip("rootless", &why, module_path!(), line!());
         }
     };
 }
 
-fn lacking(program: &str) -> Option<String> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    if !path.split(':').any(|dir| Path::new(dir).join(program).exists()) {
-        return Some(format!("{program} is not installed"));
+fn lacking() -> Option<String> {
+    if !teu::net::rootless::available(&std::env::var("PATH").unwrap_or_default()) {
+        return Some("neither pasta nor slirp4netns is installed".into());
     }
     let tun = std::fs::File::options().read(true).write(true).open("/dev/net/tun");
     tun.err().map(|e| format!("/dev/net/tun: {e}"))
@@ -101,7 +101,7 @@ fn helper_pid(dir: &Path) -> Option<i32> {
 
 #[test]
 fn containers_of_a_user_reach_each_other_and_the_outside() {
-    needs_rootless!("pasta");
+    needs_rootless!();
     own_machine();
     let _outside = Outside::new();
     let (one, two) = (Fixture::new(), Fixture::new());
@@ -147,7 +147,7 @@ fn containers_of_a_user_reach_each_other_and_the_outside() {
 
 #[test]
 fn what_a_killed_monitor_leaves_is_taken_over() {
-    needs_rootless!("pasta");
+    needs_rootless!();
     own_machine();
     let _outside = Outside::new();
     let (one, two) = (Fixture::new(), Fixture::new());
@@ -174,7 +174,7 @@ fn what_a_killed_monitor_leaves_is_taken_over() {
 
 #[test]
 fn without_a_way_out_containers_still_have_each_other() {
-    needs_rootless!("pasta");
+    needs_rootless!();
     own_machine(); // No default route: no helper can lead outside.
     let (one, two) = (Fixture::new(), Fixture::new());
     let dir = one.root.path().join("run/networks");
