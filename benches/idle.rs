@@ -35,10 +35,9 @@ fn monitors(root: &Root) -> Vec<i32> {
     let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let mine = root.path().to_string_lossy().into_owned();
     pids.filter(|pid| {
-        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        program.ends_with("teu")
-            && fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|path| path.to_string_lossy().starts_with(&mine))
+        // Known by what it holds open: its program's path means nothing outside its own mounts.
+        fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|path| path.to_string_lossy().starts_with(&mine))
     })
     .collect()
 }
