@@ -159,12 +159,16 @@ fn start_pasta(dir: &Path) -> Result<i32, String> {
 /// slirp4netns stays in the foreground and says on a descriptor when it is ready.
 fn start_slirp(dir: &Path) -> Result<i32, String> {
     let mut command = Command::new("slirp4netns");
-    command.args(["--configure", "--mtu=65520", "--disable-host-loopback", "--enable-ipv6", "--ready-fd=1"]);
+    command.args(["--configure", "--mtu=65520", "--disable-host-loopback", "--enable-ipv6", "--ready-fd=0"]);
     command.arg("--netns-type=path").arg(dir.join("ns")).arg("tap0");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // Standard input is where it says so: warnings go to its output.
+    let (mut reader, writer) = std::io::pipe().map_err(|e| format!("make a pipe: {e}"))?;
+    command.stdin(OwnedFd::from(writer)).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|e| absent("slirp4netns", &e))?;
+    // The command keeps the other end open here.
+    drop(command);
     let mut ready = [0];
-    let told = child.stdout.take().is_some_and(|mut pipe| pipe.read_exact(&mut ready).is_ok());
+    let told = reader.read_exact(&mut ready).is_ok();
     let pid = i32::try_from(child.id()).map_err(|e| e.to_string())?;
     if told && ready == *b"1" {
         return Ok(pid);
