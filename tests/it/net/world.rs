@@ -148,7 +148,16 @@ pub fn serve(ns: &NetNs, name: &'static str, port: u16) {
 
 /// What a server there says over TCP; `None` in place of a namespace: from the host.
 pub fn ask(from: Option<&NetNs>, ip: &str, port: u16) -> Result<String, String> {
-    ask_for(from, ip, port, SOON)
+    // While very many interfaces are made and removed, the kernel is late to tell IPv6 that one is ready: then nobody answers
+    // for an address within the three seconds it is looked for.
+    let mut answer = ask_for(from, ip, port, SOON);
+    for _ in 0..3 {
+        match &answer {
+            Err(text) if text.contains("No route to host") => answer = ask_for(from, ip, port, SOON),
+            _ => break,
+        }
+    }
+    answer
 }
 
 fn ask_for(from: Option<&NetNs>, ip: &str, port: u16, patience: Duration) -> Result<String, String> {
