@@ -10,7 +10,7 @@
 //! one launch message and starts a monitor with it; the monitor clones the container's first process, owns its terminal
 //! or pipes, its log and its attach socket, and writes how it ended. Nothing else runs in the background.
 //!
-//! # Code map (who may import whom is held by `tests/it/architecture.rs`)
+//! # Code map (who may import whom is held by `tests/it/architecture/`)
 //!
 //! | module | what it is | imports |
 //! |---|---|---|
