@@ -32,7 +32,7 @@ use std::io;
 use std::path::PathBuf;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use terminal::{Guard, Quiet};
+use terminal::{ENDING, Guard, Quiet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast;
 use views::Scratch;
@@ -40,9 +40,6 @@ use world::World;
 
 /// At most this many messages are taken in before the screen is drawn.
 const DRAIN: usize = 256;
-/// SIGTERM, SIGINT, SIGHUP and SIGABRT end us with the terminal restored.
-const ENDING: [SignalKind; 4] =
-    [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::from_raw(6)];
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Runs the TUI until the user quits; returns the process's exit code.

@@ -14,6 +14,11 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use std::io::{self, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::SignalKind;
+
+/// SIGTERM, SIGINT, SIGHUP and SIGABRT end us with the terminal restored.
+pub const ENDING: [SignalKind; 4] =
+    [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::from_raw(6)];
 
 /// The terminal is ours at this moment: what the panic hook asks.
 static TAKEN: AtomicBool = AtomicBool::new(false);

@@ -1,6 +1,6 @@
 //! `--network` and the flags that say where on a network a container is, and which of its ports are reached.
 
-use super::super::args::{Args, misuse, wrong};
+use crate::cli::args::{Args, misuse, wrong};
 use crate::engine::Result;
 use crate::model::endpoint::{self, Choice};
 use crate::model::network::{DEFAULT, EndpointConfig, NetworkMode, PortMapping, Protocol};

@@ -98,7 +98,7 @@ fn add(all: &mut Map<String, Value>, key: String, binding: Value) {
 
 /// `NetworkSettings`: what there is now. Exposed ports that are not published are null, as docker has them.
 pub(super) fn settings(c: &Container, state: &State) -> Value {
-    let live = super::super::networks::holds_network(state);
+    let live = crate::engine::networks::holds_network(state);
     let ends: &[Endpoint] = if live { &state.endpoints } else { &[] };
     let mut networks: Map<String, Value> = match &c.config.network {
         NetworkMode::Attached => {

@@ -21,7 +21,6 @@ use ratatui::layout::Rect;
 pub(super) enum Value {
     Text(Input),
     Toggle(bool),
-    Choice(&'static [&'static str], usize),
 }
 
 pub(super) struct Field {
@@ -65,7 +64,6 @@ impl Field {
                     "no"
                 }
             }
-            Value::Choice(words, at) => words[*at],
         }
     }
 }
@@ -145,7 +143,6 @@ impl Form {
     fn toggle(&mut self) {
         match &mut self.fields[self.focus].value {
             Value::Toggle(on) => *on = !*on,
-            Value::Choice(words, at) => *at = (*at + 1) % words.len(),
             Value::Text(_) => {}
         }
         self.check();
@@ -258,12 +255,6 @@ impl Form {
             Value::Toggle(on) => {
                 let mark = if *on { "[x]" } else { "[ ]" };
                 let end = text::put(buf, x, line.y, rest.width, mark, app.theme.style(Role::Text));
-                let room = line.right().saturating_sub(end + 1);
-                text::put(buf, end + 1, line.y, room, field_.help, app.theme.style(Role::Dim));
-            }
-            Value::Choice(words, at) => {
-                let shown = format!("< {} >", words[*at]);
-                let end = text::put(buf, x, line.y, rest.width, &shown, app.theme.style(Role::Text));
                 let room = line.right().saturating_sub(end + 1);
                 text::put(buf, end + 1, line.y, room, field_.help, app.theme.style(Role::Dim));
             }

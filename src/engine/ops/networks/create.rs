@@ -1,9 +1,9 @@
 //! `network create`: what was asked for, checked and completed, as one record. Bridges are made when first needed.
 
-use super::super::{Error, ErrorKind, JobContext, Output, Result};
 use super::announce;
 use crate::engine::core::{Core, now};
 use crate::engine::networks::{OPTION_ADDRESS, OPTION_BRIDGE, OPTION_MASQUERADE, OPTION_MTU, invalid, is_predefined};
+use crate::engine::ops::{Error, ErrorKind, JobContext, Output, Result};
 use crate::engine::request::CreateNetworkArgs;
 use crate::model::id::{ContainerId, check_name};
 use crate::model::network::{Cidr, Driver, Network, Subnet};

@@ -1,9 +1,9 @@
 //! Containers join and leave networks, running or not; what others took away of the host's side is made anew.
 
-use super::super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::core::Core;
 use crate::engine::inventory::ContainerEntry;
 use crate::engine::networks::{self, Starting, endpoint_plan, holds_network, next_interface};
+use crate::engine::ops::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::request::{ConnectArgs, Targets};
 use crate::model::container::{Container, Status};
 use crate::model::network::{EndpointConfig, Network, NetworkMode};

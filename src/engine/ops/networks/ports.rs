@@ -1,10 +1,10 @@
 //! `update --publish-add` and `--publish-rm`: ports of a container change while it runs, and are recorded for its next
 //! start.
 
-use super::super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use super::live::{no_monitor, own_namespace};
 use crate::engine::core::Core;
 use crate::engine::networks::{holds_network, published};
+use crate::engine::ops::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::request::PublishArgs;
 use crate::model::container::{Container, Status};
 use crate::model::network::{EndpointConfig, Network, PortMapping, PublishedPort};
