@@ -208,6 +208,18 @@ fn a_hundred_starts_at_once_get_a_hundred_addresses() {
 }
 
 #[test]
+fn a_port_and_an_address_are_free_when_a_run_has_ended() {
+    needs!(Root, Registry, Cgroup);
+    on_own_host(|root, _| {
+        root.teu(&["network", "create", "--subnet", "10.9.0.0/30", "tiny"]).exits(0);
+        let image = image::name();
+        for _ in 0..5 {
+            root.teu(&["run", "--rm", "--network", "tiny", "-p", "8080:80", &image, "true"]).exits(0);
+        }
+    });
+}
+
+#[test]
 fn a_killed_monitor_leaves_neither_port_nor_address_taken() {
     needs!(Root, Registry, Cgroup);
     on_own_host(|root, _| {

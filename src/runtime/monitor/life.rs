@@ -79,6 +79,10 @@ impl Monitor {
         self.end_execs();
         if !again {
             self.state.monitor_pid = 0;
+            // Who hears of the end may start another one with the same port or address.
+            self.state.warnings.extend(self.network.close());
+            self.state.endpoints.clear();
+            self.state.ports.clear();
         }
         self.save();
         self.tell_exit(0, exit);
