@@ -213,7 +213,8 @@ mod tests {
             limits: Limits { memory: Some(64 << 20), nano_cpus: Some(500_000_000), ..Limits::default() },
             ..ContainerConfig::default()
         };
-        let create = CreateArgs { image: "x".into(), command: vec!["sh".into()], config, ..CreateArgs::default() };
+        let command = vec!["sh".into()];
+        let create = CreateArgs { image: "x".into(), command, config, default_network: true, ..CreateArgs::default() };
         let run = Request::Run(Box::new(RunArgs { create, ..RunArgs::default() }));
         assert_eq!(line(&run), "teu run -it --rm -e 'A=b c' -m 64m --cpus 0.5 x sh");
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::container::{Container, ContainerConfig, ExitStatus, Limits, State, Status};
 use crate::model::id::ContainerId;
 use crate::model::mount::{Mount, MountSource};
+use crate::model::network::Protocol;
 use crate::model::reference::Digest;
 use crate::model::time::Timestamp;
 use crate::store::StateRoot;
@@ -21,6 +22,7 @@ fn a_container_as_docker_shows_it() {
             propagation: None,
             no_copy: false,
         }],
+        exposed: vec![(80, Protocol::Tcp)],
         ..ContainerConfig::default()
     };
     let id = ContainerId::random();
