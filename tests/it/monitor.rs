@@ -373,6 +373,15 @@ fn restarts_follow_the_policy() {
     assert_eq!(fixture.actions(), ["start", "die", "start", "die", "start", "die"]);
 }
 
+/// Does it when dropped.
+struct Finally<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
 #[test]
 fn a_killed_client_does_not_matter_a_killed_monitor_leaves_an_orphan() {
     needs!(Root, Cgroup);
@@ -399,6 +408,8 @@ fn a_killed_client_does_not_matter_a_killed_monitor_leaves_an_orphan() {
         state::end_orphan(&fixture.dir(), &fixture.run_dir(), teu::model::time::Timestamp(1)).unwrap()
     };
     let looked = std::thread::scope(|scope| {
+        // Also when one of them fails: the looking must end.
+        let _done = Finally(|| done.store(true, std::sync::atomic::Ordering::Relaxed));
         let ends: Vec<_> = (0..4).map(|_| scope.spawn(end)).collect();
         let look = scope.spawn(|| {
             let mut seen = Vec::new();

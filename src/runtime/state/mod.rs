@@ -25,6 +25,8 @@ pub const LOCK: &str = "lock";
 /// A monitor whose container has ended needs a moment to clear up; engines that look whether one lives hold the lock
 /// for some microseconds, those that clear up a little longer.
 const LEAVING: Duration = Duration::from_secs(2);
+/// How often a run directory is made anew that others remove at the same time.
+const REMADE: usize = 50;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -169,14 +171,16 @@ fn is_file_at(file: &File, path: &Path) -> bool {
 
 fn open_lock(run_dir: &Path, path: &Path) -> Result<File> {
     let open = || File::options().create(true).truncate(false).write(true).open(path);
-    let file = match open() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir);
-            made.map_err(|source| Error::Io { what: "create", path: run_dir.to_owned(), source })?;
-            open()
+    let mut file = open();
+    // Whoever clears up may remove the directory that was just made.
+    for _ in 0..REMADE {
+        if !file.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+            break;
         }
-        file => file,
-    };
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir);
+        made.map_err(|source| Error::Io { what: "create", path: run_dir.to_owned(), source })?;
+        file = open();
+    }
     file.map_err(|source| Error::Io { what: "open", path: path.to_owned(), source })
 }
 
