@@ -46,12 +46,17 @@ pub(crate) struct Core {
     pub stop: CancellationToken,
 }
 
+/// Questions that may be open at once. Acts of people are never turned away.
+pub(crate) const MAX_QUESTIONS: usize = 4096;
+
 /// How many jobs of a kind run at once.
 pub(crate) struct Lanes {
     pub net: Semaphore,
     pub disk: Semaphore,
     pub task: Semaphore,
     pub question: Semaphore,
+    /// Questions under way and waiting: a front end that asks faster than it is answered is told so.
+    pub asked: Arc<Semaphore>,
 }
 
 impl Core {
@@ -72,6 +77,7 @@ impl Core {
                 disk: Semaphore::new(2),
                 task: Semaphore::new(64),
                 question: Semaphore::new(8),
+                asked: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             },
             snapshotter: OnceLock::new(),
             registry: OnceLock::new(),

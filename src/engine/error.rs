@@ -82,6 +82,12 @@ impl Error {
         self
     }
 
+    /// The same words under another kind.
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Adds context: the former `during` becomes the first cause.
     pub fn during(mut self, during: impl Into<String>) -> Self {
         let former = std::mem::replace(&mut self.0.during, during.into());

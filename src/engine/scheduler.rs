@@ -1,16 +1,16 @@
 //! From request to running job: queue, lanes, cancellation, outcome, log lines.
 
 use super::context::{JobContext, SessionIo};
-use super::core::Core;
+use super::core::{Core, MAX_QUESTIONS};
 use super::inventory::Event;
 use super::job::{JobHandle, JobId, JobIo, Output};
 use super::jobs::{Change, NewJob, panicked, status_of};
 use super::ops;
-use super::{Error, Request, Result};
+use super::{Error, ErrorKind, Request, Result};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Chunks and inputs under way between a session and its front end.
@@ -34,7 +34,8 @@ impl Core {
         let (session, io) = if request.is_session() { streams() } else { (None, None) };
         let context =
             JobContext { core: self.clone(), id, cancel: cancel.clone(), undo: Default::default(), io: session };
-        self.tasks.spawn_on(run(context, request, outcome), &self.runtime);
+        let asked = request.is_question().then(|| self.ask(&request)).transpose();
+        self.tasks.spawn_on(run(context, request, asked, outcome), &self.runtime);
         JobHandle { id, progress: added.progress, outcome: receiver, cancel, io }
     }
 
@@ -64,6 +65,14 @@ impl Core {
         }
     }
 
+    /// A question's place among those that wait.
+    fn ask(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
+        self.lanes.asked.clone().try_acquire_owned().map_err(|_| {
+            let what = format!("{} {}: {MAX_QUESTIONS} questions wait already", request.name(), request.subject());
+            Error::new(ErrorKind::Unavailable, what).hint("wait for some answers, then ask again")
+        })
+    }
+
     fn lane(&self, request: &Request) -> Option<&Semaphore> {
         match request {
             Request::Pull(_) => Some(&self.lanes.net),
@@ -91,12 +100,20 @@ fn streams() -> (Option<SessionIo>, Option<JobIo>) {
     (Some(SessionIo { input, output }), Some(JobIo { input: to_job, output: from_job }))
 }
 
-async fn run(mut cx: JobContext, request: Request, outcome: watch::Sender<Option<Result<Output>>>) {
+async fn run(
+    mut cx: JobContext,
+    request: Request,
+    asked: Result<Option<OwnedSemaphorePermit>>,
+    outcome: watch::Sender<Option<Result<Output>>>,
+) {
     let (core, id, name) = (cx.core.clone(), cx.id, request.name());
     tracing::info!(job = id.0, name, subject = request.subject(), "+job");
     let began = std::time::Instant::now();
     let watcher = watch_cancel(&core, id, &cx.cancel);
-    let result = work(&mut cx, request, name).await;
+    let result = match asked {
+        Ok(_asked) => work(&mut cx, request, name).await,
+        Err(refused) => Err(refused),
+    };
     let result = cx.settle(result).await;
     watcher.abort();
     match &result {

@@ -3,7 +3,7 @@
 //! A connection is opened with one `Hello` and then serves one purpose: a control call, or a session (attach, exec).
 //! The connection that starts a monitor carries a `Launch`; a `Hello` sent *before* it makes it the first session too.
 
-use crate::model::container::{ExecState, ExitStatus, Limits, State};
+use crate::model::container::{ExecState, ExitStatus, Limits, RestartPolicy, State};
 use crate::net::plan::NetworkChange;
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -97,6 +97,8 @@ pub enum Ask {
     Update {
         limits: Box<Limits>,
     },
+    /// What follows the container's next end.
+    RestartPolicy(RestartPolicy),
     State,
     /// Answers when the container has ended for good (no restart follows) with its state.
     Wait,

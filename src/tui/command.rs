@@ -44,9 +44,10 @@ fn words(request: &Request) -> Vec<String> {
             (false, false) => list(&["rm"], &a.containers),
         },
         Request::Rename { container, name } => list(&["rename"], &[container.clone(), name.clone()]),
-        Request::Update { containers, limits: l } => {
+        Request::Update { containers, limits: l, restart } => {
             let mut words = vec![String::from("update")];
             limits(l, &mut words);
+            words.extend(restart.iter().flat_map(|policy| ["--restart".to_owned(), policy.to_string()]));
             words.extend(containers.iter().cloned());
             words
         }
@@ -125,11 +126,8 @@ fn create(verb: &str, a: &CreateArgs, flags: &[String]) -> Vec<String> {
     for port in &c.ports {
         pair("-p", &port.to_string());
     }
-    match &c.restart {
-        RestartPolicy::No => {}
-        RestartPolicy::Always => pair("--restart", "always"),
-        RestartPolicy::UnlessStopped => pair("--restart", "unless-stopped"),
-        RestartPolicy::OnFailure(n) => pair("--restart", &format!("on-failure:{n}")),
+    if c.restart != RestartPolicy::No {
+        pair("--restart", &c.restart.to_string());
     }
     limits(&c.limits, &mut words);
     words.push(a.image.clone());

@@ -117,6 +117,15 @@ fn what_belongs_to_nobody_is_swept() {
         bench.ask(Request::Run(Box::new(run_args("keep", &["true"], false)))).await.unwrap();
         let stray = bench.root.path().join("containers").join("ab".repeat(32));
         std::fs::create_dir_all(stray.join("upper/x")).unwrap();
+        // A `--rm` container that had ended: its record is gone and its directory set aside, then everybody was killed.
+        bench.ask(Request::Run(Box::new(run_args("brief", &["sh", "-c", "echo x > /x"], false)))).await.unwrap();
+        let id = bench.inspect("brief").await["Id"].as_str().unwrap().to_owned();
+        let home = bench.root.path().join("containers").join(&id);
+        let aside = home.with_extension("removed");
+        assert!(home.join("upper/x").exists());
+        std::fs::rename(&home, &aside).unwrap();
+        sqlite(&bench.root, &format!("DELETE FROM names WHERE container = '{id}'"));
+        sqlite(&bench.root, &format!("DELETE FROM containers WHERE id = '{id}'"));
         let volume = bench.root.path().join("volumes/stray/_data");
         std::fs::create_dir_all(&volume).unwrap();
         let lost = bench.root.path().join("volumes/lost/_data");
@@ -125,7 +134,7 @@ fn what_belongs_to_nobody_is_swept() {
         let half = bench.root.path().join("ingest/layer-0123456789abcdef");
         std::fs::create_dir_all(half.join("fs/usr")).unwrap();
         let next = open(&bench.root, true).await;
-        assert!(!stray.exists() && !volume.exists() && !half.exists());
+        assert!(!stray.exists() && !aside.exists() && !volume.exists() && !half.exists());
         assert!(lost.join("work").exists(), "what a user has written is never swept");
         assert_eq!(next.inventory().containers.len(), 1);
         next.shutdown(Duration::from_secs(1)).await;

@@ -4,7 +4,7 @@ use super::engine::{Bench, open, run, run_args, targets};
 use super::support::{StateRoot, program};
 use crate::needs;
 use std::time::Duration;
-use teu::engine::request::{InspectArgs, InspectKind};
+use teu::engine::request::{InspectArgs, InspectKind, StopArgs};
 use teu::engine::{ErrorKind, Event, Request};
 
 #[test]
@@ -77,6 +77,31 @@ fn alone(test: &str) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
     false
+}
+
+#[test]
+fn questions_that_wait_have_a_bound_and_acts_of_people_none() {
+    needs!(Root);
+    // On one thread nothing is answered while the questions are asked.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let root = StateRoot::new();
+        program::run(root.path(), &["image", "from-host"]).exits(0);
+        let engine = open(&root, false).await;
+        let args = InspectArgs { names: vec!["localhost/starter".into()], kind: InspectKind::Any, size: false };
+        let asked: Vec<_> = (0..4096 + 3).map(|_| engine.submit(Request::Inspect(args.clone())).outcome()).collect();
+        let stop =
+            engine.submit(Request::Stop(StopArgs { containers: vec!["nosuch".into()], timeout: None, signal: None }));
+        let mut refused = Vec::new();
+        for answer in asked {
+            refused.extend(answer.await.err());
+        }
+        assert_eq!(refused.len(), 3);
+        assert_eq!(refused[0].kind(), ErrorKind::Unavailable);
+        assert_eq!(refused[0].what(), "inspect localhost/starter: 4096 questions wait already");
+        assert_eq!(stop.outcome().await.unwrap_err().kind(), ErrorKind::NotFound);
+        engine.submit(Request::Inspect(args)).outcome().await.unwrap();
+    });
 }
 
 /// Bytes of memory that this process holds.

@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod crash;
+mod docker;
 mod engine;
 mod harness;
 mod jobs;

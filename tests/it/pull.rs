@@ -397,6 +397,39 @@ fn a_killed_pull_is_resumed_by_the_next() {
 }
 
 #[test]
+fn what_is_being_pulled_survives_a_prune() {
+    needs!(Userns);
+    let image = two_layers();
+    let (hold, last) = (Arc::new(Mutex::new(())), image.layers[1].to_string());
+    let (gate, path) = (hold.clone(), last.clone());
+    let held = hold.lock().unwrap();
+    // The last layer comes when the test lets it.
+    let registry = Registry::start(&image, move |r| {
+        if r.path.contains(&path) {
+            drop(gate.lock().unwrap());
+        }
+        None
+    });
+    let root = crate::support::StateRoot::new();
+    let reference = format!("{}/app", registry.address);
+    let mut pulling = root.start(&["pull", "-q", &reference]);
+    let layers = root.path().join("layers");
+    crate::support::wait_until("the first layer is unpacked and the last asked for", || {
+        let unpacked =
+            fs::read_dir(&layers).is_ok_and(|mut l| l.any(|e| e.unwrap().path().join("layer.json").exists()));
+        (unpacked && registry.count(&last) > 0).then_some(())
+    });
+    root.teu(&["system", "prune", "-af", "--volumes"]).exits(0);
+    root.teu(&["image", "prune", "-af"]).exits(0);
+    assert_eq!(fs::read_dir(&layers).unwrap().count(), 1);
+    drop(held);
+    assert!(pulling.0.wait().unwrap().success());
+    assert_eq!(registry.count(&image.layers[0].to_string()), 1, "nothing had to be fetched again");
+    root.teu(&["create", "-q", "--network", "none", &reference, "true"]).exits(0);
+    assert_eq!(fs::read_dir(&layers).unwrap().count(), 2);
+}
+
+#[test]
 fn two_pulls_at_once_share_the_work() {
     let image = two_layers();
     let registry = Registry::start(&image, |_| None);

@@ -59,7 +59,7 @@ fn all() -> Vec<Request> {
             ..ExecArgs::default()
         })),
         Request::Wait(targets(&["web"])),
-        Request::Update { containers: names(), limits: Box::new(Limits::default()) },
+        Request::Update { containers: names(), limits: Box::new(Limits::default()), restart: None },
         Request::Pause(targets(&["web"])),
         Request::Resume(targets(&["web"])),
         Request::Rename { container: "web".into(), name: "web".into() },

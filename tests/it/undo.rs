@@ -49,6 +49,35 @@ fn a_container_comes_back_stopped_with_its_files() {
 }
 
 #[test]
+fn a_new_container_takes_the_name_and_the_old_one_comes_back_under_another() {
+    needs!(Root);
+    run(async {
+        let bench = Bench::new().await;
+        let old = bench.sleeper("web").await;
+        let job = hidden(&bench.engine, removal("web", LONG)).await;
+        // Also from another process, which knows nothing of the removal.
+        let args = ["create", "--network", "none", "--name", "web", "localhost/starter", "true"];
+        let new = bench.root.teu(&args).exits(0).out().to_owned();
+        assert_eq!(bench.inspect("web").await["Id"], new);
+        job.cancel();
+        let error = job.outcome().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        assert_eq!(
+            error.cleanup_failures(),
+            ["bringing container web back: its name was taken meanwhile, it is called web-2 now"]
+        );
+        assert_eq!(bench.inspect("web").await["Id"], new);
+        assert_eq!(bench.inspect("web-2").await["Id"], old);
+        // A name that is only hidden can be given by a renaming as well.
+        let job = hidden(&bench.engine, removal("web", LONG)).await;
+        bench.ask(Request::Rename { container: "web-2".into(), name: "web".into() }).await.unwrap();
+        bench.engine.clone().shutdown(Duration::from_secs(20)).await;
+        job.outcome().await.unwrap();
+        assert_eq!(bench.root.teu(&["ps", "-a", "--format", "{{.Names}}"]).exits(0).out(), "web");
+    });
+}
+
+#[test]
 fn after_the_window_it_is_gone() {
     needs!(Root);
     run(async {
@@ -104,6 +133,24 @@ fn an_image_goes_for_good_after_the_window() {
         assert!(matches!(answer, Output::RemovedImages { deleted, .. } if deleted.len() == 1));
         assert_eq!(std::fs::read_dir(bench.root.path().join("layers")).unwrap().count(), 0);
     });
+}
+
+#[test]
+fn a_screen_killed_in_the_window_has_removed() {
+    needs!(Root, Tmux);
+    let root = StateRoot::new();
+    let id = root.teu(&["create", "--name", "gone", "localhost/starter", "true"]).exits(0).out().to_owned();
+    let screen = Screen::start(120, 36, &root.command());
+    screen.wait_for("gone");
+    screen.press(&["D", "y"]);
+    screen.wait_for("u undo");
+    let kill = std::process::Command::new("kill").args(["-9", &screen.pid().to_string()]).status().unwrap();
+    assert!(kill.success());
+    crate::support::wait_until("the screen is dead", || screen.is_over().then_some(()));
+    // Nobody has asked for the screen's death, but for the removal somebody has: whoever looks next finishes it.
+    assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+    assert!(!root.path().join("containers").join(&id).exists());
+    root.teu(&["create", "--name", "gone", "localhost/starter", "true"]).exits(0);
 }
 
 #[test]

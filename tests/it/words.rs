@@ -215,9 +215,25 @@ fn what_of_an_image_cannot_be_kept_is_said() {
     header.set_device_minor(0).unwrap();
     header.set_cksum();
     tar.append(&header, std::io::empty()).unwrap();
-    let name = crate::support::image::push("odd-device", &[tar.into_inner().unwrap()], serde_json::json!({}));
+    let archive = tar.get_ref().clone();
+    let name = crate::support::image::push("odd-device", &[archive], serde_json::json!({}));
     let answer = StateRoot::new().teu(&["pull", "-q", &name]).exits(0);
     assert!(answer.stderr.starts_with("WARNING: device 'whiteout' was left out"), "{}", answer.stderr);
+    // Also when nobody asked for the pull by itself. The image has no command: the container is only made.
+    needs!(Userns);
+    let made = StateRoot::new().teu(&["create", "-q", "--network", "none", &name, "true"]).exits(0);
+    assert_eq!(count(&made.stderr, "WARNING: device 'whiteout' was left out"), 1, "{}", made.stderr);
+    let shell = std::fs::read("/bin/busybox").unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o755);
+    header.set_size(shell.len() as u64);
+    tar.append_data(&mut header, "sh", shell.as_slice()).unwrap();
+    let name = crate::support::image::push("odd-shell", &[tar.into_inner().unwrap()], serde_json::json!({}));
+    for detach in [true, false] {
+        let how = if detach { "-d" } else { "--rm" };
+        let run = StateRoot::new().teu(&["run", "-q", how, "--network", "none", &name, "/sh", "-c", "exit 0"]).exits(0);
+        assert_eq!(count(&run.stderr, "device 'whiteout' was left out"), 1, "{how}: {}", run.stderr);
+    }
 }
 
 #[test]

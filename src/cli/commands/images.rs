@@ -143,7 +143,10 @@ pub(super) async fn remove(cx: &Context<'_>) -> Result<u8> {
             Ok(_) => {}
             Err(error) => {
                 report::print_error(&error);
-                code = 1;
+                // As docker: with -f, one that is not there is told of, and is no failure.
+                if !(cx.args.on("force") && error.kind() == ErrorKind::NotFound) {
+                    code = 1;
+                }
             }
         }
     }

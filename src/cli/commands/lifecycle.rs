@@ -2,11 +2,11 @@
 
 use super::Context;
 use crate::cli::args::{misuse, wrong};
-use crate::cli::create::{limits, ports};
+use crate::cli::create::{limits, ports, restart_policy};
 use crate::cli::report;
 use crate::cli::verbs::Verb;
 use crate::engine::request::{KillArgs, PublishArgs, RemoveArgs, StopArgs, Targets};
-use crate::engine::{Output, Request, Result};
+use crate::engine::{ErrorKind, Output, Request, Result};
 use crate::model::container::Limits;
 use std::time::Duration;
 
@@ -32,7 +32,9 @@ pub(super) async fn pause(cx: &Context<'_>, verb: Verb) -> Result<u8> {
 
 pub(super) async fn remove(cx: &Context<'_>) -> Result<u8> {
     let (force, volumes) = (cx.args.on("force"), cx.args.on("volumes"));
-    cx.bulk(Request::Remove(RemoveArgs { containers: cx.names(), force, volumes, undo: None })).await
+    let request = Request::Remove(RemoveArgs { containers: cx.names(), force, volumes, undo: None });
+    // As docker: with -f, one that is not there is told of, and is no failure.
+    cx.bulk_but(request, |error| force && error.kind() == ErrorKind::NotFound).await
 }
 
 pub(super) async fn rename(cx: &Context<'_>) -> Result<u8> {
@@ -47,20 +49,21 @@ pub(super) async fn update(cx: &Context<'_>) -> Result<u8> {
         }
     }
     let limits = Box::new(limits(cx.args)?);
+    let restart = cx.args.text("restart").map(restart_policy).transpose()?;
     let (add, remove) = (ports("publish-add", cx.args)?, ports("publish-rm", cx.args)?);
     let publishes = !add.is_empty() || !remove.is_empty();
-    if *limits == Limits::default() {
+    if *limits == Limits::default() && restart.is_none() {
         if publishes {
             let request = PublishArgs { containers: cx.names(), add, remove };
             return cx.bulk(Request::Publish(Box::new(request))).await;
         }
-        return Err(misuse("nothing to update: give at least one limit or port")
+        return Err(misuse("nothing to update: give at least one limit, port or restart policy")
             .hint("teu update --memory 128m --publish-add 8080:80 CONTAINER"));
     }
     if publishes {
         cx.ask(Request::Publish(Box::new(PublishArgs { containers: cx.names(), add, remove }))).await?;
     }
-    cx.bulk(Request::Update { containers: cx.names(), limits }).await
+    cx.bulk(Request::Update { containers: cx.names(), limits, restart }).await
 }
 
 pub(super) async fn wait(cx: &Context<'_>) -> Result<u8> {

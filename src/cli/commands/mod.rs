@@ -22,7 +22,7 @@ use super::verbs::Verb;
 use crate::config::Config;
 use crate::engine::inventory::Inventory;
 use crate::engine::request::InspectKind;
-use crate::engine::{Engine, JobHandle, Output, Request, Result};
+use crate::engine::{Engine, Error, JobHandle, Output, Request, Result};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -154,7 +154,18 @@ impl Context<'_> {
 
     /// Bulk operations: what succeeded is printed as it was named, what failed goes to stderr; 1 when anything did.
     async fn bulk(&self, request: Request) -> Result<u8> {
-        let Output::Many(results) = self.ask(request).await? else { return Ok(0) };
+        self.bulk_but(request, |_| false).await
+    }
+
+    /// The same; what `forgiven` knows is told, and no failure.
+    async fn bulk_but(&self, request: Request, forgiven: impl Fn(&Error) -> bool) -> Result<u8> {
+        let results = match self.ask(request).await {
+            Ok(Output::Many(results)) => results,
+            Ok(_) => return Ok(0),
+            // A single target's failure is the job's own.
+            Err(error) if forgiven(&error) => vec![(String::new(), Err(error))],
+            Err(error) => return Err(error),
+        };
         let mut code = 0;
         let mut done = String::new();
         for (name, result) in results {
@@ -162,7 +173,7 @@ impl Context<'_> {
                 Ok(_) => done.push_str(&format!("{name}\n")),
                 Err(error) => {
                     report::print_error(&error);
-                    code = 1;
+                    code = if forgiven(&error) { code } else { 1 };
                 }
             }
         }

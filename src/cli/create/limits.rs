@@ -36,7 +36,8 @@ pub(in crate::cli) fn limits(args: Args) -> Result<Limits> {
         memory_swap: args.text("memory-swap").map(memory_swap).transpose()?.filter(|n| *n != 0),
         memory_reservation: bytes("memory-reservation")?,
         nano_cpus: args.text("cpus").map(nano_cpus).transpose()?.filter(|n| *n > 0),
-        cpu_shares: ranged(args, "cpu-shares", 2, 262_144)?,
+        // The kernel knows no less than 2, as docker's users find when they ask for 1.
+        cpu_shares: ranged(args, "cpu-shares", 1, 262_144)?.map(|n| n.max(2)),
         cpu_quota: args.number::<i64>("cpu-quota")?.filter(|n| *n != 0),
         cpu_period: ranged(args, "cpu-period", 1_000, 1_000_000)?,
         cpuset_cpus: args.text("cpuset-cpus").map(|v| cpu_list("cpuset-cpus", v)).transpose()?,

@@ -146,7 +146,7 @@ fn hostname(text: &str) -> Result<String> {
     if fits { Ok(text.to_owned()) } else { Err(wrong("hostname", text, "letters, digits, '-' and '.', at most 64")) }
 }
 
-fn restart_policy(text: &str) -> Result<RestartPolicy> {
+pub(super) fn restart_policy(text: &str) -> Result<RestartPolicy> {
     match text.split_once(':').map_or((text, None), |(p, n)| (p, Some(n))) {
         ("" | "no", None) => Ok(RestartPolicy::No),
         ("always", None) => Ok(RestartPolicy::Always),

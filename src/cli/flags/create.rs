@@ -76,7 +76,7 @@ fn process(command: Command) -> Command {
         value("pull", "WHEN", "Pull the image before running: always, missing or never"),
         quiet("Suppress the pull output"),
         switch("rm", "Remove the container and its anonymous volumes when it exits"),
-        value("restart", "POLICY", "no, always, unless-stopped or on-failure[:max-retries]"),
+        restart(),
         value("stop-signal", "SIGNAL", "Signal that stops the container"),
         value("stop-timeout", "SECONDS", "Time-out to stop the container"),
         switch("init", "Run an init inside that forwards signals and reaps processes"),
@@ -86,6 +86,10 @@ fn process(command: Command) -> Command {
         switch("no-healthcheck", "Disable any health check of the image"),
         switch("disable-content-trust", "").hide(true),
     ])
+}
+
+fn restart() -> Arg {
+    value("restart", "POLICY", "no, always, unless-stopped or on-failure[:max-retries]")
 }
 
 fn network(command: Command) -> Command {
@@ -140,6 +144,7 @@ pub(super) fn update_limits(command: Command) -> Command {
     let command = command.args([
         list("publish-add", "[IP:][HOST:]PORT[/PROTO]", "Publish one more port, at once and from now on"),
         list("publish-rm", "[[IP:]HOST:]PORT[/PROTO]", "Take a published port away"),
+        restart(),
     ]);
     limits(command).mut_arg("ulimit", |a| a.hide(true)).mut_arg("oom-score-adj", |a| a.hide(true))
 }

@@ -17,19 +17,20 @@ use std::sync::Arc;
 const NAME_TRIES: u32 = 50;
 
 pub(super) async fn create(cx: &mut JobContext, args: CreateArgs) -> Result<Output> {
-    let image = find_image(cx, &args).await?;
-    let (container, warnings) = make(cx, &args, &image).await?;
+    let (image, mut warnings) = find_image(cx, &args).await?;
+    let (container, more) = make(cx, &args, &image).await?;
+    warnings.extend(more);
     Ok(Output::Container { id: container.id, warnings })
 }
 
-/// The image that was asked for, by the pull policy.
-pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result<Image> {
+/// The image that was asked for, by the pull policy; and what of it could not be kept when it was pulled now.
+pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result<(Image, Vec<String>)> {
     let here = match args.pull {
         PullPolicy::Always => None,
         PullPolicy::Missing | PullPolicy::Never => cx.core.find_image(&args.image)?,
     };
     match here {
-        Some(image) if fits(&image, args) => return Ok(image),
+        Some(image) if fits(&image, args) => return Ok((image, Vec::new())),
         _ if args.pull == PullPolicy::Never => {
             return Err(Error::new(ErrorKind::NotFound, format!("no such image: {}", args.image))
                 .hint("it is not here, and --pull never forbids to fetch it"));
@@ -39,6 +40,7 @@ pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result
     let reference: Reference = args.image.parse().map_err(|e: crate::model::reference::ReferenceError| {
         Error::new(ErrorKind::Invalid, e.to_string()).hint("an image is named like nginx:1.29 or host:5000/team/app:v2")
     })?;
+    let mut warnings = Vec::new();
     if reference == pull::starter()? {
         let mut child = cx.child("from-host", &reference.familiar());
         let wanted = FromHostArgs { programs: Vec::new(), name: Some(reference.clone()) };
@@ -53,7 +55,9 @@ pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result
             only_if_missing: false,
         };
         let pulled = pull::pull(&mut child, wanted).await;
-        child.finish(pulled).await?;
+        if let Output::Pulled { warnings: said, .. } = child.finish(pulled).await? {
+            warnings = said;
+        }
     }
     let image = cx.core.image(&reference.to_string())?;
     match &args.platform {
@@ -61,7 +65,7 @@ pub(super) async fn find_image(cx: &mut JobContext, args: &CreateArgs) -> Result
             let what = format!("{} is an image for {}/{}, not {wanted}", args.image, image.os, image.architecture);
             Err(Error::new(ErrorKind::NotFound, what).hint("leave out --platform, or name another image"))
         }
-        _ => Ok(image),
+        _ => Ok((image, warnings)),
     }
 }
 

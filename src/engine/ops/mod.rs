@@ -22,6 +22,7 @@ mod stats;
 mod stop;
 mod tag;
 mod top;
+mod update;
 mod volumes;
 mod wait;
 mod window;
@@ -49,7 +50,7 @@ pub(super) async fn dispatch(cx: &mut JobContext, request: Request) -> Result<Ou
         Request::Resume(a) => pause::resume(cx, a).await,
         Request::Remove(a) => remove::remove(cx, a).await,
         Request::Rename { container, name } => rename::rename(cx, &container, &name).await,
-        Request::Update { containers, limits } => pause::update(cx, containers, *limits).await,
+        Request::Update { containers, limits, restart } => update::update(cx, containers, *limits, restart).await,
         Request::Wait(a) => wait::wait(cx, a).await,
         Request::Attach(a) => session::attach(cx, a).await,
         Request::Exec(a) => session::exec(cx, *a).await,

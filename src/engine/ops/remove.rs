@@ -81,10 +81,15 @@ fn hide(core: &Core, container: &Container) -> Result<bool> {
     Ok(true)
 }
 
+/// It comes back in any case; that its name has gone to another one meanwhile is said.
 fn show(core: &Core, container: &Container) -> Result<()> {
-    core.db.write(|t| records::set_busy(t, &container.id, None))?;
+    let name = core.db.write(|t| records::restore_container(t, container))?;
     core.refresh_container(&container.id);
-    Ok(())
+    if name == container.name {
+        return Ok(());
+    }
+    core.emit_renamed(&Container { name: name.clone(), ..container.clone() }, &container.name);
+    Err(Error::new(ErrorKind::Conflict, format!("its name was taken meanwhile, it is called {name} now")))
 }
 
 /// A live one only by `force`.

@@ -8,12 +8,13 @@ use crate::model::container::Container;
 use crate::runtime::task::Attach;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
-    let image = create::find_image(cx, &args.create).await?;
+    let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     // Loading the monitor takes as long as making the container: both at once.
     let monitor = cx.core.begin_monitor()?;
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image).await;
-    let (container, mut warnings) = child.finish(made).await?;
+    let (container, more) = child.finish(made).await?;
+    warnings.extend(more);
     let attach = (!args.detach).then_some(Attach {
         exec: None,
         stdin: args.stdin,

@@ -7,7 +7,7 @@ use crate::engine::job::{Chunk, Input};
 use crate::engine::request::{AttachArgs, ExecArgs};
 use crate::model::container::{ExitStatus, Status};
 use crate::model::id::{ContainerId, ExecId};
-use crate::runtime::protocol::ExecSpec;
+use crate::runtime::protocol::{ExecSpec, FailureKind};
 use crate::runtime::task::{self, Attach, Session, SessionReader, SessionWriter};
 use tokio::sync::mpsc;
 
@@ -69,7 +69,7 @@ pub(super) async fn exec(cx: &mut JobContext, args: ExecArgs) -> Result<Output> 
     };
     let started = cx.core.task(&entry.container.id).exec(spec).await;
     let during = format!("executing in container {}", args.container);
-    let started = started.map_err(|e| refused(cx, &entry, e).during(during))?;
+    let started = started.map_err(|e| not_executed(cx, &entry, e).during(during))?;
     cx.touch_container(&entry.container.id);
     let Some(session) = started else { return Ok(Output::ExecStarted(id)) };
     let end = pump(cx, &entry.container.id, session).await?;
@@ -161,6 +161,17 @@ fn monitor_gone(status: Status) -> Error {
             .hint("the container runs on without it: `teu restart` starts it anew, `teu stop` ends it"),
         _ => error.because("the container has ended"),
     }
+}
+
+/// Why a command was not executed. Docker's rule: whatever the container's side refuses, an unknown user for one, is
+/// a command that cannot be executed (126), unless the command is what is missing (127).
+fn not_executed(cx: &JobContext, entry: &ContainerEntry, error: task::Error) -> Error {
+    let container_said = match &error {
+        task::Error::Failed(failure) => !matches!(failure.kind, FailureKind::CommandNotFound | FailureKind::Conflict),
+        _ => false,
+    };
+    let error = refused(cx, entry, error);
+    if container_said { error.with_kind(ErrorKind::CommandNotExecutable) } else { error }
 }
 
 /// Why no session could be opened, seen after it has failed.

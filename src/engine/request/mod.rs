@@ -8,7 +8,7 @@ pub use arguments::{
     RunArgs, StatsArgs, StopArgs, TagArgs, Targets,
 };
 
-use crate::model::container::Limits;
+use crate::model::container::{Limits, RestartPolicy};
 use crate::model::reference::Reference;
 
 #[derive(Clone, Debug)]
@@ -33,9 +33,11 @@ pub enum Request {
         container: String,
         name: String,
     },
+    /// What is `None` stays as it is.
     Update {
         containers: Vec<String>,
         limits: Box<Limits>,
+        restart: Option<RestartPolicy>,
     },
     Wait(Targets),
     // sessions: run until cancelled or ended, and carry streams

@@ -37,6 +37,10 @@ impl Monitor {
             Ask::Pause => self.pause(id),
             Ask::Resume => self.resume(id),
             Ask::Update { limits } => self.update(id, *limits),
+            Ask::RestartPolicy(policy) => {
+                self.launch.restart = policy;
+                self.answer(id, &Reply::Done);
+            }
             Ask::State => {
                 let mut state = self.state.clone();
                 state.execs = self.exec_states();
@@ -113,6 +117,8 @@ impl Monitor {
         if self.phase != Phase::Running || !self.signal_main(signal) {
             return self.conflict(id, "is not running");
         }
+        // Docker's rule: who ends it by hand does not want it restarted. Other signals may mean anything.
+        self.stop_asked |= signal == 9 || signal == self.launch.stop_signal;
         if signal == 9 {
             // A frozen process of cgroup v1 does not even die.
             self.thaw();

@@ -9,7 +9,7 @@ pub use start::{Loading, Started, Starting, begin, spawn};
 
 use self::connection::{Connection, hello, unexpected};
 use super::protocol::{Ask, ExecSpec, Failure, FrameError, Reply};
-use crate::model::container::{ExitStatus, Limits, State};
+use crate::model::container::{ExitStatus, Limits, RestartPolicy, State};
 use crate::net::plan::NetworkChange;
 use crate::sys;
 use std::path::{Path, PathBuf};
@@ -108,6 +108,11 @@ impl Task {
     /// New limits, all of them.
     pub async fn update(&self, limits: Limits) -> Result<()> {
         self.done(Ask::Update { limits: Box::new(limits) }).await
+    }
+
+    /// What follows the container's next end.
+    pub async fn restart_policy(&self, policy: RestartPolicy) -> Result<()> {
+        self.done(Ask::RestartPolicy(policy)).await
     }
 
     /// The name that events carry from now on.

@@ -1,11 +1,13 @@
 //! Rows and the model: the only SQL. Every function works on a connection or transaction the caller holds briefly.
 
 mod jobs;
+mod names;
 mod networks;
 #[cfg(test)]
 mod tests;
 
 pub use jobs::{JobRow, delete_jobs_before, jobs, put_job};
+pub use names::{rename_container, restore_container};
 pub use networks::{
     Lease, Taken, Want, delete_lease, delete_network, free_address, insert_network, lease_at, leases,
     leases_of_container, leases_of_network, leases_started, network, network_by_name, networks, put_lease, take_leases,
@@ -92,9 +94,7 @@ fn text(row: &Row<'_>, index: usize) -> Result<String> {
 /// Reserves the name and writes the row in one transaction; the directories come after it. Fails with `NameTaken`, and
 /// with `Gone` when the image has been removed meanwhile.
 pub fn insert_container(t: &Transaction<'_>, container: &Container, busy: Option<Busy>) -> Result<()> {
-    if let Some(by) = name_owner(t, &container.name)? {
-        return Err(Error::NameTaken { name: container.name.clone(), by });
-    }
+    names::claim(t, &container.name)?;
     if image(t, &container.image)?.is_none() {
         return Err(Error::Gone { what: format!("image {}", container.image), why: "has been removed" });
     }
@@ -191,19 +191,6 @@ pub fn update_container(t: &Transaction<'_>, container: &Container) -> Result<()
 /// Row and name; nothing when it is gone already.
 pub fn delete_container(t: &Connection, id: &str) -> Result<bool> {
     Ok(execute(t, "DELETE FROM containers WHERE id = ?1", [id])? > 0)
-}
-
-pub fn rename_container(t: &Transaction<'_>, id: &ContainerId, name: &str) -> Result<()> {
-    match name_owner(t, name)? {
-        Some(by) => Err(Error::NameTaken { name: name.to_owned(), by }),
-        None => execute(t, "UPDATE names SET name = ?2 WHERE container = ?1", params![id.as_str(), name]).map(drop),
-    }
-}
-
-/// The short id of the container that has this name.
-fn name_owner(c: &Connection, name: &str) -> Result<Option<String>> {
-    let mut found = query(c, "SELECT container FROM names WHERE name = ?1", [name], |row| text(row, 0))?;
-    Ok(found.pop().map(|id| id.chars().take(12).collect()))
 }
 
 // ---- images -----------------------------------------------------------------------------------------------------

@@ -186,7 +186,8 @@ impl App {
         let nanos = until.0.saturating_sub(task.started.0);
         let (outcome, text) = match result {
             Err(error) if error.kind() == ErrorKind::Cancelled && task.hidden.is_some() => {
-                (Ok(String::from("taken back")), format!("{}  taken back", task.title))
+                let detail = [&[String::from("taken back")], error.cleanup_failures()].concat().join("; ");
+                (Ok(detail.clone()), format!("{}  {detail}", task.title))
             }
             Ok(output) => {
                 let (good, detail) = describe(output);

@@ -187,7 +187,7 @@ impl Form {
             }
             Kind::Limits(names) => {
                 let limits = limits(&self.fields, [0, 1, 2])?;
-                Ok(Request::Update { containers: names.clone(), limits: Box::new(limits) })
+                Ok(Request::Update { containers: names.clone(), limits: Box::new(limits), restart: None })
             }
         }
     }

@@ -5,6 +5,7 @@ mod rows;
 mod top;
 
 use super::Context;
+use crate::cli::args::misuse;
 use crate::cli::output::filter::{Filters, glob, name_matches};
 use crate::cli::output::text::now;
 use crate::cli::output::{Listing, render};
@@ -56,6 +57,7 @@ pub(super) async fn list(cx: &Context<'_>) -> Result<u8> {
     let args = cx.args;
     let filters = Filters::parse(&args.texts("filter"), &FILTERS)?;
     let inventory = cx.inventory()?;
+    check(&filters, &inventory)?;
     let last =
         if args.on("latest") { Some(1) } else { args.number::<i64>("last")?.and_then(|n| usize::try_from(n).ok()) };
     let narrowed = ["status", "exited", "before", "since"].iter().any(|f| filters.has(f));
@@ -81,9 +83,7 @@ pub(super) async fn list(cx: &Context<'_>) -> Result<u8> {
 
 fn fits(c: &ContainerEntry, inventory: &Inventory, filters: &Filters) -> bool {
     let (container, state) = (&c.container, &c.state);
-    let find = |name: &str| {
-        inventory.containers.iter().find(|o| o.container.name == name || o.container.id.as_str().starts_with(name))
-    };
+    let find = |name: &str| inventory.containers.iter().find(|o| is_called(o, name));
     filters.any("id", |v| container.id.as_str().starts_with(v))
         && filters.any("name", |v| name_matches(v, &container.name))
         && filters.any("status", |v| state.status.word() == v)
@@ -107,6 +107,37 @@ fn fits(c: &ContainerEntry, inventory: &Inventory, filters: &Filters) -> bool {
         })
         && filters.any("expose", |v| ports(v).iter().any(|w| container.config.exposed.contains(w)))
         && filters.labels(&container.config.labels)
+}
+
+fn is_called(c: &ContainerEntry, name: &str) -> bool {
+    c.container.name == name || c.container.id.as_str().starts_with(name)
+}
+
+/// Values that nothing could ever fit are mistakes, not empty lists.
+fn check(filters: &Filters, inventory: &Inventory) -> Result<()> {
+    let words = |key: &str, words: &[&str]| {
+        filters.values(key).find(|v| !words.contains(v)).map_or(Ok(()), |v| {
+            Err(misuse(format!("invalid filter '{key}={v}'")).because(format!("there are {}", words.join(", "))))
+        })
+    };
+    words("status", &["created", "restarting", "running", "removing", "paused", "exited", "dead", "orphaned"])?;
+    words("health", &["starting", "healthy", "unhealthy", "none"])?;
+    words("is-task", &["true", "false", "1", "0"])?;
+    if let Some(code) = filters.values("exited").find(|v| v.parse::<u8>().is_err()) {
+        return Err(misuse(format!("invalid filter 'exited={code}'")).because("it must be an exit code, 0 to 255"));
+    }
+    for key in ["publish", "expose"] {
+        if let Some(port) = filters.values(key).find(|v| ports(v).is_empty()) {
+            return Err(misuse(format!("invalid filter '{key}={port}'")).because("it must be a port: 80 or 80-90/udp"));
+        }
+    }
+    let unknown = |name: &&str| !inventory.containers.iter().any(|c| is_called(c, name));
+    match ["before", "since"].iter().flat_map(|key| filters.values(key)).find(unknown) {
+        Some(name) => {
+            Err(Error::new(ErrorKind::NotFound, format!("no such container: {name}")).hint("`teu ps -a` lists them"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `80`, `80-90/udp`; nothing when it is no port.
