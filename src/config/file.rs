@@ -3,8 +3,18 @@
 use super::Config;
 use toml::de::{DeTable, DeValue};
 
-const KEYS: [&str; 9] =
-    ["theme", "leader", "mouse", "ascii", "preset", "scrollback", "insecure-registries", "publish-address", "keys"];
+const KEYS: [&str; 10] = [
+    "theme",
+    "leader",
+    "mouse",
+    "ascii",
+    "preset",
+    "scrollback",
+    "insecure-registries",
+    "publish-address",
+    "network",
+    "keys",
+];
 const PRESETS: [&str; 3] = ["default", "lazydocker", "k9s"];
 const MAX_SCROLLBACK: i64 = 1_000_000;
 
@@ -70,11 +80,35 @@ fn set(config: &mut Config, text: &str, key: &str, value: &DeValue) -> Result<()
             let parsed = address.parse().map_err(|_| format!("`{key}` is '{address}'; it must be an IP address"))?;
             config.publish_address = Some(parsed);
         }
+        "network" => set_network(config, text, value)?,
         "keys" => set_keys(config, text, value)?,
         _ => {
             let hint = nearest(key, &KEYS).map(|k| format!("; did you mean `{k}`?")).unwrap_or_default();
             return Err(Mistake { text: format!("unknown key `{key}`{hint}"), at_key: true });
         }
+    }
+    Ok(())
+}
+
+/// `network.default`: where containers are that name no network.
+fn set_network(config: &mut Config, text: &str, value: &DeValue) -> Result<(), Mistake> {
+    let DeValue::Table(table) = value else {
+        return Err(format!("`network` must be a table, not {}: write network.default = ...", value.type_str()).into());
+    };
+    for (key, value) in table {
+        let name = format!("network.{}", key.get_ref());
+        let (at, why) = match key.get_ref().as_ref() {
+            "default" => match string(&name, value.get_ref()) {
+                Ok(word) if word == "bridge" || word == "none" => {
+                    config.default_network = word == "bridge";
+                    continue;
+                }
+                Ok(word) => (value.span(), format!("`{name}` is '{word}'; it must be bridge or none")),
+                Err(why) => (value.span(), why),
+            },
+            _ => (key.span(), format!("unknown key `{name}`; did you mean `network.default`?")),
+        };
+        config.warnings.push(format!("config.toml{}: {why}", place(text, at.start)));
     }
     Ok(())
 }
@@ -213,6 +247,21 @@ mod tests {
             ["config.toml line 1 column 19: `publish-address` is 'lo'; it must be an IP address"]
         );
         assert_eq!(config.publish_address, None);
+    }
+
+    #[test]
+    fn containers_may_be_on_no_network_unless_they_name_one() {
+        assert!(load("").default_network && load("network.default = 'bridge'\n").default_network);
+        assert!(!load("[network]\ndefault = 'none'\n").default_network);
+        let config = load("network.default = 'web'\nnetwork.mtu = 5\n");
+        assert_eq!(
+            config.warnings,
+            [
+                "config.toml line 1 column 19: `network.default` is 'web'; it must be bridge or none",
+                "config.toml line 2 column 9: unknown key `network.mtu`; did you mean `network.default`?",
+            ]
+        );
+        assert!(load("network = 'none'\n").warnings[0].contains("must be a table"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// `$XDG_CONFIG_HOME/teu/config.toml` (root: `/etc/teu/config.toml`), flags and environment applied.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub data_dir: PathBuf,
     pub run_dir: PathBuf,
@@ -18,6 +18,8 @@ pub struct Config {
     pub auth_files: Vec<PathBuf>,
     /// Where ports are published when `-p` names no address; `None`: on the loopback.
     pub publish_address: Option<std::net::IpAddr>,
+    /// Containers that name no network are on the default one; else they have loopback alone.
+    pub default_network: bool,
     pub tui: TuiConfig,
     /// `$NO_COLOR` is set and not empty, or `$TERM` is `dumb`.
     pub no_color: bool,
@@ -39,6 +41,24 @@ pub struct TuiConfig {
     pub preset: String,
     /// Lines of history in a shell pane.
     pub scrollback: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::new(),
+            run_dir: PathBuf::new(),
+            config_dir: PathBuf::new(),
+            ui_state_file: PathBuf::new(),
+            insecure_registries: Vec::new(),
+            auth_files: Vec::new(),
+            publish_address: None,
+            default_network: true,
+            tui: TuiConfig::default(),
+            no_color: false,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 impl Default for TuiConfig {

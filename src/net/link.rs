@@ -3,7 +3,7 @@
 use super::attribute::{find, text};
 use super::error::{Doing, Result};
 use crate::model::network::{Cidr, Mac};
-use crate::sys::netlink::{ACK, Batch, CREATE, DUMP, EXCL, Family, REPLACE, Socket, Traffic};
+use crate::sys::netlink::{self, ACK, Batch, CREATE, DUMP, EXCL, Family, REPLACE, Socket, Traffic};
 use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
@@ -69,6 +69,13 @@ pub enum OnParentKind {
     Ipvlan(IpVlanMode),
 }
 
+/// What a bridged network is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Bridge,
+    Veth,
+}
+
 /// The interfaces of the namespace it was opened in.
 #[derive(Debug)]
 pub struct Links {
@@ -98,6 +105,19 @@ impl Links {
     pub fn all(&mut self) -> Result<Vec<Link>> {
         let answers = self.socket.query(GETLINK, DUMP, &bytes(&link_message(0, Vec::new())));
         Ok(answers.doing(|| "list interfaces".into())?.iter().filter_map(|m| parse_link(&m.payload)).collect())
+    }
+
+    /// Whether an interface of that kind could be made here. None is: the kernel looks at the caller's rights, then for the
+    /// kind, and then refuses an address that no interface can have.
+    pub fn can_make(&mut self, kind: Kind) -> netlink::Result<()> {
+        let kind = if kind == Kind::Bridge { InfoKind::Bridge } else { InfoKind::Veth };
+        let attributes = vec![
+            LinkAttribute::IfName("teu-look".to_owned()),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]),
+            LinkAttribute::Address(vec![1, 0, 0, 0, 0, 0]),
+        ];
+        let asked = self.socket.request(NEWLINK, CREATE | EXCL, &bytes(&link_message(0, attributes)));
+        asked.or_else(|refusal| if refusal.missing() || refusal.exists() { Ok(()) } else { Err(refusal) })
     }
 
     /// A bridge that is down; false when an interface of that name was there.

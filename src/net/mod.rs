@@ -23,6 +23,7 @@ pub mod ports;
 mod publish;
 pub mod redirect;
 pub mod rootless;
+pub mod support;
 mod sysctl;
 
 pub use error::{Error, Result};

@@ -185,6 +185,11 @@ fn absent(program: &str, error: &std::io::Error) -> String {
     }
 }
 
+/// Whether the user's network namespace is there already: bridges were made in it. `dir` is `<run>/networks`.
+pub fn exists(dir: &Path) -> bool {
+    pinned(dir).is_some()
+}
+
 /// Whether a helper program is installed: without one an ordinary user's containers reach nothing outside.
 pub fn available(search_path: &str) -> bool {
     search_path.split(':').any(|dir| ["pasta", "slirp4netns"].iter().any(|name| Path::new(dir).join(name).is_file()))

@@ -44,6 +44,14 @@ pub fn forward(six: bool) -> Result<bool> {
     }
 }
 
+/// Why [`forward`] would fail for IPv4, if it would.
+pub fn forwarding_refused() -> Option<std::io::Error> {
+    let name = "ipv4/ip_forward";
+    let off = read(name).is_some_and(|now| now == "0");
+    // Opening alone changes nothing.
+    off.then(|| fs::File::options().write(true).open(path(name)).err()).flatten()
+}
+
 /// A machine that forwards IPv6 no longer listens to its router's advertisements, and so loses its own address and
 /// default route in time, unless `accept_ra` is 2.
 fn keep_router_advertisements() {

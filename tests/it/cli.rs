@@ -50,11 +50,26 @@ fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
 fn lists_and_formats_are_docker_s() {
     needs!(Userns);
     let root = StateRoot::new();
-    let id =
-        root.teu(&["run", "-d", "--name", "web", "-l", "tier=front", "-m", "64m", STARTER, "sleep", "1000"]).exits(0);
+    let id = root
+        .teu(&[
+            "run",
+            "-d",
+            "--name",
+            "web",
+            "-l",
+            "tier=front",
+            "-m",
+            "64m",
+            "--network",
+            "none",
+            STARTER,
+            "sleep",
+            "1000",
+        ])
+        .exits(0);
     let id = id.out();
     assert_eq!(id.len(), 64);
-    root.teu(&["run", "--name", "gone", STARTER, "sh", "-c", "exit 3"]).exits(3);
+    root.teu(&["run", "--name", "gone", "--network", "none", STARTER, "sh", "-c", "exit 3"]).exits(3);
     let ps = root.teu(&["ps"]).exits(0).stdout;
     let head = "CONTAINER ID   IMAGE               COMMAND        CREATED";
     assert!(ps.starts_with(head) && ps.lines().count() == 2, "{ps}");
@@ -88,18 +103,19 @@ fn lists_and_formats_are_docker_s() {
 fn streams_codes_and_stdin_are_the_process_s_own() {
     needs!(Userns);
     let root = StateRoot::new();
-    let answer = root.teu(&["run", "--rm", STARTER, "sh", "-c", "echo out; echo err >&2; exit 7"]).exits(7);
+    let answer =
+        root.teu(&["run", "--rm", "--network", "none", STARTER, "sh", "-c", "echo out; echo err >&2; exit 7"]).exits(7);
     assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("out\n", "err\n"));
     let mut cat = root
         .command()
-        .args(["run", "--rm", "-i", STARTER, "cat"])
+        .args(["run", "--rm", "-i", "--network", "none", STARTER, "cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     cat.stdin.take().unwrap().write_all(b"through the pipe\n").unwrap();
     assert_eq!(cat.wait_with_output().unwrap().stdout, b"through the pipe\n");
-    let answer = root.teu(&["run", "--rm", "-it", STARTER, "true"]).exits(1);
+    let answer = root.teu(&["run", "--rm", "-it", "--network", "none", STARTER, "true"]).exits(1);
     assert!(answer.stderr.contains("the input device is not a TTY"), "{}", answer.stderr);
     let file = root.path().join("id");
     let path = file.to_str().unwrap();
@@ -113,6 +129,8 @@ fn streams_codes_and_stdin_are_the_process_s_own() {
         "A=b c",
         "-w",
         "/tmp",
+        "--network",
+        "none",
         STARTER,
         "sh",
         "-c",
@@ -125,8 +143,8 @@ fn streams_codes_and_stdin_are_the_process_s_own() {
     assert_eq!(root.teu(&["start", "-a", "kept"]).exits(0).stdout, "b c\n/tmp\n");
     assert_eq!(root.teu(&["logs", "--tail", "1", "kept"]).exits(0).stdout, "/tmp\n");
     assert_eq!(root.teu(&["wait", "kept"]).exits(0).stdout, "0\n");
-    root.teu(&["run", "--rm", "-v", "data:/d", STARTER, "touch", "/d/f"]).exits(0);
-    root.teu(&["run", "--rm", "-v", "data:/d:ro", STARTER, "touch", "/d/g"]).exits(1);
+    root.teu(&["run", "--rm", "-v", "data:/d", "--network", "none", STARTER, "touch", "/d/f"]).exits(0);
+    root.teu(&["run", "--rm", "-v", "data:/d:ro", "--network", "none", STARTER, "touch", "/d/g"]).exits(1);
     assert_eq!(root.teu(&["volume", "ls", "-q"]).exits(0).stdout, "data\n");
     assert_eq!(root.teu(&["volume", "rm", "data"]).exits(0).stdout, "data\n");
     root.teu(&["container", "prune", "-f"]).exits(0);
@@ -143,8 +161,8 @@ fn a_terminal_is_resized_left_and_taken_up_again() {
         command.args(args).env("TERM", "xterm-256color");
         Screen::start(columns, rows, &command)
     };
-    let screen = start(90, 20, &["run", "-it", "--name", "shell", STARTER, "sh"]);
-    screen.wait_for("\n#");
+    let screen = start(90, 20, &["run", "-it", "--name", "shell", "--network", "none", STARTER, "sh"]);
+    screen.wait_for("#");
     screen.write("stty size\r");
     screen.wait_for("20 90");
     screen.resize(100, 30);
@@ -212,7 +230,7 @@ fn what_can_never_start_is_refused_before_anything_is_made() {
 fn a_log_is_what_was_written_to_the_last_byte() {
     needs!(Userns);
     let root = StateRoot::new();
-    root.teu(&["run", "--name", "talker", STARTER, "printf", "one\\ntwo"]).exits(0);
+    root.teu(&["run", "--name", "talker", "--network", "none", STARTER, "printf", "one\\ntwo"]).exits(0);
     assert_eq!(root.teu(&["logs", "talker"]).exits(0).stdout, "one\ntwo");
     root.teu(&["start", "-a", "talker"]).exits(0);
     assert_eq!(root.teu(&["logs", "talker"]).exits(0).stdout, "one\ntwoone\ntwo");
@@ -222,7 +240,7 @@ fn a_log_is_what_was_written_to_the_last_byte() {
 fn an_exec_makes_no_working_directory_and_names_count() {
     needs!(Userns);
     let root = StateRoot::new();
-    root.teu(&["run", "-d", "--name", "box", STARTER, "sleep", "100"]).exits(0);
+    root.teu(&["run", "-d", "--name", "box", "--network", "none", STARTER, "sleep", "100"]).exits(0);
     root.teu(&["exec", "-w", "/not/there", "box", "true"]).exits(127);
     root.teu(&["exec", "-w", "/etc/passwd", "box", "true"]).exits(126);
     root.teu(&["exec", "box", "ls", "/not"]).exits(2);
@@ -243,7 +261,7 @@ fn top_and_diff_tell_what_runs_and_what_was_changed() {
     let root = StateRoot::new();
     let script =
         "mkdir -p /srv/new && echo hi >/srv/new/file && rm /bin/vi && rm -r /opt && mkdir /opt && exec sleep 1000";
-    root.teu(&["run", "-d", "--name", "web", "-v", "/data", STARTER, "sh", "-c", script]).exits(0);
+    root.teu(&["run", "-d", "--name", "web", "-v", "/data", "--network", "none", STARTER, "sh", "-c", script]).exits(0);
     crate::support::wait_until("the script is done", || {
         let top = root.teu(&["top", "web"]).exits(0).stdout;
         let row: Vec<&str> = top.lines().nth(1)?.split_whitespace().collect();

@@ -58,8 +58,8 @@ fn a_command_leaves_its_job_ended() {
     needs!(Root);
     run(async {
         let root = StateRoot::new();
-        program::run(root.path(), &["run", "--rm", "localhost/starter", "sleep", "0.2"]).exits(0);
-        program::run(root.path(), &["run", "--rm", "localhost/starter", "true"]).exits(0);
+        program::run(root.path(), &["run", "--rm", "--network", "none", "localhost/starter", "sleep", "0.2"]).exits(0);
+        program::run(root.path(), &["run", "--rm", "--network", "none", "localhost/starter", "true"]).exits(0);
         let jobs = open(&root, false).await.inventory().jobs.clone();
         let words: Vec<_> = jobs.iter().map(|j| (j.name, j.status.word())).collect();
         assert_eq!(words, [("run", "done"), ("from-host", "done"), ("run", "done")]);

@@ -193,7 +193,7 @@ fn a_restart_keeps_what_goes_at_its_end() {
 fn a_created_container_too_may_go_at_its_end() {
     needs!(Userns);
     let root = StateRoot::new();
-    root.teu(&["create", "--rm", "--name", "once", "localhost/starter", "echo", "said"]).exits(0);
+    root.teu(&["create", "--rm", "--name", "once", "--network", "none", "localhost/starter", "echo", "said"]).exits(0);
     assert_eq!(root.teu(&["start", "-a", "once"]).exits(0).out(), "said");
     wait_until("it has removed itself", || root.teu(&["ps", "-aq"]).exits(0).out().is_empty().then_some(()));
 }

@@ -1,6 +1,7 @@
 //! The main job with the real program on real input: pull, run, exec, logs, exit codes, crashes, nothing left behind.
 
 use crate::needs;
+use crate::support::host::on_own_loopback;
 use crate::support::screen::Screen;
 use crate::support::{StateRoot, image, leaks, wait_until};
 use serde_json::Value;
@@ -187,6 +188,10 @@ fn workstation(root: &StateRoot) -> Screen {
 #[test]
 fn a_killed_screen_finds_its_shell_again() {
     needs!(Userns, Tmux);
+    on_own_loopback(shell_found_again);
+}
+
+fn shell_found_again() {
     let root = StateRoot::new();
     let first = workstation(&root);
     first.wait_for("Containers");

@@ -1,5 +1,7 @@
 //! Networks end to end: real containers, real packets. Each test has a host of its own.
 
+mod default;
+
 use crate::needs;
 use crate::support::host::{HOST, HOST6, ip, on_own_host, page};
 use crate::support::{StateRoot, image, wait_until};

@@ -59,7 +59,6 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<u8> {
         return Ok(code);
     }
     let cidfile = CidFile::wanted(args)?;
-    say_network(args);
     let size = if tty { window_size() } else { None };
     let handle = cx.engine.submit(Request::Run(Box::new(RunArgs { create, detach, stdin, size })));
     let shown = progress::alongside(&handle, args.on("quiet"));
@@ -82,7 +81,6 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<u8> {
 pub(super) async fn create(cx: &Context<'_>) -> Result<u8> {
     let create = create_args(cx.args)?;
     let cidfile = CidFile::wanted(cx.args)?;
-    say_network(cx.args);
     let handle = cx.engine.submit(Request::Create(Box::new(create)));
     let shown = progress::alongside(&handle, cx.args.on("quiet"));
     let output = cx.finish(handle).await;
@@ -140,13 +138,6 @@ impl Drop for CidFile {
         if !self.written {
             let _ = std::fs::remove_file(&self.path);
         }
-    }
-}
-
-/// Docker's users expect a bridge; whoever scripts has read that there is none yet.
-fn say_network(args: Args) {
-    if !args.given("network") && !args.on("quiet") && std::io::stderr().is_terminal() {
-        report::err("teu: no --network given: 'none' (loopback alone); --network host shares this machine's\n");
     }
 }
 

@@ -94,8 +94,12 @@ fn restart() -> Arg {
 
 fn network(command: Command) -> Command {
     command.args([
-        list("network", "NETWORK", "A network, none, host or container:NAME; several times: several networks")
-            .visible_alias("net"),
+        list(
+            "network",
+            "NETWORK",
+            "A network, none, host or container:NAME; several times: several networks (default bridge)",
+        )
+        .visible_alias("net"),
         list("network-alias", "NAME", "Further names of the container on its first network").alias("net-alias"),
         value("ip", "IP", "IPv4 address on the first network"),
         value("ip6", "IP", "IPv6 address on the first network"),

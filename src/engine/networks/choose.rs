@@ -5,6 +5,8 @@ use crate::engine::core::Core;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::ContainerConfig;
 use crate::model::network::{DEFAULT, Driver, EndpointConfig, NetworkMode};
+use crate::net::support;
+use crate::sys::userns;
 
 /// Completes `config` and refuses what can never start; returns what the user should know. `unnamed`: the engine chooses
 /// the network.
@@ -12,7 +14,7 @@ pub(crate) fn choose(core: &Core, config: &mut ContainerConfig, unnamed: bool) -
     let mut warnings = Vec::new();
     if unnamed {
         let publishes = !config.ports.is_empty() || config.publish_all;
-        choose_default(config, publishes);
+        warnings.extend(choose_default(core, config, publishes)?);
     }
     match config.network.clone() {
         NetworkMode::Attached => attached(core, config)?,
@@ -37,14 +39,35 @@ pub(crate) fn choose(core: &Core, config: &mut ContainerConfig, unnamed: bool) -
     Ok(warnings)
 }
 
-fn choose_default(config: &mut ContainerConfig, publishes: bool) {
-    if publishes {
-        config.network = NetworkMode::Attached;
-        config.endpoints = vec![EndpointConfig { network: DEFAULT.to_owned(), ..EndpointConfig::default() }];
-    } else {
-        config.network = NetworkMode::None;
-        config.endpoints.clear();
+/// On the default network, unless the settings or this machine say no. Who publishes ports needs one.
+fn choose_default(core: &Core, config: &mut ContainerConfig, publishes: bool) -> Result<Option<String>> {
+    config.network = NetworkMode::None;
+    config.endpoints.clear();
+    if !core.options.default_network && !publishes {
+        return Ok(None);
     }
+    let rootless = userns::identity().rootless;
+    let user = rootless.then(|| core.networks_dir());
+    let lack = support::bridges(user.as_deref());
+    if let (Some(lack), true) = (&lack, publishes) {
+        return Err(Error::new(ErrorKind::Unsupported, "ports cannot be published")
+            .because(lack.to_string())
+            .hint("--network host shares this machine's ports"));
+    }
+    // Published ports are reached, and neighbours too, where nothing leads outside: the start says so.
+    let lack = lack.or_else(|| if rootless && !publishes { support::way_out(&search_path(core)) } else { None });
+    if let Some(lack) = lack {
+        return Ok(Some(format!("the container has no network but loopback: {lack}")));
+    }
+    config.network = NetworkMode::Attached;
+    config.endpoints = vec![EndpointConfig { network: DEFAULT.to_owned(), ..EndpointConfig::default() }];
+    Ok(None)
+}
+
+/// Where monitors look for programs.
+fn search_path(core: &Core) -> String {
+    let found = core.options.environment.iter().find(|(name, _)| name == "PATH");
+    found.map_or_else(String::new, |(_, value)| value.to_string_lossy().into_owned())
 }
 
 fn attached(core: &Core, config: &mut ContainerConfig) -> Result<()> {

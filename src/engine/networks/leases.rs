@@ -97,7 +97,7 @@ fn exhausted(endpoints: &[(EndpointConfig, Network)], id: &str) -> Error {
 
 impl Core {
     /// Nobody uses the address any more: its container does not live, and nobody is starting it.
-    fn is_dead(&self, lease: &Lease) -> bool {
+    pub fn is_dead(&self, lease: &Lease) -> bool {
         lease.starting.is_none_or(|owner| !owner.is_alive())
             && !holds_network(&self.read_state(lease.container.as_str()))
     }

@@ -17,6 +17,7 @@ use crate::model::reference::Digest;
 use crate::model::time::Timestamp;
 use crate::net::{host, ipam};
 use crate::store::records;
+use crate::sys::userns;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -101,9 +102,28 @@ impl Core {
         }
     }
 
-    /// [`Core::network`] for use: the default one gets its subnet now.
+    /// [`Core::network`] for use: the default one gets its subnet now, and another one when the host, or another root of
+    /// teu, has come to use it since.
     pub fn network_for_use(&self, text: &str) -> Result<Network> {
         let network = self.network(text)?;
+        if network.driver != Driver::Bridge || userns::identity().rootless {
+            return self.with_subnet(network);
+        }
+        match self.foreign_route(&network) {
+            None => self.with_subnet(network),
+            Some(_) if network.name == DEFAULT && self.forget_default(&network)? => {
+                self.with_subnet(self.predefined(DEFAULT, Driver::Bridge))
+            }
+            Some((subnet, route)) => {
+                let what = format!("subnet {subnet} of network {} overlaps with the host's", network.name);
+                Err(Error::new(ErrorKind::Conflict, what)
+                    .because(format!("{} is reached through {}", route.to, route.interface))
+                    .hint("remove the network, or what else uses these addresses"))
+            }
+        }
+    }
+
+    fn with_subnet(&self, network: Network) -> Result<Network> {
         if network.name != DEFAULT || !network.subnets.is_empty() {
             return Ok(network);
         }
@@ -111,6 +131,33 @@ impl Core {
         // Another process may have been quicker: then its is the one.
         self.db.write(|t| records::insert_network(t, &made))?;
         self.network(DEFAULT)
+    }
+
+    /// A way of the host's to addresses of the network that does not lead over the network's own bridge. While the bridge
+    /// is there with its addresses, others must mind it.
+    fn foreign_route(&self, network: &Network) -> Option<(Cidr, host::Route)> {
+        let (routes, bridge) = (host::routes(), self.host_interface(network));
+        network.subnets.iter().map(|s| s.subnet).find_map(|subnet| {
+            let ours = |r: &host::Route| r.interface == bridge && r.to.overlaps(&subnet);
+            let clash = routes.iter().find(|r| r.to.overlaps(&subnet)).filter(|_| !routes.iter().any(ours));
+            clash.map(|route| (subnet, route.clone()))
+        })
+    }
+
+    /// Removes the default network's record, and so its subnet; false while somebody has an address of it.
+    pub fn forget_default(&self, network: &Network) -> Result<bool> {
+        let forgotten = self.db.write(|t| {
+            let leases = records::leases_of_network(t, &network.id)?;
+            if leases.iter().any(|l| !self.is_dead(l)) {
+                return Ok(false);
+            }
+            for lease in leases {
+                records::delete_lease(t, &network.id, lease.address)?;
+            }
+            records::delete_network(t, &network.id)?;
+            Ok(true)
+        })?;
+        Ok(forgotten)
     }
 
     /// An IPv4 subnet from the pools that overlaps neither a network of ours nor the host's.

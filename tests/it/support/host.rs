@@ -1,7 +1,7 @@
 //! A machine of a test's own: a network namespace that plays the host, and another machine on a wire to it.
 
-use super::StateRoot;
 use super::program::{Answer, finish};
+use super::{StateRoot, needs};
 use std::process::{Child, Command, Stdio};
 use teu::sys::{clone, loopback};
 
@@ -18,11 +18,23 @@ pub struct Outside(Child);
 pub fn on_own_host(test: impl FnOnce(&StateRoot, &Outside) + Send + 'static) {
     // The registry is on the real loopback.
     let root = StateRoot::with_image();
+    in_own_namespace(move || {
+        let outside = Outside::new();
+        test(&root, &outside);
+    });
+}
+
+/// Runs `test` where a container on the default network changes nothing of this machine's own: for root in a network
+/// namespace with loopback alone. An ordinary user's networks are always in one of their own.
+pub fn on_own_loopback(test: impl FnOnce() + Send + 'static) {
+    if needs::is_root() { in_own_namespace(test) } else { test() }
+}
+
+fn in_own_namespace(test: impl FnOnce() + Send + 'static) {
     let body = move || {
         clone::unshare(clone::NEWNET).expect("a network namespace");
         loopback::up().expect("its loopback");
-        let outside = Outside::new();
-        test(&root, &outside);
+        test();
     };
     let name = std::thread::current().name().unwrap_or("host").to_owned();
     let thread = std::thread::Builder::new().name(name).spawn(body).expect("a thread");

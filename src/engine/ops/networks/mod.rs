@@ -13,8 +13,8 @@ use crate::engine::core::Core;
 use crate::engine::inventory::Event;
 use crate::engine::networks::{OPTION_BRIDGE, holds_network, is_predefined};
 use crate::model::id::ContainerId;
-use crate::model::network::{Driver, Network, NetworkMode};
-use crate::net::bridge;
+use crate::model::network::{DEFAULT, Driver, Network, NetworkMode};
+use crate::net::{bridge, cleanup, support};
 use crate::store::records::{self, Lease};
 use crate::sys::userns;
 use std::collections::BTreeSet;
@@ -113,5 +113,27 @@ pub(super) fn prune(core: &Arc<Core>, going: &BTreeSet<ContainerId>, dry: bool) 
         }
         removed.push(network.name);
     }
+    if !dry {
+        withdraw(core)?;
+    }
     Ok(removed)
+}
+
+/// The default network's bridge leaves the host, and with the last network in use the firewall's table too: the next
+/// start makes them anew. A start takes its addresses in a writing transaction, so none comes in between.
+fn withdraw(core: &Core) -> Result<()> {
+    // Where nothing can be made, nothing is left.
+    if userns::identity().rootless || support::bridges(None).is_some() {
+        return Ok(());
+    }
+    let default = core.network(DEFAULT)?;
+    let taken = core.db.write(|t| {
+        let used: Vec<Lease> = records::leases(t)?.into_iter().filter(|l| in_use(core, l)).collect();
+        let bridge = match used.iter().any(|l| l.network == default.id) {
+            true => Ok(()),
+            false => bridge::remove(&core.host_interface(&default), &core.root_tag()),
+        };
+        Ok(if used.is_empty() { bridge.and(cleanup::table(&core.root_tag())) } else { bridge })
+    })?;
+    taken.map_err(|e| Error::from_source(ErrorKind::Internal, "taking what is not in use off the host", &e))
 }
