@@ -3,11 +3,12 @@
 use super::error::{Error, Result};
 use super::link::Links;
 use super::netns::{self, NetNs};
-use super::nft::{self, Firewall, State};
+use super::nft::{self, Firewall};
 use super::plan::{Attachments, EndpointPlan};
 use super::publish::{self, Publication, Route};
 use super::{inside, outside, ports};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -37,7 +38,7 @@ pub struct Forward<'a> {
 struct Hands {
     outside: Links,
     inside: Links,
-    firewall: Option<(Firewall, State)>,
+    firewall: Option<Firewall>,
 }
 
 /// Attaches the namespace to all networks of the plan, makes what is missing on the host, and publishes the ports. On failure
@@ -113,17 +114,15 @@ impl Attached {
         if networks.is_empty() {
             return Ok(());
         }
-        let Some((firewall, state)) = &mut hands.firewall else {
+        let Some(firewall) = &mut hands.firewall else {
             self.warn(
                 "this kernel has no nf_tables: containers do not reach the outside, and teu itself forwards ports",
             );
             return Ok(());
         };
         let rules: Vec<nft::Port> = self.published[from..].iter().filter_map(Publication::rule).collect();
-        firewall.add(*state, &networks, &rules, &self.plan.container)?;
+        self.rebuilt |= firewall.add(&networks, &rules, &self.plan.container)?;
         firewall.forget_flows(&rules);
-        self.rebuilt |= *state == State::Missing;
-        *state = State::Whole;
         let mut warnings = Vec::new();
         self.at_host(|| outside::forwarding(&self.plan.endpoints, &mut warnings))?;
         self.warnings.extend(warnings);
@@ -163,6 +162,15 @@ impl Attached {
             .iter()
             .filter_map(|p| Some(Forward { port: &p.held.port, target: forward(p)?, socket: p.held.as_fd() }))
             .collect()
+    }
+
+    /// By each network's id, what others find it by there.
+    pub fn rename(&mut self, names: &BTreeMap<String, Vec<String>>) {
+        for endpoint in self.plan.endpoints.iter_mut().map(|e| &mut e.endpoint) {
+            if let Some(names) = names.get(&endpoint.network) {
+                endpoint.names.clone_from(names);
+            }
+        }
     }
 
     /// What the user should know, and what does not work for want of a kernel feature.
@@ -239,7 +247,7 @@ impl Attached {
         }
         let gone: Vec<nft::Port> =
             old.into_iter().filter(|o| !moved.iter().any(|m| m.rule().as_ref() == Some(o))).collect();
-        if let Some((firewall, _)) = &mut hands.firewall {
+        if let Some(firewall) = &mut hands.firewall {
             failure = firewall.remove_ports(&gone).err().or(failure);
             firewall.forget_flows(&gone);
         }
@@ -256,7 +264,7 @@ impl Attached {
         self.published.extend(held);
         if let Err(e) = self.firewall(&mut hands, before) {
             let failed: Vec<nft::Port> = self.published.drain(before..).filter_map(|p| p.rule()).collect();
-            if let Some((firewall, _)) = &mut hands.firewall {
+            if let Some(firewall) = &mut hands.firewall {
                 let _ = firewall.remove_ports(&failed);
             }
             return Err(e);
@@ -272,7 +280,7 @@ impl Attached {
             protocol: port.protocol.word(),
         })?;
         let rules: Vec<nft::Port> = self.published[at].rule().into_iter().collect();
-        if let (false, Some((firewall, _))) = (rules.is_empty(), &mut self.hands()?.firewall) {
+        if let (false, Some(firewall)) = (rules.is_empty(), &mut self.hands()?.firewall) {
             firewall.remove_ports(&rules)?;
             firewall.forget_flows(&rules);
         }
@@ -311,7 +319,7 @@ impl Attached {
             Err(e) => return vec![e],
         };
         let rules: Vec<nft::Port> = self.published.iter().filter_map(Publication::rule).collect();
-        if let (false, Some((firewall, _))) = (rules.is_empty(), &mut hands.firewall) {
+        if let (false, Some(firewall)) = (rules.is_empty(), &mut hands.firewall) {
             failures.extend(firewall.remove_ports(&rules).err());
             firewall.forget_flows(&rules);
         }

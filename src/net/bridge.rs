@@ -12,7 +12,7 @@ pub fn remove(name: &str, root_tag: &str) -> Result<()> {
     if found.is_some_and(|link| link.kind.as_deref() != Some("bridge")) {
         return Err(Error::WrongKind { name: name.to_owned(), wanted: "bridge" });
     }
-    if let Some((mut firewall, _)) = Firewall::open(root_tag)? {
+    if let Some(mut firewall) = Firewall::open(root_tag)? {
         firewall.remove_network(name)?;
     }
     links.remove(name)?;

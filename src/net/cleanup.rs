@@ -13,7 +13,7 @@ pub struct Freed {
 /// Removes the rules of all containers that are not among `alive` (ids) from the table of `root_tag`. To be called before a dead
 /// container's address is given to another one. Interfaces need no cleaning: they end with their container's namespace.
 pub fn dead(alive: &[&str], root_tag: &str) -> Result<Freed> {
-    let Some((mut firewall, _)) = Firewall::open(root_tag)? else { return Ok(Freed::default()) };
+    let Some(mut firewall) = Firewall::open(root_tag)? else { return Ok(Freed::default()) };
     let ports = firewall.sweep(|container| alive.contains(&container))?;
     Ok(Freed { ports })
 }
@@ -21,7 +21,7 @@ pub fn dead(alive: &[&str], root_tag: &str) -> Result<Freed> {
 /// Removes the whole table of `root_tag`.
 pub fn table(root_tag: &str) -> Result<()> {
     match Firewall::open(root_tag)? {
-        Some((mut firewall, _)) => firewall.remove_table(),
+        Some(mut firewall) => firewall.remove_table(),
         None => Ok(()),
     }
 }

@@ -74,6 +74,11 @@ pub enum Expr {
         equal: bool,
         value: Vec<u8>,
     },
+    /// Puts the bytes into the register.
+    Value {
+        register: Register,
+        value: Vec<u8>,
+    },
     /// Keeps only the bits of the mask.
     Mask {
         register: Register,
@@ -118,6 +123,9 @@ impl Expr {
             }
             Expr::Compare { register, equal, value: with } => {
                 ("cmp", a.be32(1, register.number()).be32(2, u32::from(!equal)).nested(3, &value(with)))
+            }
+            Expr::Value { register, value: with } => {
+                ("immediate", a.be32(1, register.number()).nested(2, &value(with)))
             }
             Expr::Mask { register, mask } => {
                 let bits = a.be32(1, register.number()).be32(2, register.number()).be32(3, mask.len() as u32);

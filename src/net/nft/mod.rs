@@ -2,9 +2,9 @@
 //! netlink. Every change is one transaction.
 
 mod conntrack;
-mod expr;
+pub(super) mod expr;
 mod rules;
-mod wire;
+pub(super) mod wire;
 
 use super::attribute::{find, walk};
 use super::error::{Doing, Error, Result};
@@ -29,42 +29,71 @@ pub struct Port {
     pub to: SocketAddr,
 }
 
-/// What the table is like.
+/// What the table was like when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+enum State {
     Whole,
-    /// Not there, damaged, or of another version.
-    Missing,
+    /// Not there, damaged, or of another version; the generation of all rules it was so in.
+    Missing {
+        generation: u32,
+    },
 }
+
+/// What a transaction does before it comes to elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rules {
+    Keep,
+    /// Puts sets, chains and rules in their places, and keeps what the sets hold.
+    Restore,
+    /// Begins with an empty table.
+    Replace,
+}
+
+/// How often a change is tried that others' changes get in the way of. Of many that rebuild a table at once the first is
+/// done, and the others see it whole when they look again.
+const ATTEMPTS: usize = 64;
 
 #[derive(Debug)]
 pub struct Firewall {
     socket: Socket,
     table: String,
+    state: State,
 }
 
 impl Firewall {
-    /// Of the namespace the caller is in, with the table's state; `None`: this kernel has no nf_tables.
-    pub fn open(root_tag: &str) -> Result<Option<(Firewall, State)>> {
+    /// Of the namespace the caller is in; `None`: this kernel has no nf_tables.
+    pub fn open(root_tag: &str) -> Result<Option<Firewall>> {
         let socket = match Socket::open(Family::Netfilter) {
             Ok(socket) => socket,
             Err(e) if e.unsupported() => return Ok(None),
             Err(e) => return Err(e).doing(|| "open a netfilter socket".into()),
         };
-        let mut firewall = Firewall { socket, table: table_name(root_tag) };
-        let state = match firewall.state() {
-            Ok(state) => state,
-            Err(e) if e.unsupported() || e.invalid() => return Ok(None),
-            Err(e) => return Err(e).doing(|| "list firewall rules".into()),
-        };
-        Ok(Some((firewall, state)))
+        let mut firewall = Firewall { socket, table: table_name(root_tag), state: State::Whole };
+        match firewall.look() {
+            Ok(()) => Ok(Some(firewall)),
+            Err(e) if e.unsupported() || e.invalid() => Ok(None),
+            Err(e) => Err(e).doing(|| "list firewall rules".into()),
+        }
     }
 
     pub fn traffic(&self) -> Traffic {
         self.socket.traffic()
     }
 
-    fn state(&mut self) -> netlink::Result<State> {
+    /// Sees what the table is like now. A table that is not whole is looked at again, after the generation was asked for: a
+    /// transaction for that generation then cannot undo what somebody else has repaired meanwhile.
+    fn look(&mut self) -> netlink::Result<()> {
+        self.state = State::Whole;
+        if !self.whole()? {
+            let generation = self.generation()?;
+            if !self.whole()? {
+                self.state = State::Missing { generation };
+            }
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self) -> netlink::Result<bool> {
         let found = self.socket.query(wire::GETRULE, DUMP, &wire::named(&self.table))?;
         let mark = |payload: &[u8]| {
             let attributes = payload.get(wire::HEAD..)?;
@@ -75,51 +104,89 @@ impl Firewall {
         let mut wanted = rules::marks();
         marks.sort();
         wanted.sort();
-        Ok(if marks == wanted { State::Whole } else { State::Missing })
+        Ok(marks == wanted)
+    }
+
+    /// Grows with every change of any table of the namespace.
+    fn generation(&mut self) -> netlink::Result<u32> {
+        let answers = self.socket.query(wire::GETGEN, 0, &wire::ANY)?;
+        let number = |m: &netlink::Message| {
+            let value = find(m.payload.get(wire::HEAD..)?, wire::GENERATION)?;
+            Some(u32::from_be_bytes(value.try_into().ok()?))
+        };
+        answers.iter().find_map(number).ok_or(netlink::Error::Cut)
     }
 
     /// Adds networks (those that are there stay) and a container's ports, in one transaction, with the rules if they
-    /// are missing. A port's element that somebody else left behind is replaced: the caller holds the port.
-    pub fn add(&mut self, state: State, networks: &[Network], ports: &[Port], container: &str) -> Result<()> {
-        let mut elements = Vec::new();
-        for network in networks {
-            elements.extend(network.elements());
-        }
+    /// are missing: then true, and the ports of others may be missing too. A port's element that somebody else left behind is
+    /// replaced: the caller holds the port.
+    pub fn add(&mut self, networks: &[Network], ports: &[Port], container: &str) -> Result<bool> {
+        let networks: Vec<Element> = networks.iter().flat_map(Network::elements).collect();
         let ports: Vec<Element> = ports.iter().map(|p| p.element(container)).collect();
-        if state == State::Whole && elements.is_empty() && ports.is_empty() {
-            return Ok(());
+        if self.state == State::Whole && networks.is_empty() && ports.is_empty() {
+            return Ok(false);
         }
-        let mut done = match self.transaction(state, &[], &elements, &ports) {
-            Err(e) if e.exists() || e.busy() => {
-                let old: Vec<Element> = ports.iter().filter(|p| self.has(p)).cloned().collect();
-                self.transaction(state, &old, &elements, &ports)
+        let mut done = Ok(());
+        for _ in 0..ATTEMPTS {
+            let before = self.state;
+            done = match before {
+                State::Whole => self.replacing(Rules::Keep, &networks, &ports),
+                State::Missing { .. } => self.rebuild(&networks, &ports),
+            };
+            match &done {
+                Ok(()) => {
+                    self.state = State::Whole;
+                    return Ok(before != State::Whole);
+                }
+                // Somebody changed the table since it was looked at.
+                Err(e) if e.outdated() || before == State::Whole && (e.missing() || collides(e)) => {
+                    self.look().doing(|| "list firewall rules".into())?;
+                }
+                Err(_) => break,
             }
-            // Somebody emptied the ruleset since it was looked at.
-            Err(e) if e.missing() && state == State::Whole => self.transaction(State::Missing, &[], &elements, &ports),
-            other => other,
-        };
-        if state == State::Missing && done.as_ref().is_err_and(|e| e.exists() || e.busy()) {
-            // A table of the name with other chains or sets: of another version, none of whose ports can be kept.
-            self.remove_table()?;
-            done = self.transaction(state, &[], &elements, &ports);
         }
         match done {
             // The chain types are there or the kernel says there is no such thing.
             Err(e) if e.unsupported() || e.missing() => Err(Error::NoFirewall { what: "translating addresses" }),
-            other => other.doing(|| format!("change firewall table {}", self.table)),
+            other => other.map(|()| false).doing(|| format!("change firewall table {}", self.table)),
+        }
+    }
+
+    /// A table of the name that has other chains or sets is of another version: none of its ports can be kept.
+    fn rebuild(&mut self, networks: &[Element], ports: &[Element]) -> netlink::Result<()> {
+        match self.replacing(Rules::Restore, networks, ports) {
+            Err(e) if collides(&e) => self.transaction(Rules::Replace, &[], networks, ports),
+            other => other,
+        }
+    }
+
+    /// Ports that are there already are taken from whoever left them.
+    fn replacing(&mut self, rules: Rules, networks: &[Element], ports: &[Element]) -> netlink::Result<()> {
+        match self.transaction(rules, &[], networks, ports) {
+            Err(e) if collides(&e) => {
+                let old: Vec<Element> = ports.iter().filter(|p| self.has(p)).cloned().collect();
+                self.transaction(rules, &old, networks, ports)
+            }
+            other => other,
         }
     }
 
     fn transaction(
         &mut self,
-        state: State,
+        rules: Rules,
         old: &[Element],
         networks: &[Element],
         ports: &[Element],
     ) -> netlink::Result<()> {
         let mut batch = Batch::default();
-        wire::begin(&mut batch);
-        if state == State::Missing {
+        match self.state {
+            State::Missing { generation } if rules != Rules::Keep => wire::begin_at(&mut batch, generation),
+            _ => wire::begin(&mut batch),
+        }
+        if rules == Rules::Replace {
+            batch.push(wire::DELTABLE, 0, &wire::named(&self.table));
+        }
+        if rules != Rules::Keep {
             rules::add(&mut batch, &self.table);
         }
         push(&mut batch, wire::DELSETELEM, 0, &self.table, old);
@@ -222,6 +289,11 @@ impl Firewall {
             conntrack::forget(&mut self.socket, port.host);
         }
     }
+}
+
+/// Something of the kind is there, and is different.
+fn collides(e: &netlink::Error) -> bool {
+    e.exists() || e.busy()
 }
 
 /// The name of a state root's table.

@@ -17,11 +17,14 @@ const NEWSET: u16 = SUBSYSTEM | 9;
 pub const NEWSETELEM: u16 = SUBSYSTEM | 12;
 pub const GETSETELEM: u16 = SUBSYSTEM | 13;
 pub const DELSETELEM: u16 = SUBSYSTEM | 14;
+pub const GETGEN: u16 = SUBSYSTEM | 16;
 
 /// `struct nfgenmsg`: family, version, and the subsystem in a batch's own messages.
 pub const HEAD: usize = 4;
 const INET: [u8; HEAD] = [1, 0, 0, 0];
 const BATCH: [u8; HEAD] = [0, 0, 0, 10];
+pub const ANY: [u8; HEAD] = [0; HEAD];
+pub const GENERATION: u16 = 1;
 
 pub const NAME: u16 = 1;
 pub const RULE_CHAIN: u16 = 2;
@@ -98,6 +101,12 @@ pub struct Element {
 
 pub fn begin(batch: &mut Batch) {
     batch.push(BATCH_BEGIN, 0, &BATCH);
+}
+
+/// Refused (`ERESTART`) when any rule of the namespace has changed since that generation. Kernels before 4.11 do not look.
+pub fn begin_at(batch: &mut Batch, generation: u32) {
+    const BATCH_GENERATION: u16 = 1;
+    batch.push(BATCH_BEGIN, 0, Attributes::after(&BATCH).be32(BATCH_GENERATION, generation).as_bytes());
 }
 
 pub fn end(batch: &mut Batch) {

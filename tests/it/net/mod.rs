@@ -4,6 +4,7 @@ mod failures;
 mod firewall;
 mod live;
 mod scale;
+mod table;
 mod traffic;
 mod world;
 
