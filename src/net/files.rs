@@ -148,6 +148,32 @@ fn own_names(names: &Names<'_>) -> String {
     text
 }
 
+/// Follows a change of the names a container has on its networks: in its hosts file the lines of its own addresses lose
+/// what it is no longer called, and end with what is new. The rest stays, whoever wrote it.
+pub fn follow_names(dir: &Path, before: &[Endpoint], now: &[&Endpoint]) -> Result<(), Error> {
+    let path = dir.join("hosts");
+    let old = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
+    let new: String =
+        old.lines().map(|line| renamed(line, before, now).unwrap_or_else(|| line.to_owned()) + "\n").collect();
+    if new == old { Ok(()) } else { put(dir, "hosts", &new) }
+}
+
+/// `None`: not a line of an own address.
+fn renamed(line: &str, before: &[Endpoint], now: &[&Endpoint]) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let address: IpAddr = words.next()?.parse().ok()?;
+    let own = |e: &Endpoint| [e.v4, e.v6].into_iter().flatten().any(|c| c.address == address);
+    let (former, endpoint) = (before.iter().find(|e| own(e))?, now.iter().find(|e| own(e))?);
+    let named = |e: &Endpoint, word: &str| e.names.iter().any(|n| n.eq_ignore_ascii_case(word));
+    let mut all: Vec<&str> = words.filter(|w| named(endpoint, w) || !named(former, w)).collect();
+    for name in &endpoint.names {
+        if !all.iter().any(|word| word.eq_ignore_ascii_case(name)) {
+            all.push(name);
+        }
+    }
+    Some(format!("{address}\t{}", all.join(" ")))
+}
+
 fn valid_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
 }
@@ -309,6 +335,23 @@ mod tests {
         assert_eq!(text, "nameserver 127.0.0.11\noptions ndots:2\n");
         let lonely = names(&NetworkMode::None, &[], &[], &extra);
         assert!(matches!(hosts(&lonely, ""), Err(Error::NoGateway(_))));
+    }
+
+    #[test]
+    fn own_lines_follow_a_new_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "127.0.0.1\tlocalhost old\n10.0.0.2\tbox old api\nfd00::2\tbox old api\n10.0.0.3\told\n# old\n";
+        std::fs::write(dir.path().join("hosts"), text).unwrap();
+        let endpoint = |names: &[&str]| {
+            let mut e = crate::net::dns::tests::endpoint("n", names, Some("10.0.0.2/24"), Some("fd00::2/64"));
+            e.name = "n".into();
+            e
+        };
+        let (before, now) = (endpoint(&["old", "api", "box"]), endpoint(&["new", "api", "box"]));
+        follow_names(dir.path(), &[before], &[&now]).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("hosts")).unwrap();
+        let own = "10.0.0.2\tbox api new\nfd00::2\tbox api new\n";
+        assert_eq!(text, format!("127.0.0.1\tlocalhost old\n{own}10.0.0.3\told\n# old\n"));
     }
 
     #[test]

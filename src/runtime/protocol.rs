@@ -7,6 +7,7 @@ use crate::model::container::{ExecState, ExitStatus, Limits, RestartPolicy, Stat
 use crate::net::plan::NetworkChange;
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Raised whenever a frame changes its meaning; a monitor refuses another one's clients with a clear error.
 pub const VERSION: u32 = 1;
@@ -104,6 +105,9 @@ pub enum Ask {
     Wait,
     Rename {
         name: String,
+        /// By each network's id, what others find it by there from now on.
+        #[serde(default)]
+        names: BTreeMap<String, Vec<String>>,
     },
     /// A live change; answers with the new [`State`].
     Network(Box<NetworkChange>),

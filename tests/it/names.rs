@@ -233,6 +233,32 @@ fn a_restart_keeps_the_namespace_and_another_may_share_it() {
 }
 
 #[test]
+fn a_new_name_reaches_the_neighbours_at_once() {
+    needs!(Root);
+    own_machine();
+    let _resolver = resolver();
+    let (one, two) = (Fixture::new(), Fixture::new());
+    let dir = one.root.path().join("run/networks");
+    let idle = "exec sleep 600";
+    let launch = attached(&dir, &one, idle, vec![endpoint(1, 2, &["old", "api"], false)]);
+    let hosts = launch.dir.join("hosts");
+    std::fs::write(&hosts, "127.0.0.1\tlocalhost\n10.111.1.2\tbox old api\n").unwrap();
+    start(&launch);
+    start(&attached(&dir, &two, idle, vec![endpoint(1, 3, &["two"], false)]));
+    assert_eq!(addresses(&lookup(&two, "a", "old")), ["10.111.1.2"]);
+    let names = [("1".repeat(64), vec!["new".to_owned(), "api".to_owned()])].into();
+    run(one.task().rename("new", names)).unwrap();
+    assert_eq!(addresses(&lookup(&two, "a", "new")), ["10.111.1.2"]);
+    assert!(lookup(&two, "a", "old").contains("NXDOMAIN"));
+    assert!(lookup(&two, "ptr", "2.1.111.10.in-addr.arpa").contains("new.net1"));
+    assert_eq!(addresses(&lookup(&one, "a", "new")), ["10.111.1.2"]);
+    assert_eq!(std::fs::read_to_string(hosts).unwrap(), "127.0.0.1\tlocalhost\n10.111.1.2\tbox api new\n");
+    assert_eq!(one.state().endpoints[0].names, ["new", "api"]);
+    stop(&one);
+    stop(&two);
+}
+
+#[test]
 fn networks_and_ports_come_and_go_while_it_runs() {
     needs!(Root);
     own_machine();

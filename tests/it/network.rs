@@ -125,6 +125,14 @@ fn ports_and_networks_change_while_a_container_runs() {
         root.teu(&["network", "connect", "--alias", "shop", "two", "front"]).exits(0);
         assert_eq!(inside(root, "client", "http://shop").as_deref(), Some("front"));
         fails(root, 1, &["it is connected already"], &["network", "connect", "two", "front"]);
+        // Neighbours find it by its new name at once, and it finds itself.
+        root.teu(&["rename", "front", "back"]).exits(0);
+        let found = ["back", "shop"].map(|name| inside(root, "client", &format!("http://{name}")));
+        assert_eq!(found.map(|page| page.as_deref() == Some("front")), [true, true]);
+        assert_eq!(inside(root, "client", "http://front"), None);
+        let hosts = root.teu(&["exec", "back", "cat", "/etc/hosts"]).exits(0).stdout;
+        assert!(hosts.contains(" back\n") && !hosts.contains("front"), "{hosts}");
+        root.teu(&["rename", "back", "front"]).exits(0);
         root.teu(&["network", "disconnect", "two", "front"]).exits(0);
         assert_eq!(inside(root, "client", "http://shop"), None);
         fails(root, 1, &["it is not connected to it"], &["network", "disconnect", "two", "front"]);

@@ -6,7 +6,7 @@ mod plan;
 
 pub(crate) use choose::choose;
 pub(crate) use leases::{Starting, free, sweep};
-pub(crate) use plan::{endpoint_plan, next_interface, published, resolvers, start_plan};
+pub(crate) use plan::{endpoint_plan, names_on, next_interface, published, resolvers, start_plan};
 
 use super::core::{Core, now};
 use super::inventory::ContainerEntry;

@@ -10,6 +10,7 @@ use crate::model::network::{
 use crate::net::files;
 use crate::net::plan::{Attachments, EndpointPlan, NetworkPlan};
 use crate::sys::{process, userns};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
@@ -155,6 +156,17 @@ fn names(container: &Container, config: &EndpointConfig) -> Vec<String> {
         }
     }
     names
+}
+
+/// What others find a running container by, by the id of each network it is on.
+pub(crate) fn names_on(container: &Container, state: &State) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    for endpoint in &state.endpoints {
+        let config =
+            container.config.endpoints.iter().find(|c| [&endpoint.name, &endpoint.network].contains(&&c.network));
+        found.insert(endpoint.network.clone(), names(container, &config.cloned().unwrap_or_default()));
+    }
+    found
 }
 
 /// Where names that are no container's are asked: the container's own servers, else the host's.

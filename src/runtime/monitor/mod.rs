@@ -2,7 +2,7 @@
 //! record and its attach socket, and outlives every UI.
 //!
 //! It never opens the database, starts no thread, and holds an flock on `<run>/lock` for life. It writes the state file
-//! and appends these events: `start die oom kill stop pause unpause update rename attach exec_create exec_start exec_die`.
+//! and appends these events: `start die oom kill stop pause unpause update attach exec_create exec_start exec_die`.
 
 mod client;
 mod connections;

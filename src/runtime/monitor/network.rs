@@ -6,6 +6,7 @@ use super::{Monitor, failure, tokens};
 use crate::model::network::{Endpoint, PublishedPort};
 use crate::net;
 use crate::net::attach::{self, Attached};
+use crate::net::files;
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
 use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
@@ -14,6 +15,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Ask, Failure, FailureKind, Hello, Kind, Reply};
 use crate::sys::poll::{Epoll, Ready};
 use crate::sys::{channel, poll, process};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -195,6 +197,15 @@ impl Joined {
         self.settle(epoll)
     }
 
+    /// Neighbours and the container's own hosts file (in `dir`) follow what it is called now.
+    fn rename(&mut self, names: &BTreeMap<String, Vec<String>>, dir: &Path) -> Result<(), Failure> {
+        let before: Vec<Endpoint> = self.attached.endpoints().cloned().collect();
+        self.attached.rename(names);
+        self.announce()?;
+        let now: Vec<&Endpoint> = self.attached.endpoints().collect();
+        files::follow_names(dir, &before, &now).map_err(|e| failure(FailureKind::Internal, e.to_string()))
+    }
+
     fn connect(&mut self, endpoint: EndpointPlan, resolvers: Vec<IpAddr>) -> Result<(), Failure> {
         let (network, outside) = leads_outside(&endpoint);
         self.attached.connect(endpoint).map_err(refused)?;
@@ -267,6 +278,19 @@ fn refused(error: net::Error) -> Failure {
 }
 
 impl Monitor {
+    /// The engine tells of it in the event log.
+    pub(super) fn rename(&mut self, id: u32, name: String, names: &BTreeMap<String, Vec<String>>) {
+        self.launch.name = name;
+        let joined = self.network.attached.as_mut();
+        let done = joined.map_or(Ok(()), |joined| joined.rename(names, &self.launch.dir));
+        self.state.endpoints = self.network.endpoints();
+        self.save();
+        match done {
+            Ok(()) => self.answer(id, &Reply::Done),
+            Err(failure) => self.answer(id, &Reply::Failed(failure)),
+        }
+    }
+
     pub(super) fn change_network(&mut self, id: u32, change: NetworkChange) {
         let Some(joined) = &mut self.network.attached else {
             return self.conflict(id, "has no network of its own that could be changed");

@@ -48,11 +48,7 @@ impl Monitor {
             }
             Ask::Wait => self.wait_as(id, Role::Wait),
             Ask::Network(change) => self.change_network(id, *change),
-            Ask::Rename { name } => {
-                let old = std::mem::replace(&mut self.launch.name, name);
-                self.event("rename", &[("oldName", old)]);
-                self.answer(id, &Reply::Done);
-            }
+            Ask::Rename { name, names } => self.rename(id, name, &names),
         }
     }
 

@@ -12,6 +12,7 @@ use super::protocol::{Ask, ExecSpec, Failure, FrameError, Reply};
 use crate::model::container::{ExitStatus, Limits, RestartPolicy, State};
 use crate::net::plan::NetworkChange;
 use crate::sys;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 
@@ -115,9 +116,9 @@ impl Task {
         self.done(Ask::RestartPolicy(policy)).await
     }
 
-    /// The name that events carry from now on.
-    pub async fn rename(&self, name: &str) -> Result<()> {
-        self.done(Ask::Rename { name: name.to_owned() }).await
+    /// The name that events carry from now on, and the names it has on its networks, by their ids.
+    pub async fn rename(&self, name: &str, names: BTreeMap<String, Vec<String>>) -> Result<()> {
+        self.done(Ask::Rename { name: name.to_owned(), names }).await
     }
 
     /// Changes the network while the container runs; the state as it is then.
