@@ -1,20 +1,22 @@
 //! Networks: throughput to a container over its bridge and through a published port, beside a veth pair made by hand in
-//! the same run; what attaching a container with a port costs.
+//! the same run; what attaching a container with a port costs; how long a name takes.
 //!
 //! `cargo bench --bench net [-- ROUNDS]`; needs root and iproute2. All traffic stays in network namespaces of its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
-use common::median;
+use common::{Root, median};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use teu::model::network::{Driver, Endpoint, Protocol, PublishedPort};
 use teu::net::attach::up;
-use teu::net::netns::NetNs;
+use teu::net::members;
+use teu::net::netns::{self, NetNs};
 use teu::net::plan::{Attachments, EndpointPlan};
 use teu::sys::{clone, loopback};
 
@@ -27,6 +29,7 @@ fn main() {
     loopback::up().unwrap();
     throughput(rounds);
     attaching();
+    names();
 }
 
 fn throughput(rounds: usize) {
@@ -77,6 +80,47 @@ fn gigabits(to: SocketAddr) -> f64 {
         sent += stream.write(&block).unwrap();
     }
     sent as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9
+}
+
+/// A container asks its monitor for its neighbours, of whom there are 250.
+fn names() {
+    const QUESTIONS: u16 = 20_000;
+    let root = Root::new("net");
+    root.teu(&["image", "from-host"]);
+    root.teu(&["network", "create", "bench"]);
+    root.teu(&["run", "-d", "--name", "asks", "--network", "bench", "localhost/starter", "sleep", "1000"]);
+    let id = root.teu(&["network", "inspect", "--format", "{{.Id}}", "bench"]);
+    for n in 2..252 {
+        let mut neighbour = plan(1, 0).endpoints.remove(0).endpoint;
+        neighbour.network = id.trim().to_owned();
+        neighbour.names = vec![format!("name{n}"), "shared".to_owned()];
+        members::write(&root.path().join("run/networks"), &format!("member{n}"), &neighbour).unwrap();
+    }
+    let pid = root.teu(&["inspect", "--format", "{{.State.Pid}}", "asks"]);
+    let inside = netns::open(Path::new(&format!("/proc/{}/ns/net", pid.trim()))).unwrap();
+    let socket = netns::enter(inside.as_fd(), || UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+    socket.connect("127.0.0.11:53").unwrap();
+    let mut answer = [0; 512];
+    let mut ask = |n: u16| {
+        let start = Instant::now();
+        socket.send(&question(n, &format!("name{}", 2 + n % 250))).unwrap();
+        let length = socket.recv(&mut answer).unwrap();
+        assert!(length > 12 && answer[3] & 0xf == 0 && answer[7] == 1, "{:?}", &answer[..length]);
+        start.elapsed().as_secs_f64() * 1e6
+    };
+    let mut times: Vec<f64> = (0..QUESTIONS).map(&mut ask).collect();
+    times.sort_by(f64::total_cmp);
+    let at = |percent: usize| times[times.len() * percent / 100];
+    println!("a name among 250: p50 {:.0} us, p99 {:.0} us, most {:.0} us", at(50), at(99), times[times.len() - 1]);
+}
+
+/// Asks for the IPv4 address of a name.
+fn question(id: u16, name: &str) -> Vec<u8> {
+    let mut packet = id.to_be_bytes().to_vec();
+    packet.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, name.len() as u8]);
+    packet.extend(name.as_bytes());
+    packet.extend([0, 0, 1, 0, 1]);
+    packet
 }
 
 fn attaching() {

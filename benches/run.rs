@@ -7,13 +7,13 @@
 
 mod common;
 
-use common::{Root, median, minimum, run_quietly};
+use common::{Root, median};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, execve, pivot_root};
 use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use teu::sys::{clone, process};
 
@@ -26,7 +26,7 @@ fn main() {
     hide_unified();
     let root = Root::new("run");
     root.teu(&["image", "from-host"]);
-    let lower = root.only_layer();
+    let lower = only_layer(&root);
     let contenders = contenders(&root, &lower);
 
     let mut alive = Vec::new();
@@ -181,4 +181,25 @@ impl Floor {
         execve(&self.program, &[c"true"], &[c"PATH=/bin"])?;
         Ok(())
     }
+}
+
+/// The unpacked directory of the one layer in this root.
+fn only_layer(root: &Root) -> PathBuf {
+    let mut layers = fs::read_dir(root.path().join("layers")).unwrap().map(|entry| entry.unwrap().path());
+    layers.next().expect("a layer").join("fs")
+}
+
+/// Runs to the end without output; the last line of stderr is the reason of a failure.
+fn run_quietly(command: &mut Command) -> Result<(), String> {
+    let answer = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+    let answer = answer.map_err(|e| e.to_string())?;
+    if answer.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&answer.stderr);
+    Err(text.lines().last().unwrap_or("failed without a word").to_owned())
+}
+
+fn minimum(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }

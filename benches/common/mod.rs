@@ -1,5 +1,4 @@
 //! What the benches share: a state root of their own, medians, quiet children.
-#![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,12 +33,6 @@ impl Root {
         assert!(answer.status.success(), "teu {args:?}: {}", String::from_utf8_lossy(&answer.stderr));
         String::from_utf8_lossy(&answer.stdout).into_owned()
     }
-
-    /// The unpacked directory of the one layer in this root.
-    pub fn only_layer(&self) -> PathBuf {
-        let mut layers = fs::read_dir(self.0.join("layers")).expect("layers").map(|entry| entry.expect("entry").path());
-        layers.next().expect("a layer").join("fs")
-    }
 }
 
 impl Drop for Root {
@@ -53,23 +46,8 @@ impl Drop for Root {
     }
 }
 
-/// Runs to the end without output; the last line of stderr is the reason of a failure.
-pub fn run_quietly(command: &mut Command) -> Result<(), String> {
-    let answer = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
-    let answer = answer.map_err(|e| e.to_string())?;
-    if answer.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&answer.stderr);
-    Err(text.lines().last().unwrap_or("failed without a word").to_owned())
-}
-
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]
-}
-
-pub fn minimum(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
 }

@@ -206,20 +206,6 @@ impl fmt::Display for Cidr {
     }
 }
 
-impl TryFrom<String> for Cidr {
-    type Error = ParseError;
-
-    fn try_from(text: String) -> Result<Cidr, ParseError> {
-        text.parse()
-    }
-}
-
-impl From<Cidr> for String {
-    fn from(cidr: Cidr) -> String {
-        cidr.to_string()
-    }
-}
-
 impl FromStr for Mac {
     type Err = ParseError;
 
@@ -242,19 +228,26 @@ impl fmt::Display for Mac {
     }
 }
 
-impl TryFrom<String> for Mac {
-    type Error = ParseError;
+/// Stored as the text people write.
+macro_rules! stored_as_text {
+    ($($kind:ty),+) => {$(
+        impl TryFrom<String> for $kind {
+            type Error = ParseError;
 
-    fn try_from(text: String) -> Result<Mac, ParseError> {
-        text.parse()
-    }
+            fn try_from(text: String) -> Result<Self, ParseError> {
+                text.parse()
+            }
+        }
+
+        impl From<$kind> for String {
+            fn from(value: $kind) -> String {
+                value.to_string()
+            }
+        }
+    )+};
 }
 
-impl From<Mac> for String {
-    fn from(mac: Mac) -> String {
-        mac.to_string()
-    }
-}
+stored_as_text!(Cidr, Mac);
 
 impl Driver {
     pub fn word(self) -> &'static str {

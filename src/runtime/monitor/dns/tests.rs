@@ -33,8 +33,10 @@ impl Place {
         let worker = std::thread::spawn(move || {
             clone::unshare(clone::NEWNET).unwrap();
             crate::sys::loopback::up().unwrap();
-            std::thread::spawn(fake_udp);
-            std::thread::spawn(fake_tcp);
+            // There before anybody asks.
+            let (udp, tcp) = (UdpSocket::bind("127.0.0.53:53").unwrap(), TcpListener::bind("127.0.0.53:53").unwrap());
+            std::thread::spawn(move || fake_udp(&udp));
+            std::thread::spawn(move || fake_tcp(&tcp));
             let epoll = Epoll::new().unwrap();
             let mut resolver = Resolver::open(&theirs, 4 << 40, &epoll).unwrap();
             resolver.set_networks(vec![Members::new(&path, "n1", "blue")], outside);
@@ -125,8 +127,7 @@ fn fake(packet: &[u8], by_tcp: bool) -> Vec<u8> {
     message.to_vec().unwrap()
 }
 
-fn fake_udp() {
-    let socket = UdpSocket::bind("127.0.0.53:53").unwrap();
+fn fake_udp(socket: &UdpSocket) {
     let mut packet = [0; 4096];
     while let Ok((count, from)) = socket.recv_from(&mut packet) {
         if packet[..count].windows(7).any(|w| w == b"\x06silent") {
@@ -136,8 +137,7 @@ fn fake_udp() {
     }
 }
 
-fn fake_tcp() {
-    let listener = TcpListener::bind("127.0.0.53:53").unwrap();
+fn fake_tcp(listener: &TcpListener) {
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
         let packet = receive(&mut stream);
@@ -267,28 +267,4 @@ fn garbage_is_survived() {
     }
     assert_eq!(texts(&place.ask("one.", RecordType::A)), ["10.0.0.2"]);
     let _ = netns::current();
-}
-
-/// A figure, not a test: `cargo test --release -- --ignored --nocapture answers_are_quick`.
-#[test]
-#[ignore = "a measurement"]
-fn answers_are_quick() {
-    let place = place!(true);
-    for n in 2..252 {
-        place.member(&format!("c{n}"), &[&format!("name{n}"), "shared"], &format!("10.0.0.{n}/24"));
-    }
-    std::thread::sleep(Duration::from_millis(100));
-    let socket = place.udp();
-    let mut packet = [0; 4096];
-    let mut times: Vec<Duration> = (0..20_000u16)
-        .map(|n| {
-            let packet_out = query(n, &format!("name{}.", 2 + n % 250), RecordType::A);
-            let begin = Instant::now();
-            socket.send(&packet_out).unwrap();
-            socket.recv(&mut packet).unwrap();
-            begin.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    println!("p50 {:?} p99 {:?} max {:?}", times[10_000], times[19_800], times[19_999]);
 }
