@@ -1,7 +1,7 @@
 //! Reads the files and the environment into one value.
 
 use super::environment::{env_text, locale_is_utf8};
-use super::{Config, Error, Overrides, dirs, file, registries};
+use super::{Colours, Config, Error, Overrides, dirs, file, registries};
 
 /// [`load`], and the run directory made or found to be ours alone.
 pub fn open(overrides: &Overrides) -> Result<Config, Error> {
@@ -20,7 +20,11 @@ pub fn load(overrides: &Overrides) -> Result<Config, Error> {
         config_dir: places.config,
         ui_state_file: places.state.join("ui.json"),
         auth_files: dirs::auth_files(places.home.as_deref()),
-        no_color: env_text("NO_COLOR").is_some() || env_text("TERM").as_deref() == Some("dumb"),
+        colours: Colours::of(
+            env_text("NO_COLOR").is_some(),
+            env_text("COLORTERM").as_deref(),
+            env_text("TERM").as_deref(),
+        ),
         ..Config::default()
     };
     read_own_file(&mut config);

@@ -14,7 +14,7 @@ mod ui_state;
 pub use editor::{edit, pipe, write_new};
 pub use environment::{environment_value, lasting_environment};
 pub use load::{load, open, sample};
-pub use settings::{Config, Overrides, TuiConfig};
+pub use settings::{Colours, Config, Overrides, TuiConfig};
 pub use themes::user_themes;
 pub use ui_state::UiState;
 

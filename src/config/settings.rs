@@ -21,10 +21,42 @@ pub struct Config {
     /// Containers that name no network are on the default one; else they have loopback alone.
     pub default_network: bool,
     pub tui: TuiConfig,
-    /// `$NO_COLOR` is set and not empty, or `$TERM` is `dumb`.
-    pub no_color: bool,
+    /// What the terminal can show, by `$COLORTERM` and `$TERM`; or may show, by `$NO_COLOR`.
+    pub colours: Colours,
     /// Problems in the files, by line; the defaults were used there.
     pub warnings: Vec<String>,
+}
+
+/// How many colours a terminal has, or is allowed to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// Attributes such as bold alone.
+    None,
+    Sixteen,
+    TwoHundredFiftySix,
+    #[default]
+    Full,
+}
+
+impl Colours {
+    /// By what a terminal says of itself in `$COLORTERM` and `$TERM` (a login on another machine brings only the second)
+    /// and what the user says in `$NO_COLOR`, when it is not empty.
+    pub fn of(no_color: bool, colorterm: Option<&str>, term: Option<&str>) -> Colours {
+        /// Terminals of 24 bits whose names do not say so.
+        const FULL: [&str; 7] = ["alacritty", "contour", "foot", "ghostty", "kitty", "rio", "wezterm"];
+        let term = term.unwrap_or_default();
+        if no_color || term == "dumb" {
+            return Colours::None;
+        }
+        let full = matches!(colorterm, Some("truecolor" | "24bit")) || term.contains("direct");
+        if full || FULL.iter().any(|name| term.trim_start_matches("xterm-").starts_with(name)) {
+            Colours::Full
+        } else if term.contains("256") {
+            Colours::TwoHundredFiftySix
+        } else {
+            Colours::Sixteen
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +87,7 @@ impl Default for Config {
             publish_address: None,
             default_network: true,
             tui: TuiConfig::default(),
-            no_color: false,
+            colours: Colours::default(),
             warnings: Vec::new(),
         }
     }
@@ -83,4 +115,29 @@ pub struct Overrides {
     /// `--data-dir` and `--run-dir`: how teu calls itself again with exactly the directories it has.
     pub data_dir: Option<PathBuf>,
     pub run_dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_s_colours_by_what_it_says() {
+        for (colorterm, term, has) in [
+            (Some("truecolor"), Some("xterm-256color"), Colours::Full),
+            (Some("24bit"), None, Colours::Full),
+            (None, Some("xterm-kitty"), Colours::Full),
+            (None, Some("foot-extra"), Colours::Full),
+            (None, Some("xterm-direct"), Colours::Full),
+            (Some("yes"), Some("xterm-256color"), Colours::TwoHundredFiftySix),
+            (None, Some("tmux-256color"), Colours::TwoHundredFiftySix),
+            (None, Some("xterm"), Colours::Sixteen),
+            (None, Some("linux"), Colours::Sixteen),
+            (None, None, Colours::Sixteen),
+            (None, Some("dumb"), Colours::None),
+        ] {
+            assert_eq!(Colours::of(false, colorterm, term), has, "{colorterm:?} {term:?}");
+            assert_eq!(Colours::of(true, colorterm, term), Colours::None);
+        }
+    }
 }

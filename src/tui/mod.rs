@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod app;
+pub mod colour;
 pub mod command;
 pub mod emulator;
 pub mod encode;
@@ -49,7 +50,7 @@ pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
     let mut app = App::new(&config, &remembered, &user_themes(&config), anchor);
     app.detail.logs.set_time_zone(jiff::tz::TimeZone::system());
     let _guard = Guard::enter(app.mouse)?;
-    let screen = Terminal::new(Quiet::new())?;
+    let screen = Terminal::new(Quiet::new(config.colours))?;
     let mut signals = Vec::new();
     for kind in ENDING {
         signals.push(signal(kind)?);

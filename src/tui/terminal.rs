@@ -1,5 +1,7 @@
 //! The terminal: taken and given back whole, whatever ends us; and a backend that writes nothing when nothing changed.
 
+use crate::config::Colours;
+use crate::tui::colour::nearest;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
     EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
@@ -141,19 +143,21 @@ pub struct Quiet<W: Write = Stdout> {
     inner: CrosstermBackend<Frame<W>>,
     /// What the terminal's cursor shows now; `None`: not known.
     cursor: Option<Option<Position>>,
+    /// What the terminal can show.
+    colours: Colours,
 }
 
 impl Quiet {
-    pub fn new() -> Quiet {
-        Quiet::on(io::stdout())
+    pub fn new(colours: Colours) -> Quiet {
+        Quiet::on(io::stdout(), colours)
     }
 }
 
 impl<W: Write> Quiet<W> {
     /// Draws on this terminal.
-    pub fn on(terminal: W) -> Quiet<W> {
+    pub fn on(terminal: W, colours: Colours) -> Quiet<W> {
         let frame = Frame { collected: Vec::new(), terminal };
-        Quiet { inner: CrosstermBackend::new(frame), cursor: None }
+        Quiet { inner: CrosstermBackend::new(frame), cursor: None, colours }
     }
 
     /// After somebody else wrote to the terminal.
@@ -162,10 +166,12 @@ impl<W: Write> Quiet<W> {
     }
 }
 
-impl Default for Quiet {
-    fn default() -> Self {
-        Self::new()
-    }
+fn reduce(colours: Colours, cell: &Cell) -> Cell {
+    let mut cell = cell.clone();
+    cell.fg = nearest(colours, cell.fg);
+    cell.bg = nearest(colours, cell.bg);
+    cell.underline_color = nearest(colours, cell.underline_color);
+    cell
 }
 
 impl<W: Write> Backend for Quiet<W> {
@@ -183,7 +189,11 @@ impl<W: Write> Backend for Quiet<W> {
             self.inner.hide_cursor()?;
             self.cursor = Some(None);
         }
-        self.inner.draw(content)
+        if self.colours == Colours::Full {
+            return self.inner.draw(content);
+        }
+        let reduced: Vec<(u16, u16, Cell)> = content.map(|(x, y, cell)| (x, y, reduce(self.colours, cell))).collect();
+        self.inner.draw(reduced.iter().map(|(x, y, cell)| (*x, *y, cell)))
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Roles and the styles a theme gives them. Views ask for a role, never for a colour.
 
+use crate::config::Colours;
 use ratatui::style::{Color, Modifier, Style};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -93,11 +94,14 @@ const BUILT_IN: [(&str, &str); 7] = [
 ];
 
 /// All themes by name, the user's own after or instead of the built-in ones, and what is wrong in which line.
-pub fn load(user: &[(String, String)]) -> (Vec<(String, Theme)>, Vec<String>) {
+///
+/// A role that asks for colours which the terminal has not looks as in a theme that can do without them.
+pub fn load(user: &[(String, String)], colours: Colours) -> (Vec<(String, Theme)>, Vec<String>) {
     let (mut themes, mut problems): (Vec<(String, Theme)>, _) = (Vec::new(), Vec::new());
     let built_in = BUILT_IN.iter().map(|(name, text)| (*name, *text));
     for (name, text) in built_in.chain(user.iter().map(|(n, t)| (n.as_str(), t.as_str()))) {
-        let (theme, wrong) = Theme::parse(text);
+        let (mut theme, wrong) = Theme::parse(text);
+        theme.reduce(colours);
         problems.extend(wrong.into_iter().map(|w| format!("theme {name}, {w}")));
         match themes.iter_mut().find(|(n, _)| n == name) {
             Some((_, old)) => *old = theme,
@@ -150,9 +154,24 @@ impl Theme {
         (theme, problems)
     }
 
+    /// With sixteen colours the default theme is the way out, as the nearest of sixteen would often be the background;
+    /// without any it is `mono`: nothing may be told by a colour alone.
+    fn reduce(&mut self, colours: Colours) {
+        match colours {
+            Colours::Sixteen => self.overrides.retain(|_, style| fits_sixteen(style)),
+            Colours::None => self.overrides = Theme::parse(include_str!("../../themes/mono.toml")).0.overrides,
+            Colours::TwoHundredFiftySix | Colours::Full => {}
+        }
+    }
+
     pub fn style(&self, role: Role) -> Style {
         self.overrides.get(&role).copied().unwrap_or_else(|| default_style(role))
     }
+}
+
+fn fits_sixteen(style: &Style) -> bool {
+    let fits = |colour: Option<Color>| !matches!(colour, Some(Color::Rgb(..) | Color::Indexed(16..)));
+    fits(style.fg) && fits(style.bg)
 }
 
 fn default_style(role: Role) -> Style {
@@ -162,7 +181,8 @@ fn default_style(role: Role) -> Style {
         Role::Dim | Role::Border | Role::Exited | Role::GraphTrack => fg(Color::DarkGray),
         Role::Title | Role::Header => Style::new().add_modifier(Modifier::BOLD),
         Role::BorderFocus | Role::Accent => fg(Color::Cyan),
-        Role::Selection => Style::new().add_modifier(Modifier::REVERSED),
+        // The colours of roles would make it a patchwork, and grey on grey where grey is near the background.
+        Role::Selection => Style::new().fg(Color::Reset).bg(Color::Reset).add_modifier(Modifier::REVERSED),
         Role::SelectionDim => Style::new().add_modifier(Modifier::BOLD),
         Role::Running | Role::Ok | Role::Graph => fg(Color::Green),
         Role::Paused | Role::Warn | Role::GraphHigh => fg(Color::Yellow),
@@ -231,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_built_in_themes_have_no_mistakes() {
-        let (themes, problems) = load(&[]);
+        let (themes, problems) = load(&[], Colours::Full);
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(themes.len(), BUILT_IN.len());
         assert!(themes.iter().all(|(_, t)| !t.title().is_empty()));
@@ -250,8 +270,53 @@ mod tests {
     }
 
     #[test]
+    fn sixteen_colours_or_none_are_enough_for_every_theme() {
+        for (name, theme) in load(&[], Colours::Sixteen).0 {
+            for (role_name, role) in ROLES {
+                assert!(fits_sixteen(&theme.style(role)), "{name}: {role_name}");
+            }
+        }
+        for (name, theme) in load(&[], Colours::None).0 {
+            let none = |colour| matches!(colour, None | Some(Color::Reset));
+            for (role_name, role) in ROLES {
+                let style = theme.style(role);
+                assert!(none(style.fg) && none(style.bg), "{name}: {role_name}");
+            }
+            assert!(theme.style(Role::Selection).add_modifier.contains(Modifier::REVERSED), "{name}");
+        }
+    }
+
+    /// WCAG's relative luminance.
+    fn luminance(colour: Color) -> Option<f64> {
+        let Color::Rgb(r, g, b) = colour else { return None };
+        let linear = |v: u8| {
+            let v = f64::from(v) / 255.0;
+            if v <= 0.03928 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        };
+        Some(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b))
+    }
+
+    #[test]
+    fn text_can_be_read_in_every_theme_also_where_a_row_is_selected() {
+        let decoration = [Role::Border, Role::GraphTrack];
+        for (name, theme) in load(&[], Colours::Full).0 {
+            let (text, other_row) = (theme.style(Role::Text), theme.style(Role::SelectionDim));
+            for (role_name, role) in ROLES.iter().filter(|(_, role)| !decoration.contains(role)) {
+                let style = theme.style(*role);
+                let front = style.fg.or(text.fg).and_then(luminance);
+                let grounds = if style.bg.is_some() { [style.bg, None] } else { [text.bg, other_row.bg] };
+                for ground in grounds.into_iter().flatten().filter_map(luminance) {
+                    let Some(front) = front else { continue };
+                    let ratio = (front.max(ground) + 0.05) / (front.min(ground) + 0.05);
+                    assert!(ratio >= 4.5, "{name}: {role_name} has a contrast of {ratio:.2} only");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_users_theme_replaces_one_of_the_same_name() {
-        let (themes, _) = load(&[("dark".into(), "title = \"my dark\"".into())]);
+        let (themes, _) = load(&[("dark".into(), "title = \"my dark\"".into())], Colours::Full);
         assert_eq!(themes.iter().filter(|(n, t)| n == "dark" && t.title() == "my dark").count(), 1);
     }
 }

@@ -179,6 +179,18 @@ fn a_removal_is_told_when_it_is_out_of_sight_and_can_be_taken_back() {
 }
 
 #[test]
+fn the_palette_does_what_was_typed_out() {
+    let mut app = fixture::app(120, 36);
+    for name in ["nord", "terminal", "light"] {
+        press(&mut app, ":");
+        type_text(&mut app, &format!("theme {name}"));
+        press(&mut app, "enter");
+        assert_eq!(app.theme_name, name);
+        assert!(screen(&mut app).contains(&format!(" ok  theme {name}")));
+    }
+}
+
+#[test]
 fn marks_work_with_verbs() {
     let mut app = fixture::app(120, 36);
     press(&mut app, "home space space");

@@ -23,7 +23,7 @@ use super::overlay::Overlay;
 use super::panes::{Pane, Panes, Proportions};
 use super::theme::{self, Theme};
 use super::views::{shell::Leader, stats::GlyphSet};
-use crate::config::Config;
+use crate::config::{Colours, Config};
 use crate::engine::job::{Check, Chunk, Input, JobId, Progress};
 use crate::engine::{Error, Inventory, Output, Request, StatsBoard};
 use crate::model::event::EventRecord;
@@ -214,14 +214,14 @@ impl App {
         anchor: (Instant, Timestamp),
     ) -> App {
         let (keymap, key_problems) = Keymap::build(&config.tui.preset, &config.tui.keys);
-        let (themes, theme_problems) = theme::load(user_themes);
+        let (themes, theme_problems) = theme::load(user_themes, config.colours);
         let leader = Leader::parse(&config.tui.leader);
         let mut problems = [key_problems, theme_problems].concat();
         if leader.is_none() {
             problems.push(format!("tui.leader: '{}' cannot be the leader key", config.tui.leader));
         }
         let wanted = remembered.get("theme").unwrap_or(&config.tui.theme);
-        let theme_name = if config.no_color { "mono" } else { wanted.as_str() }.to_owned();
+        let theme_name = if config.colours == Colours::None { "mono" } else { wanted.as_str() }.to_owned();
         if !themes.iter().any(|(n, _)| *n == theme_name) {
             problems.push(format!("tui.theme: there is no theme '{theme_name}'"));
         }

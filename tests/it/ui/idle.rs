@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
+use teu::config::Colours;
 use teu::engine::StatsBoard;
 use teu::model::time::Timestamp;
 use teu::tui::app::{App, Msg};
@@ -39,7 +40,8 @@ impl Recorded {
     fn new(width: u16, height: u16) -> Recorded {
         let tape = Tape::default();
         let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-        let terminal = Terminal::with_options(Quiet::on(tape.clone()), TerminalOptions { viewport }).unwrap();
+        let terminal =
+            Terminal::with_options(Quiet::on(tape.clone(), Colours::Full), TerminalOptions { viewport }).unwrap();
         Recorded { app: fixture::app(width, height), scratch: Scratch::default(), terminal, tape }
     }
 

@@ -1,19 +1,19 @@
 //! A list to choose from by typing a few letters: help, palette, signals, copy menu, themes.
 
+mod contents;
+
 use super::{Flow, boxed, field};
 use crate::engine::Request;
 use crate::engine::request::KillArgs;
 use crate::model::id::ContainerId;
 use crate::model::reference::Reference;
-use crate::tui::action::{Action, Scope, TABLE, spec};
-use crate::tui::app::leader::LEADERS;
+use crate::tui::action::{Action, spec};
 use crate::tui::app::work::Purpose;
 use crate::tui::app::{App, Hit};
 use crate::tui::input::{Edit, Input};
 use crate::tui::keys::Chord;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::views::Scratch;
-use crate::tui::views::shell::{Leader, Shells};
 use crate::tui::{list, text};
 use crossterm::event::{KeyCode, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -72,129 +72,12 @@ pub struct Picker {
     former: Option<(String, Theme)>,
 }
 
-const SIGNALS: [(&str, &str); 10] = [
-    ("TERM", "15  end in an orderly way"),
-    ("KILL", "9   end at once, unsaved work is lost"),
-    ("INT", "2   as Ctrl-C"),
-    ("HUP", "1   many daemons read their configuration anew"),
-    ("QUIT", "3   end, often with a core dump or in a graceful way"),
-    ("USR1", "10  the program's own"),
-    ("USR2", "12  the program's own"),
-    ("STOP", "19  halt, cannot be caught"),
-    ("CONT", "18  go on after STOP"),
-    ("WINCH", "28 window size changed; apache and nginx stop gracefully"),
-];
-
 const WIDTH: u16 = 96;
 
 impl Picker {
     fn new(kind: Kind, title: String, items: Vec<Item>) -> Picker {
         let shown = (0..items.len()).collect();
         Picker { kind, title, items, input: Input::default(), shown, selected: 0, targets: Vec::new(), former: None }
-    }
-
-    /// Every action that means something here, with its keys.
-    pub fn help(app: &App) -> Picker {
-        let scopes = app.scopes();
-        let mut items: Vec<Item> = Vec::new();
-        for scope in scopes {
-            items.extend(TABLE.iter().filter(|r| r.scope == *scope).map(|r| action_item(app, r.action)));
-        }
-        let leader = app.terms.view.leader().to_string();
-        items.extend(Shells::leader_keys().iter().map(|(key, what)| Item {
-            label: format!("in a shell: {what}"),
-            detail: String::from("Shells"),
-            key: format!("{leader} {key}"),
-            choice: Choice::Nothing,
-        }));
-        let title = format!("Help: {}", scope_word(scopes[0]));
-        Picker::new(Kind::Help, title, items)
-    }
-
-    /// Everything that can be done and everything there is.
-    pub fn palette(app: &App) -> Picker {
-        let mut items: Vec<Item> = Vec::new();
-        for name in app.palette_history.iter().rev() {
-            items.extend(crate::tui::action::by_name(name).map(|a| action_item(app, a)));
-        }
-        let rest = TABLE.iter().filter(|r| !app.palette_history.iter().any(|h| h == r.name));
-        items.extend(rest.map(|r| action_item(app, r.action)));
-        items.extend(app.inventory.containers.iter().map(|c| Item {
-            label: c.container.name.clone(),
-            detail: format!("container, {}", c.state.status.word()),
-            key: String::new(),
-            choice: Choice::Container(c.container.id.clone()),
-        }));
-        items.extend(app.images.rows.iter().map(|r| Item {
-            label: r.name.clone(),
-            detail: String::from("image"),
-            key: String::new(),
-            choice: Choice::Image(r.key.clone()),
-        }));
-        Picker::new(Kind::Palette, String::from("Command, container or image"), items)
-    }
-
-    pub fn signals(targets: Vec<String>) -> Picker {
-        let items = SIGNALS
-            .iter()
-            .map(|(name, what)| Item {
-                label: format!("SIG{name}"),
-                detail: (*what).to_owned(),
-                key: String::new(),
-                choice: Choice::Signal(name),
-            })
-            .collect();
-        Picker {
-            targets: targets.clone(),
-            ..Picker::new(Kind::Signals, format!("Signal to {}", targets.join(", ")), items)
-        }
-    }
-
-    /// `texts`: what it is, and the text.
-    pub fn copy(texts: Vec<(&'static str, String)>) -> Picker {
-        let items = texts
-            .into_iter()
-            .map(|(what, text)| Item {
-                label: what.to_owned(),
-                detail: text.lines().next().unwrap_or("").to_owned(),
-                key: String::new(),
-                choice: Choice::Copy { what, text },
-            })
-            .collect();
-        Picker::new(Kind::Copy, String::from("Copy"), items)
-    }
-
-    pub fn themes(app: &App) -> Picker {
-        let items: Vec<Item> = app
-            .themes
-            .iter()
-            .map(|(name, theme)| Item {
-                label: name.clone(),
-                detail: theme.title().to_owned(),
-                key: String::new(),
-                choice: Choice::Theme(name.clone()),
-            })
-            .collect();
-        let mut picker = Picker::new(Kind::Themes, String::from("Theme"), items);
-        picker.selected = app.themes.iter().position(|(n, _)| *n == app.theme_name).unwrap_or(0);
-        picker.former = Some((app.theme_name.clone(), app.theme.clone()));
-        picker
-    }
-
-    pub fn leaders(app: &App) -> Picker {
-        let items: Vec<Item> = LEADERS
-            .iter()
-            .map(|(name, takes)| Item {
-                label: Leader::parse(name).map_or_else(|| (*name).to_owned(), |leader| leader.to_string()),
-                detail: format!("takes {takes}"),
-                key: String::new(),
-                choice: Choice::Leader(name),
-            })
-            .collect();
-        let mut picker = Picker::new(Kind::Leaders, String::from("Key that leads out of a shell"), items);
-        let now = Some(app.terms.view.leader());
-        picker.selected = LEADERS.iter().position(|(name, _)| Leader::parse(name) == now).unwrap_or(0);
-        picker
     }
 
     pub fn paste(&mut self, pasted: &str) {
@@ -256,6 +139,9 @@ impl Picker {
 
     /// A theme is seen before it is chosen.
     fn preview(&self, app: &mut App) {
+        if self.kind != Kind::Themes {
+            return;
+        }
         if let Some(Choice::Theme(name)) = self.current().map(|i| &i.choice) {
             app.use_theme(&name.clone());
         }
@@ -307,7 +193,9 @@ impl Picker {
                 pattern.score(Utf32Str::new(&haystack, &mut buffer), &mut matcher).map(|s| (s, i))
             })
             .collect();
-        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        // What was typed out is meant, however well the letters fit elsewhere.
+        let begins = |i: usize| self.items[i].label.to_lowercase().starts_with(&typed.to_lowercase());
+        scored.sort_by_cached_key(|(score, i)| (!begins(*i), std::cmp::Reverse(*score), *i));
         self.shown = scored.into_iter().map(|(_, i)| i).collect();
         if self.kind == Kind::Palette
             && let Some(Ok(reference)) = typed.strip_prefix("pull ").map(|r| r.trim().parse::<Reference>())
@@ -366,32 +254,5 @@ fn draw_item(app: &App, item: &Item, columns: (u16, u16), row: Rect, selected: b
     text::put(buf, row.right() - key_width, row.y, key_width, &key, app.theme.style(Role::Key));
     if selected {
         buf.set_style(row, app.theme.style(Role::Selection));
-    }
-}
-
-fn action_item(app: &App, action: Action) -> Item {
-    let row = spec(action);
-    let keys: Vec<String> = app.keymap.keys(action).iter().take(3).map(Chord::to_string).collect();
-    Item {
-        label: row.title.to_owned(),
-        detail: format!("{} · {}", scope_word(row.scope), row.name),
-        key: keys.join(" "),
-        choice: Choice::Action(action),
-    }
-}
-
-fn scope_word(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Global => "everywhere",
-        Scope::List => "lists",
-        Scope::Containers => "containers",
-        Scope::Images => "images",
-        Scope::Detail => "detail",
-        Scope::Logs => "logs",
-        Scope::Tree => "inspect",
-        Scope::Stats => "stats",
-        Scope::Processes => "top",
-        Scope::Changes => "files",
-        Scope::Shells => "shells",
     }
 }
