@@ -6,6 +6,7 @@ pub mod clone;
 pub mod confine;
 pub mod console;
 pub mod copy_up;
+pub mod datagram;
 pub mod device_filter;
 pub mod facts;
 pub mod files;

@@ -1,9 +1,9 @@
 //! Sockets that hold a port of this machine, listening or not.
 
-use super::{Error, Result};
+use super::{Error, Result, check};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// A non-blocking socket bound to that address; port 0: any free one. IPv6 sockets take no IPv4. `reuse`: also while
 /// old connections of the port linger, which is for those only that listen at once.
@@ -31,6 +31,15 @@ pub fn number(socket: impl AsFd) -> Result<u16> {
 
 pub fn listen(socket: impl AsFd, backlog: i32) -> Result<()> {
     rustix::net::listen(socket, backlog).map_err(|e| Error::new("listen", e))
+}
+
+/// Sets a socket's option whose value is a number.
+pub(super) fn set_option(socket: impl AsFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> Result<()> {
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the option's value is an int that outlives the call.
+    let done = unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size) };
+    check("setsockopt", done)
 }
 
 impl Error {

@@ -5,13 +5,14 @@ mod answers;
 mod batch;
 mod error;
 
-use super::{Error as Call, Result as CallResult, check};
+use super::port::set_option;
+use super::{Error as Call, Result as CallResult};
 use answers::Answers;
 pub use batch::Batch;
 pub use error::Error;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// `struct nlmsghdr`: length, type, flags, sequence number, port.
@@ -84,7 +85,7 @@ impl Socket {
             .map_err(|e| Call::new("socket", e))?;
         rustix::net::bind(&fd, &netlink::SocketAddrNetlink::new(0, 0)).map_err(|e| Call::new("bind", e))?;
         for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
-            enable(&fd, option)?;
+            set_option(&fd, libc::SOL_NETLINK, option, 1)?;
         }
         let (traffic, buffer) = (Traffic::default(), vec![0; 1 << 15]);
         let mut socket = Socket { fd, family, patience: PATIENCE, sequence: 1, traffic, buffer };
@@ -151,8 +152,8 @@ impl Socket {
     /// A large transaction is one datagram, and must fit the socket's buffer.
     fn make_room(&self, bytes: usize) -> CallResult<()> {
         let size = libc::c_int::try_from(bytes * 2).unwrap_or(libc::c_int::MAX);
-        option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)
-            .or_else(|_| option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUF, size))
+        set_option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)
+            .or_else(|_| set_option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUF, size))
     }
 
     /// Reads until all acknowledgements, refusals and ends of dumps have come that were asked for. The kernel answers before the
@@ -198,17 +199,6 @@ impl AsFd for Socket {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn enable(fd: &OwnedFd, name: libc::c_int) -> CallResult<()> {
-    option(fd, libc::SOL_NETLINK, name, 1)
-}
-
-fn option(fd: &OwnedFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> CallResult<()> {
-    let size = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the option's value is an int that outlives the call.
-    let done = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size) };
-    check("setsockopt", done)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! One published UDP port: each client gets a socket inside, by which the container tells them apart.
 
 use crate::net::netns;
+use crate::sys;
+use crate::sys::datagram::{self, Arrival};
 use crate::sys::poll::{Epoll, Interest};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;
@@ -21,33 +23,40 @@ pub(super) struct Datagrams {
 
 struct Client {
     address: SocketAddr,
+    /// The address of this machine it asked, and is answered from.
+    asked: Option<IpAddr>,
     inside: UdpSocket,
     idle_until: Instant,
 }
 
 impl Datagrams {
-    pub fn new(outside: UdpSocket, target: SocketAddr) -> Datagrams {
-        Datagrams { outside, target, clients: Vec::new() }
+    pub fn new(outside: UdpSocket, target: SocketAddr, on: IpAddr) -> sys::Result<Datagrams> {
+        // One that has all addresses is asked at any, and has to answer from that.
+        if on.is_unspecified() {
+            datagram::tell_destination(&outside, on.is_ipv6())?;
+        }
+        Ok(Datagrams { outside, target, clients: Vec::new() })
     }
 
     /// Datagrams from outside.
     pub fn arrived(&mut self, ns: BorrowedFd<'_>, buffer: &mut [u8], token: impl Fn(usize) -> u64, epoll: &Epoll) {
         for _ in 0..BURST {
             // An error is a client's whose port is closed.
-            let Ok((count, from)) = self.outside.recv_from(buffer) else { return };
-            let known = self.clients.iter().position(|c| c.as_ref().is_some_and(|c| c.address == from));
-            let Some(at) = known.or_else(|| self.admit(from, ns, &token, epoll)) else { continue };
+            let Ok(arrival) = datagram::receive(&self.outside, buffer) else { return };
+            let same = |c: &Client| c.address == arrival.from && c.asked == arrival.to;
+            let known = self.clients.iter().position(|c| c.as_ref().is_some_and(same));
+            let Some(at) = known.or_else(|| self.admit(&arrival, ns, &token, epoll)) else { continue };
             if let Some(client) = &mut self.clients[at] {
                 client.idle_until = Instant::now() + IDLE;
                 // Datagrams may be lost: when nobody listens inside, they are.
-                let _ = client.inside.send(&buffer[..count]);
+                let _ = client.inside.send(&buffer[..arrival.length]);
             }
         }
     }
 
     fn admit(
         &mut self,
-        address: SocketAddr,
+        arrival: &Arrival,
         ns: BorrowedFd<'_>,
         token: &impl Fn(usize) -> u64,
         epoll: &Epoll,
@@ -69,7 +78,8 @@ impl Datagrams {
             _ => super::place(&mut self.clients),
         };
         epoll.add(&inside, token(at), Interest::READ).ok()?;
-        self.clients[at] = Some(Client { address, inside, idle_until: Instant::now() + IDLE });
+        self.clients[at] =
+            Some(Client { address: arrival.from, asked: arrival.to, inside, idle_until: Instant::now() + IDLE });
         Some(at)
     }
 
@@ -80,7 +90,7 @@ impl Datagrams {
             // An error: nobody listens inside (any more).
             let Ok(count) = client.inside.recv(buffer) else { return };
             client.idle_until = Instant::now() + IDLE;
-            let _ = self.outside.send_to(&buffer[..count], client.address);
+            let _ = datagram::send(&self.outside, &buffer[..count], client.address, client.asked);
         }
     }
 

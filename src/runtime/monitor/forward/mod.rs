@@ -81,7 +81,10 @@ impl Forwarder {
         raise_limit();
         let kind = match port.protocol {
             Protocol::Tcp => Kind::Tcp { listener: socket.into(), watched: true },
-            Protocol::Udp => Kind::Udp(Datagrams::new(UdpSocket::from(socket), target)),
+            Protocol::Udp => {
+                let datagrams = Datagrams::new(UdpSocket::from(socket), target, port.host_ip);
+                Kind::Udp(datagrams.map_err(|e| failed(&e))?)
+            }
         };
         self.inlets[at] = Some(Inlet { port: port.clone(), target, kind });
         Ok(())

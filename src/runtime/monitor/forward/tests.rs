@@ -21,9 +21,13 @@ struct Place {
 
 impl Place {
     fn new(protocol: Protocol) -> Option<Place> {
+        Place::on(protocol, Ipv4Addr::LOCALHOST)
+    }
+
+    fn on(protocol: Protocol, address: Ipv4Addr) -> Option<Place> {
         let container = Arc::new(NetNs::create().ok()?);
         let stop = Arc::new(AtomicBool::new(false));
-        let (listener, socket) = (TcpListener::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (listener, socket) = (TcpListener::bind((address, 0)).unwrap(), UdpSocket::bind((address, 0)).unwrap());
         listener.set_nonblocking(true).unwrap();
         socket.set_nonblocking(true).unwrap();
         let outside = match protocol {
@@ -194,9 +198,8 @@ fn a_hundred_connections_at_once() {
     }
 }
 
-#[test]
-fn datagrams_find_their_way_back() {
-    let place = place!(Protocol::Udp);
+/// Sends back what it gets, the other way round.
+fn reverse(place: &Place) {
     let server = place.container.enter(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, INSIDE)).unwrap()).unwrap();
     std::thread::spawn(move || {
         let mut buffer = [0; 65536];
@@ -205,6 +208,37 @@ fn datagrams_find_their_way_back() {
             server.send_to(&buffer[..count], from).unwrap();
         }
     });
+}
+
+#[test]
+fn datagrams_are_answered_from_the_address_that_was_asked() {
+    let Some(place) = Place::on(Protocol::Udp, Ipv4Addr::UNSPECIFIED) else {
+        return eprintln!("SKIP: no right to make network namespaces");
+    };
+    reverse(&place);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let addresses: Vec<Ipv4Addr> = (1..6).map(|n| Ipv4Addr::new(127, 0, 0, n)).collect();
+    // All are asked by one client before it hears from any.
+    for address in &addresses {
+        client.send_to(&[1, address.octets()[3]], (*address, place.outside.port())).unwrap();
+    }
+    let mut heard: Vec<_> = (0..addresses.len())
+        .map(|_| {
+            let mut got = [0; 8];
+            let (count, from) = client.recv_from(&mut got).unwrap();
+            assert_eq!((count, got[0], got[1]), (2, from.ip().to_canonical().to_string().as_bytes()[8] - b'0', 1));
+            from.ip()
+        })
+        .collect();
+    heard.sort();
+    assert_eq!(heard, addresses);
+}
+
+#[test]
+fn datagrams_find_their_way_back() {
+    let place = place!(Protocol::Udp);
+    reverse(&place);
     let clients: Vec<UdpSocket> = (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     for round in 0..20u8 {
         for (n, client) in clients.iter().enumerate() {
