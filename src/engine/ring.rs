@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 const CHUNKS: usize = 12;
 const CHUNK: usize = 300;
 /// Figures of a sample, in the order of [`visit`].
-const FIGURES: usize = 36;
+const FIGURES: usize = 40;
 
 /// Whole structs would be 80 MB for fifty containers.
 #[derive(Default)]
@@ -173,6 +173,10 @@ fn visit(s: &mut Sample, each: &mut impl FnMut(&mut Option<u64>)) {
         &mut s.oom_kills,
         &mut s.pids_limit,
         &mut s.cpu_limit_millis,
+        &mut s.net_rx_packets,
+        &mut s.net_tx_packets,
+        &mut s.net_rx_dropped,
+        &mut s.net_tx_dropped,
     ];
     uncertain.into_iter().for_each(&mut *each);
     for pressure in [&mut s.psi_cpu, &mut s.psi_memory, &mut s.psi_io] {

@@ -34,8 +34,17 @@ pub struct Sample {
     pub pids_limit: Option<u64>,
     pub io_read: u64,
     pub io_write: u64,
+    /// Bytes over all interfaces but the loopback; then packets, and those that were dropped.
     pub net_rx: u64,
     pub net_tx: u64,
+    #[serde(default)]
+    pub net_rx_packets: Option<u64>,
+    #[serde(default)]
+    pub net_tx_packets: Option<u64>,
+    #[serde(default)]
+    pub net_rx_dropped: Option<u64>,
+    #[serde(default)]
+    pub net_tx_dropped: Option<u64>,
     /// CPUs allowed by the limit, in thousandths; `None`: all of the host's.
     pub cpu_limit_millis: Option<u64>,
     pub psi_cpu: Option<Pressure>,
@@ -63,12 +72,19 @@ pub struct Rates {
     pub io_write: f64,
     pub net_rx: f64,
     pub net_tx: f64,
+    pub net_rx_packets: f64,
+    pub net_tx_packets: f64,
 }
 
 impl Sample {
     /// Memory without reclaimable cache, as docker's `stats` shows it.
     pub fn memory_used(&self) -> u64 {
         self.memory.saturating_sub(self.memory_inactive_file.unwrap_or(0))
+    }
+
+    /// Packets that did not arrive or leave, both ways; `None`: the container has no network of its own.
+    pub fn net_dropped(&self) -> Option<u64> {
+        Some(self.net_rx_dropped?.saturating_add(self.net_tx_dropped?))
     }
 
     /// Rates from `earlier` to `self`; zero when the clock did not advance or counters were reset.
@@ -79,6 +95,7 @@ impl Sample {
         }
         let seconds = nanos as f64 / 1e9;
         let per_second = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
+        let counted = |now: Option<u64>, then| now.zip(then).map_or(0.0, |(now, then)| per_second(now, then));
         let periods = self.periods.unwrap_or(0).saturating_sub(earlier.periods.unwrap_or(0));
         let throttled = self.throttled.unwrap_or(0).saturating_sub(earlier.throttled.unwrap_or(0));
         Rates {
@@ -88,6 +105,8 @@ impl Sample {
             io_write: per_second(self.io_write, earlier.io_write),
             net_rx: per_second(self.net_rx, earlier.net_rx),
             net_tx: per_second(self.net_tx, earlier.net_tx),
+            net_rx_packets: counted(self.net_rx_packets, earlier.net_rx_packets),
+            net_tx_packets: counted(self.net_tx_packets, earlier.net_tx_packets),
         }
     }
 }

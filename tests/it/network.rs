@@ -63,6 +63,13 @@ fn containers_are_reached_through_ports_and_by_name() {
         assert_eq!(details["NetworkSettings"]["Ports"]["80/tcp"].as_array().map(Vec::len), Some(2));
         let network = root.inspect("web");
         assert_eq!(network["Containers"].as_object().map(serde_json::Map::len), Some(2));
+        // What went through is counted, packets too; docker's figures are as they were.
+        let figures = root.teu(&["stats", "--no-stream", "--format", "json", "front"]).exits(0).stdout;
+        let figures: serde_json::Value = serde_json::from_str(figures.trim()).unwrap();
+        let packets: Vec<u64> =
+            figures["NetPackets"].as_str().unwrap().split(" / ").map(|n| n.parse().unwrap()).collect();
+        assert!(packets.len() == 2 && packets.iter().all(|n| *n > 4), "{figures}");
+        assert!(figures["NetDropped"].as_str().unwrap().contains(" / ") && figures["NetIO"].is_string(), "{figures}");
         // Its own name is its own address.
         let hosts = root.teu(&["exec", "front", "cat", "/etc/hosts"]).exits(0).stdout;
         assert!(hosts.contains(&format!("{address}\t")), "{hosts}");

@@ -25,6 +25,8 @@ const LISTING: Listing = Listing {
         ("NetIO", "NET I/O"),
         ("BlockIO", "BLOCK I/O"),
         ("PIDs", "PIDS"),
+        ("NetPackets", "NET PACKETS"),
+        ("NetDropped", "NET DROPPED"),
     ],
 };
 
@@ -68,8 +70,9 @@ fn row(stats: &ContainerStats, names: &[String], full: bool, host_memory: u64) -
         names.iter().find(|name| !name.is_empty() && id.starts_with(name.as_str()))
     });
     let pair = |a: String, b: String| format!("{a} / {b}");
+    let count = |a: Option<u64>, b: Option<u64>| pair(a.unwrap_or(0).to_string(), b.unwrap_or(0).to_string());
     let mut value = json!({"Container": given.map_or(id, String::as_str), "ID": id, "Name": stats.name});
-    let figures: [(&str, String); 6] = match &stats.sample {
+    let figures: [(&str, String); 8] = match &stats.sample {
         Some(sample) => {
             let limit = sample.memory_limit.unwrap_or(host_memory);
             let used = sample.memory_used();
@@ -81,6 +84,8 @@ fn row(stats: &ContainerStats, names: &[String], full: bool, host_memory: u64) -
                 ("NetIO", pair(decimal_size(sample.net_rx), decimal_size(sample.net_tx))),
                 ("BlockIO", pair(decimal_size(sample.io_read), decimal_size(sample.io_write))),
                 ("PIDs", sample.pids.to_string()),
+                ("NetPackets", count(sample.net_rx_packets, sample.net_tx_packets)),
+                ("NetDropped", count(sample.net_rx_dropped, sample.net_tx_dropped)),
             ]
         }
         None => [
@@ -90,6 +95,8 @@ fn row(stats: &ContainerStats, names: &[String], full: bool, host_memory: u64) -
             ("NetIO", "0B / 0B".into()),
             ("BlockIO", "0B / 0B".into()),
             ("PIDs", "0".into()),
+            ("NetPackets", "0 / 0".into()),
+            ("NetDropped", "0 / 0".into()),
         ],
     };
     for (key, text) in figures {

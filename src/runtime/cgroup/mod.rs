@@ -6,6 +6,7 @@
 pub mod devices;
 mod files;
 mod hierarchy;
+mod interfaces;
 mod limits;
 mod processes;
 mod sampler;

@@ -206,7 +206,8 @@ fn transfer_words(moment: &Moment) -> Vec<Word> {
     let rates = moment.rates;
     let net = format!("net ↓{} ↑{}", rate(rates.map(|r| r.net_rx)), rate(rates.map(|r| r.net_tx)));
     let disk = format!("disk r {} w {}", rate(rates.map(|r| r.io_read)), rate(rates.map(|r| r.io_write)));
-    vec![(net, Role::Text), (disk, Role::Text)]
+    let dropped = moment.sample.net_dropped().filter(|n| *n > 0).map(|n| format!("dropped {n}")).unwrap_or_default();
+    vec![(net, Role::Text), (disk, Role::Text), (dropped, Role::Warn)]
 }
 
 fn limit_words(sample: &Sample) -> Vec<Word> {

@@ -3,7 +3,7 @@
 use super::compact::{Word, cpu_words, oom_word, words};
 use super::series::{Metric, Moment};
 use super::{StatsView, WINDOWS, bytes, cpu_limit, percent, plot, rate, share_role, window_name};
-use crate::model::stats::{Pressure, Sample};
+use crate::model::stats::{Pressure, Rates, Sample};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
@@ -132,6 +132,8 @@ fn panels(moment: &Moment) -> Vec<Panel> {
             words: vec![
                 (format!("net in {}", rate(rates.map(|r| r.net_rx))), Role::Text),
                 (format!("out {}", rate(rates.map(|r| r.net_tx))), Role::Text),
+                packets_word(moment),
+                dropped_word(sample),
                 (format!("total {} in, {} out", bytes(sample.net_rx), bytes(sample.net_tx)), Role::Dim),
             ],
             plots: vec![(Metric::NetIn, None), (Metric::NetOut, None)],
@@ -151,6 +153,22 @@ fn panels(moment: &Moment) -> Vec<Panel> {
         all.insert(2, Panel { words: pressures, plots: vec![(Metric::Pressure, None)] });
     }
     all
+}
+
+/// Packets a second, both ways.
+fn packets_word(moment: &Moment) -> Word {
+    let counted = moment.rates.filter(|_| moment.sample.net_rx_packets.is_some());
+    let word = |r: Rates| format!("{:.0}/{:.0} packets/s", r.net_rx_packets, r.net_tx_packets);
+    (counted.map(word).unwrap_or_default(), Role::Text)
+}
+
+/// Packets lost so far.
+fn dropped_word(sample: &Sample) -> Word {
+    match (sample.net_rx_dropped, sample.net_tx_dropped) {
+        (Some(0), Some(0)) => (String::from("none dropped"), Role::Dim),
+        (Some(rx), Some(tx)) => (format!("dropped {rx} in, {tx} out"), Role::Warn),
+        _ => (String::new(), Role::Text),
+    }
 }
 
 fn memory_words(sample: &Sample) -> Vec<Word> {
