@@ -6,7 +6,7 @@ use super::netns::{self, NetNs};
 use super::nft::{self, Firewall};
 use super::plan::{Attachments, EndpointPlan};
 use super::publish::{self, Publication, Route};
-use super::{inside, outside, ports};
+use super::{inside, outside, ports, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +22,8 @@ pub struct Attached {
     published: Vec<Publication>,
     warnings: Vec<String>,
     rebuilt: bool,
+    /// The kernel has nf_tables, but not all of what is needed of it.
+    plain: bool,
 }
 
 /// A published port that the monitor forwards itself.
@@ -48,7 +50,8 @@ struct Hands {
 pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attached> {
     let mut plan = plan.clone();
     let (endpoints, ports) = (std::mem::take(&mut plan.endpoints), std::mem::take(&mut plan.ports));
-    let mut attached = Attached { plan, ns, host, published: Vec::new(), warnings: Vec::new(), rebuilt: false };
+    let mut attached =
+        Attached { plan, ns, host, published: Vec::new(), warnings: Vec::new(), rebuilt: false, plain: false };
     match attached.build(endpoints, &ports) {
         Ok(()) => Ok(attached),
         Err(e) => {
@@ -61,6 +64,7 @@ pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attach
 impl Attached {
     fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort]) -> Result<()> {
         let mut hands = self.hands()?;
+        self.table(&mut hands, &endpoints)?;
         // First what fails most easily and costs nothing to undo.
         let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
         self.published = hold(routes)?;
@@ -74,8 +78,24 @@ impl Attached {
     fn hands(&self) -> Result<Hands> {
         let inside = self.ns.enter(Links::open)??;
         let tag = &self.plan.root_tag;
-        let (outside, firewall) = self.at_host(|| Ok((Links::open()?, Firewall::open(tag)?)))?;
+        let firewall = || if self.plain { Ok(None) } else { Firewall::open(tag) };
+        let (outside, firewall) = self.at_host(|| Ok((Links::open()?, firewall()?)))?;
         Ok(Hands { outside, inside, firewall })
+    }
+
+    /// The firewall's table is there before anything is decided: some kernels have nf_tables without what is needed of it,
+    /// and say so only now.
+    fn table(&mut self, hands: &mut Hands, endpoints: &[EndpointPlan]) -> Result<()> {
+        let bridged = endpoints.iter().any(|e| e.driver == Driver::Bridge);
+        let Some(firewall) = hands.firewall.as_mut().filter(|_| bridged) else { return Ok(()) };
+        match firewall.add(&[], &[], &self.plan.container) {
+            Err(Error::NoFirewall { .. }) => {
+                hands.firewall = None;
+                self.plain = true;
+            }
+            made => self.rebuilt |= made?,
+        }
+        Ok(())
     }
 
     /// Runs `work` in the namespace the bridges are in.
@@ -115,9 +135,7 @@ impl Attached {
             return Ok(());
         }
         let Some(firewall) = &mut hands.firewall else {
-            self.warn(
-                "this kernel has no nf_tables: containers do not reach the outside, and teu itself forwards ports",
-            );
+            self.without_firewall();
             return Ok(());
         };
         let rules: Vec<nft::Port> = self.published[from..].iter().filter_map(Publication::rule).collect();
@@ -127,6 +145,13 @@ impl Attached {
         self.at_host(|| outside::forwarding(&self.plan.endpoints, &mut warnings))?;
         self.warnings.extend(warnings);
         Ok(())
+    }
+
+    fn without_firewall(&mut self) {
+        self.warn("this kernel has no nf_tables: containers do not reach the outside, and teu itself forwards ports");
+        if !self.plan.rootless && sysctl::read("ipv4/ip_forward").is_some_and(|v| v != "0") {
+            self.warn("networks are not kept apart: this machine forwards packets, and nothing tells which");
+        }
     }
 
     fn networks(&self) -> Vec<nft::Network> {
@@ -200,6 +225,7 @@ impl Attached {
             return Err(Error::AlreadyConnected(endpoint.endpoint.name.clone()));
         }
         let mut hands = self.hands()?;
+        self.table(&mut hands, std::slice::from_ref(&endpoint))?;
         let before = self.plan.endpoints.len();
         let done = self.attach(&mut hands, endpoint).and_then(|()| self.settle(&mut hands));
         if done.is_err() && self.plan.endpoints.len() > before {
