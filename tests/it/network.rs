@@ -1,6 +1,8 @@
 //! Networks end to end: real containers, real packets. Each test has a host of its own.
 
+mod datagrams;
 mod default;
+mod plain;
 
 use crate::needs;
 use crate::support::host::{HOST, HOST6, ip, on_own_host, page};

@@ -40,6 +40,8 @@ pub enum Need {
     Netns,
     /// The `nft` program, to compare with.
     Nft,
+    /// For servers of UDP; essential on Debian and Ubuntu.
+    Perl,
 }
 
 /// Why the machine lacks it; `None`: it is there.
@@ -59,6 +61,7 @@ pub fn lacking(need: Need) -> Option<String> {
         Need::Netns => (!quietly(Command::new("unshare").args(["-n", "true"])))
             .then(|| "no right to make network namespaces".into()),
         Need::Nft => missing_program(&["nft", "ip"]),
+        Need::Perl => missing_program(&["perl"]),
         Need::Tmux => missing_program(&["tmux"]),
     }
 }
