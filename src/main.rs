@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     if args.first().is_some_and(|a| a == "__monitor") {
         return teu::runtime::monitor::main(args.get(1), var(entry::USERNS_VARIABLE).ok().as_deref()).into();
     }
+    if let Some(args) = cli::oci::arguments(args_os().next(), &args) {
+        return cli::oci::main(args, var_os("XDG_RUNTIME_DIR")).into();
+    }
     if let Some(shell) = var_os(cli::COMPLETE_VARIABLE) {
         return cli::complete(&shell, &args, inventory).into();
     }
@@ -42,10 +45,7 @@ async fn screen(engine: Engine, config: Config) -> Result<u8> {
 
 /// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.
 /// One worker is quickest to start; work that takes long (pulls, the screen) gets its own threads.
-fn start<F>(overrides: &Overrides, length: Length, then: F) -> Result<u8>
-where
-    F: AsyncFnOnce(Engine, Config) -> Result<u8>,
-{
+fn start(overrides: &Overrides, length: Length, then: impl AsyncFnOnce(Engine, Config) -> Result<u8>) -> Result<u8> {
     let config = prepare(overrides)?;
     let options = cli::options(&config, length == Length::Screen);
     let monitor = (length == Length::Container).then(|| entry::load_monitor(&options));

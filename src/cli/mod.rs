@@ -7,6 +7,7 @@ mod create;
 mod detach;
 mod flags;
 mod globals;
+pub mod oci;
 mod options;
 mod output;
 mod progress;

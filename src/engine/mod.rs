@@ -28,6 +28,8 @@ mod sampler;
 mod scheduler;
 mod watchdog;
 
+/// The OCI runtime, which is a front end's for the asking: it has no engine and no inventory.
+pub use crate::runtime::oci;
 /// The program of a monitor, on its way: see [`entry::load_monitor`].
 pub use crate::runtime::task::Loading as LoadingMonitor;
 pub use error::{Error, ErrorKind, Result};

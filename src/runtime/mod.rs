@@ -8,6 +8,7 @@ pub mod init;
 pub mod launch;
 pub mod log;
 pub mod monitor;
+pub mod oci;
 pub mod processes;
 pub mod protocol;
 pub mod rootfs;

@@ -42,6 +42,44 @@ pub fn connect_in(dir: &Path) -> Result<UnixStream> {
     UnixStream::connect(through(&fd, SOCKET)).map_err(|e| Error::at("connect", dir.join(SOCKET), e))
 }
 
+/// Listens on `<dir>/<name>`, mode 0600, for connections that keep message borders. Blocking, closed at exec.
+pub fn listen_packets(dir: &Path, name: &str) -> Result<OwnedFd> {
+    let place = open_dir(dir)?;
+    let error = |call, e| Error::at(call, dir.join(name), e);
+    let socket = packet_socket()?;
+    let address = rustix::net::SocketAddrUnix::new(through(&place, name)).map_err(|e| error("bind", e))?;
+    rustix::net::bind(&socket, &address).map_err(|e| error("bind", e))?;
+    rustix::fs::chmodat(&place, name, Mode::RUSR | Mode::WUSR, AtFlags::empty()).map_err(|e| error("chmod", e))?;
+    rustix::net::listen(&socket, 8).map_err(|e| error("listen", e))?;
+    Ok(socket)
+}
+
+/// The other end of [`listen_packets`]. ECONNREFUSED: nobody listens any more.
+pub fn connect_packets(dir: &Path, name: &str) -> Result<OwnedFd> {
+    let place = open_dir(dir)?;
+    let error = |e| Error::at("connect", dir.join(name), e);
+    let socket = packet_socket()?;
+    let address = rustix::net::SocketAddrUnix::new(through(&place, name)).map_err(error)?;
+    rustix::net::connect(&socket, &address).map_err(error)?;
+    Ok(socket)
+}
+
+fn packet_socket() -> Result<OwnedFd> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(|e| Error::new("socket", e))
+}
+
+/// The next connection to a listening socket, closed at exec.
+pub fn accept(listener: &OwnedFd) -> Result<OwnedFd> {
+    loop {
+        match rustix::net::accept_with(listener, rustix::net::SocketFlags::CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map_err(|e| Error::new("accept", e)),
+        }
+    }
+}
+
 fn open_dir(dir: &Path) -> Result<OwnedFd> {
     rustix::fs::openat(CWD, dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| Error::at("open", dir, e))

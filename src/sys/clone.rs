@@ -11,6 +11,8 @@ pub const NEWUSER: u64 = libc::CLONE_NEWUSER as u64;
 pub const NEWPID: u64 = libc::CLONE_NEWPID as u64;
 pub const NEWNET: u64 = libc::CLONE_NEWNET as u64;
 pub const NEWCGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+/// Not for clone flags here: its bits are those of an exit signal. Children of who unshares it are born in it.
+pub const NEWTIME: u64 = 0x80;
 const PIDFD: u64 = libc::CLONE_PIDFD as u64;
 const INTO_CGROUP: u64 = 0x2_0000_0000;
 

@@ -35,3 +35,11 @@ pub fn file_system_magic(path: &Path) -> Result<i64> {
         Err(e) => Err(Error::at("statfs", path, e)),
     }
 }
+
+/// The same of an open file.
+pub fn magic_of(fd: impl std::os::fd::AsFd) -> Result<i64> {
+    match nix::sys::statfs::fstatfs(fd) {
+        Ok(stat) => Ok(stat.filesystem_type().0),
+        Err(e) => Err(Error::new("fstatfs", e)),
+    }
+}

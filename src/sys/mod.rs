@@ -1,6 +1,7 @@
 //! The kernel, safely: the only place of `unsafe`, `nix`, `libc` and `rustix`. Knows no teu type, no policy.
 
 pub mod access;
+pub mod attributes;
 pub mod channel;
 pub mod clone;
 pub mod confine;
@@ -13,6 +14,7 @@ pub mod files;
 pub mod in_root;
 pub mod loopback;
 pub mod mount;
+pub mod mount_node;
 pub mod mount_op;
 pub mod netlink;
 pub mod overlay;

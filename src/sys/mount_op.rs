@@ -5,6 +5,7 @@
 
 use super::in_root::{self, Make};
 use super::mount::{self, Change, Overlay, Propagation};
+use super::mount_node::{self, Device};
 use super::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -31,6 +32,15 @@ pub enum MountOp {
     ReadOnly(String),
     /// The root mount itself becomes read-only; mounts on it keep their own attributes.
     RootReadOnly,
+    /// A device node or FIFO, with its parents. One that is there already must be the same.
+    Device(Device),
+    /// A symbolic link, with its parents, unless something of that name is there.
+    Link {
+        path: String,
+        to: String,
+    },
+    /// How the root's own mount shares with the host's (the default is private).
+    RootPropagation(Propagation),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +49,8 @@ pub struct Mount {
     pub target: String,
     pub source: Source,
     pub change: Change,
+    /// Attributes for it and for everything mounted below.
+    pub deep: Change,
     /// Fill an empty source directory with what the image has at the target.
     pub copy_up: bool,
     /// A kernel that lacks this file system is no reason to fail.
@@ -94,37 +106,81 @@ pub struct Mounted {
 /// Builds the root at `place`, a directory that the container never sees. The caller is in a mount namespace of its
 /// own whose mounts may still be shared with the host's.
 pub fn apply(root: &Root, ops: &[MountOp], place: &Path) -> Result<Mounted> {
+    open(root, ops, place)?.build(root, ops, place)
+}
+
+/// Everything of the host's that the steps need, opened before anything is changed.
+#[derive(Debug)]
+pub struct Sources {
+    steps: Vec<Opened>,
+    null: OwnedFd,
+    directory: Option<(OwnedFd, OwnedFd)>,
+}
+
+/// Opens the sources: with the powers of the caller, who may give them up before [`Sources::build`].
+pub fn open(root: &Root, ops: &[MountOp], place: &Path) -> Result<Sources> {
     // Shared sources keep their peers only when they are copied before the whole tree goes private.
-    let sources = ops.iter().map(open_source).collect::<Result<Vec<_>>>()?;
-    let null = open_null()?;
+    let steps = ops.iter().map(open_source).collect::<Result<Vec<_>>>()?;
     let directory = match root {
-        Root::Directory(path) => Some(mount::clone_tree(rustix::fs::CWD, path, true)?),
+        Root::Directory(path) => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let place = rustix::fs::open(place, flags, Mode::empty()).map_err(|e| Error::at("open", place, e))?;
+            Some((mount::clone_tree(rustix::fs::CWD, path, true)?, place))
+        }
         Root::Overlay(_) => None,
     };
-    mount::set_propagation_all("/", Propagation::Private)?;
-    let root = match (root, directory) {
-        (Root::Overlay(overlay), _) => mount::overlay_at(overlay, place)?,
-        (Root::Directory(_), Some(tree)) => {
-            let private = Change { propagation: Some(Propagation::Private), recursive: true, ..Change::default() };
-            mount::change(tree.as_fd(), private)?;
-            mount::attach_at(tree.as_fd(), place)?;
-            tree
-        }
-        (Root::Directory(path), None) => return Err(Error::at("open_tree", path, std::io::Error::other("not opened"))),
-    };
-    let mut made = Mounted { root, proc: None, devpts: None, null, empty: None };
-    for (op, source) in ops.iter().zip(sources) {
-        match op {
-            MountOp::Mount(m) => place_mount(&mut made, m, source).map_err(|e| within(&m.target, e))?,
-            MountOp::Sysctl { key, value } => write_sysctl(&made, key, value).map_err(|e| within(key, e))?,
-            MountOp::Mask(path) => mask(&mut made, path).map_err(|e| within(path, e))?,
-            MountOp::ReadOnly(path) => read_only(&made, path).map_err(|e| within(path, e))?,
-            MountOp::RootReadOnly => {
-                mount::change(made.root.as_fd(), Change { set: mount::RDONLY, ..Change::default() })?;
+    Ok(Sources { steps, null: open_null()?, directory })
+}
+
+impl Sources {
+    /// Carries the steps out. `ops` are those the sources were opened for.
+    pub fn build(self, root: &Root, ops: &[MountOp], place: &Path) -> Result<Mounted> {
+        mount::set_propagation_all("/", Propagation::Private)?;
+        let shared = ops.iter().find_map(|op| if let MountOp::RootPropagation(p) = op { Some(*p) } else { None });
+        let root = match (root, self.directory) {
+            (Root::Overlay(overlay), _) => mount::overlay_at(overlay, place)?,
+            (Root::Directory(_), Some((tree, place))) => {
+                let propagation = shared.or(Some(Propagation::Private));
+                mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
+                mount::attach(tree.as_fd(), place.as_fd())?;
+                tree
             }
+            (Root::Directory(path), None) => {
+                return Err(Error::at("open_tree", path, std::io::Error::other("not opened")));
+            }
+        };
+        let mut made = Mounted { root, proc: None, devpts: None, null: self.null, empty: None };
+        for (op, source) in ops.iter().zip(self.steps) {
+            made.step(op, source)?;
+        }
+        Ok(made)
+    }
+}
+
+impl Mounted {
+    /// Further steps, which need no source of the host's.
+    pub fn go_on(&mut self, ops: &[MountOp]) -> Result<()> {
+        ops.iter().try_for_each(|op| self.step(op, open_source(op)?))
+    }
+
+    fn step(&mut self, op: &MountOp, source: Opened) -> Result<()> {
+        match op {
+            MountOp::Mount(m) => place_mount(self, m, source).map_err(|e| within(&m.target, e)),
+            MountOp::Sysctl { key, value } => write_sysctl(self, key, value).map_err(|e| within(key, e)),
+            MountOp::Mask(path) => mask(self, path).map_err(|e| within(path, e)),
+            MountOp::ReadOnly(path) => read_only(self, path).map_err(|e| within(path, e)),
+            MountOp::RootReadOnly => {
+                mount::change(self.root.as_fd(), Change { set: mount::RDONLY, ..Change::default() })
+            }
+            MountOp::RootPropagation(kind) => {
+                mount::change(self.root.as_fd(), Change { propagation: Some(*kind), ..Change::default() })
+            }
+            MountOp::Device(device) => {
+                mount_node::device(self.root.as_fd(), device).map_err(|e| within(&device.path, e))
+            }
+            MountOp::Link { path, to } => mount_node::link(self.root.as_fd(), path, to).map_err(|e| within(path, e)),
         }
     }
-    Ok(made)
 }
 
 fn within(target: &str, error: Error) -> Error {
@@ -174,17 +230,20 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
             // A bind keeps the attributes of its source unless told otherwise, but never its peers.
             let propagation = m.change.propagation.or(Some(Propagation::Private));
             mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
+            mount::change(tree.as_fd(), Change { propagation: None, recursive: true, ..m.deep })?;
             mount::change(tree.as_fd(), Change { propagation: None, set: m.change.set & !after_fill, ..m.change })?;
             (tree, make)
         }
         Source::New { kind, options, content } => {
-            let late = if content.is_empty() { 0 } else { m.change.set & mount::RDONLY };
-            let tree = match mount::new_file_system(kind, options, m.change.set & !late) {
+            let late = if content.is_empty() { after_fill } else { m.change.set & mount::RDONLY };
+            let set = m.change.set | m.deep.set;
+            let tree = match mount::new_file_system(kind, options, set & !late) {
                 Err(_) if m.optional => return Ok(()),
                 other => other?,
             };
             fill(tree.as_fd(), content)?;
-            mount::change(tree.as_fd(), Change { set: late, ..Change::default() })?;
+            let propagation = m.change.propagation;
+            mount::change(tree.as_fd(), Change { set: late & !after_fill, propagation, ..Change::default() })?;
             (tree, Make::Directory)
         }
     };

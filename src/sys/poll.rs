@@ -155,6 +155,11 @@ pub fn wait_end(pidfd: impl AsFd, limit: Duration) -> bool {
     }
 }
 
+/// A file that is nowhere but in memory, closed at exec.
+pub fn memory_file(name: &std::ffi::CStr) -> Result<OwnedFd> {
+    rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC).map_err(|e| Error::new("memfd_create", e))
+}
+
 /// A session of its own, `/` as working directory, files for its own user only, orphans of its descendants as children
 /// of its own.
 pub fn become_daemon() -> Result<()> {

@@ -47,3 +47,12 @@ pub fn set(name: &str, soft: u64, hard: u64) -> Result<()> {
     let result = unsafe { libc::setrlimit(number, &raw const limit) };
     super::check("setrlimit", result).map_err(|e| Error::at("setrlimit", format!("{name}={soft}:{hard}"), e.source))
 }
+
+/// Another process's limit (prlimit(2)): a process in a user namespace may not raise its own.
+pub fn set_of(pid: i32, name: &str, soft: u64, hard: u64) -> Result<()> {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    let number = number(name)?;
+    // SAFETY: limit is valid for reads; the old one is not asked for.
+    let result = unsafe { libc::prlimit(pid, number, &raw const limit, std::ptr::null_mut()) };
+    super::check("prlimit", result).map_err(|e| Error::at("prlimit", format!("{name}={soft}:{hard}"), e.source))
+}

@@ -3,18 +3,23 @@
 //! A container's group is `/teu/<id>` below each hierarchy's root (below the nearest delegated group for an ordinary
 //! user). Groups of the machine or of others are never touched.
 
+pub mod device_rules;
 pub mod devices;
 mod files;
 mod hierarchy;
 mod interfaces;
 mod limits;
+mod place;
 mod processes;
+pub mod resources;
 mod sampler;
 pub mod scope;
 mod support;
 mod v1;
 mod v2;
 
+pub use limits::parse_list;
+pub use place::version;
 pub use sampler::Sampler;
 pub use support::{Support, Version, support};
 

@@ -6,7 +6,7 @@ use super::hierarchy::{V1Mounts, below};
 use super::limits::{self, Plan};
 use super::{Error, Result};
 use crate::sys::process;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,77 @@ impl Group {
                 Err(e)
             }
         }
+    }
+
+    /// See [`super::Group::create_at`].
+    pub fn create_at(mounts: &V1Mounts, path: &str) -> Result<(Group, bool)> {
+        let group = Self::open(mounts, path);
+        let old = group.any().is_some_and(|dir| dir.exists());
+        match group.make_deep(mounts, path) {
+            Err(e) if !old => {
+                // The first failure is the news; what was made is taken back as far as it goes.
+                let _ = group.remove();
+                Err(e)
+            }
+            other => other.map(|()| (group, old)),
+        }
+    }
+
+    fn make_deep(&self, mounts: &V1Mounts, path: &str) -> Result<()> {
+        let roots: BTreeSet<&PathBuf> = mounts.values().collect();
+        for root in roots {
+            let dir = below(root, path);
+            fs::create_dir_all(&dir).map_err(|e| error("making", &dir, e))?;
+        }
+        // A new cpuset is empty, and nothing can join it before it has processors and memory nodes: level by level.
+        if let Some(mount) = mounts.get("cpuset") {
+            let mut parent = mount.clone();
+            for part in path.split('/').filter(|part| !part.is_empty()) {
+                let dir = parent.join(part);
+                for file in ["cpuset.cpus", "cpuset.mems"] {
+                    inherit(&parent.join(file), &dir.join(file))?;
+                }
+                parent = dir;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn set(&self, controller: &str, file: &str, value: &str) -> Result<()> {
+        let value = if value == "max" { UNLIMITED } else { value };
+        // "max" is pids' own word.
+        let value = if file == "pids.max" && value == UNLIMITED { "max" } else { value };
+        match self.dirs.get(controller).map(|dir| dir.join(file)).filter(|path| path.exists()) {
+            Some(path) => write(&path, value),
+            None => {
+                let message = format!("{file} cannot be set: the {controller} controller is not available here");
+                Err(Error::Invalid(message))
+            }
+        }
+    }
+
+    pub fn exists(&self) -> bool {
+        self.any().is_some_and(|dir| dir.exists())
+    }
+
+    pub fn frozen(&self) -> bool {
+        let state = self.freezer_state().and_then(|file| fs::read_to_string(file).ok());
+        state.is_some_and(|state| state.trim() != "THAWED")
+    }
+
+    pub fn directories(&self) -> Vec<(String, PathBuf)> {
+        self.dirs.iter().map(|(name, dir)| ((*name).to_owned(), dir.clone())).collect()
+    }
+
+    pub fn restrict_by(&self, rules: &[super::device_rules::Rule]) -> Result<()> {
+        let Some(dir) = self.dirs.get("devices") else {
+            return Err(Error::Invalid("devices cannot be restricted: there is no devices controller".into()));
+        };
+        for rule in rules {
+            let (file, lines) = rule.lines();
+            lines.iter().try_for_each(|line| write(&dir.join(file), line))?;
+        }
+        Ok(())
     }
 
     pub fn open(mounts: &V1Mounts, path: &str) -> Group {

@@ -84,6 +84,53 @@ impl Group {
         result
     }
 
+    /// See [`super::Group::create_at`].
+    pub fn create_at(mount: &Path, path: &str) -> Result<(Group, bool)> {
+        let mut dir = mount.to_owned();
+        let mut old = true;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            enable_beside(&dir);
+            dir.push(part);
+            old = match fs::create_dir(&dir) {
+                Ok(()) => false,
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => true,
+                Err(e) => return Err(error("making", &dir, e)),
+            };
+        }
+        let fd = File::open(&dir).map_err(|e| error("opening", &dir, e))?;
+        Ok((Group { path: path.to_owned(), dir, fd: Some(fd) }, old))
+    }
+
+    pub fn set(&self, file: &str, value: &str) -> Result<()> {
+        let path = self.dir.join(file);
+        match files::raw_write(&path, value) {
+            Err(e) if e.kind() == ErrorKind::NotFound && self.dir.exists() => {
+                let controller = file.split('.').next().unwrap_or(file);
+                Err(Error::Invalid(format!("{file} cannot be set: the {controller} controller is not available here")))
+            }
+            other => other.map_err(|e| error("writing", &path, e)),
+        }
+    }
+
+    pub fn exists(&self) -> bool {
+        self.dir.exists()
+    }
+
+    pub fn frozen(&self) -> bool {
+        let events = fs::read_to_string(self.dir.join("cgroup.events")).unwrap_or_default();
+        keyed(&events, "frozen") == Some(1)
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn restrict_by(&self, rules: &[super::device_rules::Rule]) -> Result<()> {
+        let Some(fd) = &self.fd else { return Ok(()) };
+        device_filter::attach(fd.as_fd(), &super::device_rules::program(rules))
+            .map_err(|e| Error::Invalid(format!("devices cannot be restricted: {e}")))
+    }
+
     pub fn open(mount: &Path, path: &str) -> Group {
         let dir = below(mount, path);
         let fd = File::open(&dir).ok();
@@ -270,6 +317,21 @@ fn enable(dir: &Path) -> Result<()> {
         let _ = files::raw_write(&control, &format!("+{name}"));
     }
     Ok(())
+}
+
+/// Switches controllers on for the children of a group that may be another's: its processes are left where they are,
+/// and then there are no controllers (whose limits are missed by name later on).
+fn enable_beside(dir: &Path) {
+    let has = fs::read_to_string(dir.join("cgroup.controllers")).unwrap_or_default();
+    let control = dir.join("cgroup.subtree_control");
+    let on = fs::read_to_string(&control).unwrap_or_default();
+    if dir.join("cgroup.type").exists() && !files::pids(&dir.join("cgroup.procs")).is_empty() {
+        return;
+    }
+    for name in has.split_whitespace().filter(|name| !on.split_whitespace().any(|have| have == *name)) {
+        // Refused: this controller is not to be had here.
+        let _ = files::raw_write(&control, &format!("+{name}"));
+    }
 }
 
 /// "No internal processes": a group with controllers for its children may hold no process itself.

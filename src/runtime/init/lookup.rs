@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The command's file: as it is when it has a slash, else the first executable one in `PATH`.
-pub(super) fn find(command: &str, path: &str) -> Result<PathBuf, Failure> {
+pub(in crate::runtime) fn find(command: &str, path: &str) -> Result<PathBuf, Failure> {
     if command.is_empty() {
         return Err(failure(FailureKind::CommandNotFound, "exec: \"\": executable file not found in $PATH"));
     }
@@ -32,8 +32,26 @@ pub(super) fn find(command: &str, path: &str) -> Result<PathBuf, Failure> {
     })
 }
 
+/// What can be said of a command's file before it is executed.
+pub(in crate::runtime) fn check(command: &str, file: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(file) {
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            let message = format!("exec: \"{command}\": stat {command}: no such file or directory");
+            Err(failure(FailureKind::CommandNotFound, message))
+        }
+        Ok(m) if m.is_dir() => {
+            Err(failure(FailureKind::CommandNotExecutable, format!("exec: \"{command}\": is a directory")))
+        }
+        Ok(m) if m.permissions().mode() & 0o111 == 0 => {
+            Err(failure(FailureKind::CommandNotExecutable, format!("exec: \"{command}\": permission denied")))
+        }
+        // What may not be looked at may yet be executed.
+        _ => Ok(()),
+    }
+}
+
 /// The login shell, else the first of bash, ash and sh.
-pub(super) fn shell(login: Option<&str>, path: &str) -> Result<String, Failure> {
+pub(in crate::runtime) fn shell(login: Option<&str>, path: &str) -> Result<String, Failure> {
     let usable = |shell: &&str| {
         let name = Path::new(shell).file_name().and_then(|n| n.to_str()).unwrap_or_default();
         !matches!(name, "nologin" | "false" | "true" | "sync") && Path::new(shell).exists()
@@ -50,7 +68,7 @@ pub(super) fn shell(login: Option<&str>, path: &str) -> Result<String, Failure> 
 }
 
 /// Why execve refused the command.
-pub(super) fn refused(command: &str, file: &Path, error: &sys::Error) -> Failure {
+pub(in crate::runtime) fn refused(command: &str, file: &Path, error: &sys::Error) -> Failure {
     let (kind, reason) = match error.source.raw_os_error() {
         Some(2) if Path::new(file).exists() => {
             (FailureKind::CommandNotFound, "its interpreter or loader does not exist in the container".to_owned())
@@ -69,7 +87,7 @@ pub(super) fn refused(command: &str, file: &Path, error: &sys::Error) -> Failure
 }
 
 /// Device and inode of this binary, if it must be kept from the container; read before the container's /proc is ours.
-pub(super) fn own_binary() -> Option<(u64, u64)> {
+pub(in crate::runtime) fn own_binary() -> Option<(u64, u64)> {
     if process::program_is_read_only() {
         return None;
     }
@@ -78,7 +96,7 @@ pub(super) fn own_binary() -> Option<(u64, u64)> {
 
 /// Refuses a command that is this very binary, directly, as a script's interpreter or as a program's loader. See the
 /// module's head.
-pub(super) fn refuse_own_binary(file: &Path, own: Option<(u64, u64)>) -> Result<(), Failure> {
+pub(in crate::runtime) fn refuse_own_binary(file: &Path, own: Option<(u64, u64)>) -> Result<(), Failure> {
     let same = |path: &Path| own.is_some() && std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino())) == own;
     if own.is_some() && (same(file) || interpreters(file).iter().any(|path| same(path))) {
         let message = format!("exec: \"{}\": leads to the program that starts containers", file.display());

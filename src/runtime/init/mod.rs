@@ -9,10 +9,10 @@
 //! program's loader) is refused where the first measure could not be had.
 
 mod container;
-mod lookup;
-mod program;
+pub(super) mod lookup;
+pub(super) mod program;
 mod reaper;
-mod report;
+pub(super) mod report;
 mod session;
 mod streams;
 

@@ -12,8 +12,8 @@ use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Largest passwd or group file that is read (CVE-2026-47262).
-const MAX_ACCOUNTS: usize = 10 << 20;
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(in crate::runtime) const MAX_ACCOUNTS: usize = 10 << 20;
+pub(in crate::runtime) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is to be run and as whom; worked out before the clone.
 pub(super) struct Program<'a> {
@@ -169,7 +169,7 @@ fn identify(program: &Program<'_>, root: &OwnedFd) -> Result<user::Identity, Fai
 }
 
 /// With `make` a missing one is made. Checks that it is inside the root (CVE-2024-21626).
-fn enter_directory(root: &OwnedFd, path: &str, make: bool) -> Result<(), Failure> {
+pub(in crate::runtime) fn enter_directory(root: &OwnedFd, path: &str, make: bool) -> Result<(), Failure> {
     if !path.starts_with('/') {
         return Err(failure(FailureKind::Invalid, format!("working directory '{path}' is not an absolute path")));
     }
@@ -194,7 +194,7 @@ fn enter_directory(root: &OwnedFd, path: &str, make: bool) -> Result<(), Failure
 }
 
 /// A program of another user must be able to reopen /dev/stdout. Files that are not ours to give stay as they are.
-fn own_streams(uid: u32) {
+pub(in crate::runtime) fn own_streams(uid: u32) {
     if uid != 0 {
         for number in 0..3 {
             process::give_stream(number, uid);
@@ -224,12 +224,12 @@ fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<(), Failure
 }
 
 /// With a single mapped id setgroups is forbidden for good, and there is no other group to drop.
-fn ignore_single(error: crate::sys::Error) -> crate::sys::Result<()> {
+pub(in crate::runtime) fn ignore_single(error: crate::sys::Error) -> crate::sys::Result<()> {
     let denied = std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|t| t.trim() == "deny");
     if denied { Ok(()) } else { Err(error) }
 }
 
-fn unmapped(mut failure: Failure) -> Failure {
+pub(in crate::runtime) fn unmapped(mut failure: Failure) -> Failure {
     if failure.chain.iter().any(|line| line.contains("invalid argument")) {
         failure.hint =
             Some("this user id is not mapped: give your account a range in /etc/subuid and /etc/subgid".into());

@@ -66,12 +66,12 @@ pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Message, Option<OwnedF
 }
 
 /// A failure with one line.
-pub(super) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
+pub(in crate::runtime) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
     Failure { kind, chain: vec![message.into()], hint: None }
 }
 
 /// Says what was being done when something failed.
-pub(super) trait During<T> {
+pub(in crate::runtime) trait During<T> {
     fn during(self, what: &str) -> Result<T, Failure>;
 }
 
@@ -98,7 +98,7 @@ fn kind_of(error: &sys::Error) -> FailureKind {
 }
 
 /// The kernel's words in lower case and without the number.
-pub(super) fn text(error: &sys::Error) -> String {
+pub(in crate::runtime) fn text(error: &sys::Error) -> String {
     let words = words(&error.source);
     match &error.path {
         None if error.call == STD => words,
@@ -107,7 +107,7 @@ pub(super) fn text(error: &sys::Error) -> String {
     }
 }
 
-pub(super) fn words(error: &std::io::Error) -> String {
+pub(in crate::runtime) fn words(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

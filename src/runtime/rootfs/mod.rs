@@ -1,6 +1,6 @@
 //! From a spec's mounts to the list of steps that builds the root file system. Pure: reads nothing, changes nothing.
 
-mod options;
+pub(in crate::runtime) mod options;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +8,7 @@ use crate::runtime::launch::{Launch, Rootfs};
 use crate::sys::mount::{Change, NODEV, NOEXEC, NOSUID, Overlay};
 use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
+use options::Parsed;
 use std::path::PathBuf;
 
 /// A mount nobody can make sense of.
@@ -80,19 +81,20 @@ fn one(launch: &Launch, mount: &oci_spec::runtime::Mount) -> Result<Mount, Error
     if !target.starts_with('/') {
         return Err(Error::Target(target));
     }
-    let parsed = options::parse(&target, mount.options().as_deref().unwrap_or_default())?;
+    let mut parsed = options::parse(&target, mount.options().as_deref().unwrap_or_default())?;
     let kind = mount.typ().as_deref().unwrap_or("none");
     let source = if parsed.bind || matches!(kind, "bind" | "none") {
         let path = mount.source().clone().ok_or(Error::NoSource { target: target.clone() })?;
         Source::Bind { path, recursive: parsed.recursive_bind }
     } else {
-        let mut content = parsed.content;
+        let mut content = std::mem::take(&mut parsed.content);
         if kind == "tmpfs" && target == "/dev" {
             dev(launch, &mut content)?;
         }
-        Source::New { kind: kind.to_owned(), options: parsed.data, content }
+        Source::New { kind: kind.to_owned(), options: std::mem::take(&mut parsed.data), content }
     };
-    Ok(Mount { target, source, change: parsed.change, copy_up: parsed.copy_up, optional: parsed.optional })
+    let Parsed { change, copy_up, optional, .. } = parsed;
+    Ok(Mount { target, source, change, deep: Change::default(), copy_up, optional })
 }
 
 /// What a fresh `/dev` holds before anybody can see it.

@@ -6,7 +6,7 @@ use crate::sys::mount_op::Node;
 
 /// A list of options, understood.
 #[derive(Debug, Default)]
-pub(super) struct Parsed {
+pub(in crate::runtime) struct Parsed {
     pub bind: bool,
     pub recursive_bind: bool,
     pub change: Change,
@@ -17,7 +17,7 @@ pub(super) struct Parsed {
 }
 
 /// Bits to set and to clear; a later option wins over an earlier one.
-fn attribute(option: &str) -> Option<(u64, u64)> {
+pub(in crate::runtime) fn attribute(option: &str) -> Option<(u64, u64)> {
     Some(match option {
         "ro" => (mount::RDONLY, 0),
         "rw" => (0, mount::RDONLY),
@@ -39,7 +39,7 @@ fn attribute(option: &str) -> Option<(u64, u64)> {
     })
 }
 
-fn propagation(option: &str) -> Option<(Propagation, bool)> {
+pub(in crate::runtime) fn propagation(option: &str) -> Option<(Propagation, bool)> {
     let recursive = option.starts_with('r');
     let kind = match option {
         "private" | "rprivate" => Propagation::Private,
@@ -51,7 +51,7 @@ fn propagation(option: &str) -> Option<(Propagation, bool)> {
     Some((kind, recursive))
 }
 
-pub(super) fn parse(target: &str, options: &[String]) -> Result<Parsed, Error> {
+pub(in crate::runtime) fn parse(target: &str, options: &[String]) -> Result<Parsed, Error> {
     let mut parsed = Parsed::default();
     for option in options {
         one(&mut parsed, option).ok_or_else(|| Error::Option { target: target.to_owned(), option: option.clone() })?;
@@ -94,7 +94,7 @@ fn one(parsed: &mut Parsed, option: &str) -> Option<()> {
     Some(())
 }
 
-fn apply(change: &mut Change, set: u64, clear: u64) {
+pub(in crate::runtime) fn apply(change: &mut Change, set: u64, clear: u64) {
     change.set = (change.set & !clear) | set;
     change.clear = (change.clear & !set) | clear;
 }

@@ -88,6 +88,11 @@ pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Vec<u8>, E
     bytes(text, capabilities)
 }
 
+/// A filter as the OCI specification describes it, which is docker's format without conditions on the machine.
+pub fn compile_spec(text: &str) -> Result<Vec<u8>, Error> {
+    bytes(text, 0)
+}
+
 /// The default filter with the default capabilities: what nearly all containers get.
 static USUAL: OnceLock<Option<Vec<u8>>> = OnceLock::new();
 

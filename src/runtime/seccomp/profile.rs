@@ -31,6 +31,8 @@ struct File {
     #[serde(default)]
     architectures: Vec<String>,
     arch_map: Option<Vec<ArchMap>>,
+    /// Of the OCI specification: who hears of the calls that are notified.
+    listener_path: Option<String>,
     #[serde(default)]
     syscalls: Vec<Entry>,
 }
@@ -76,11 +78,11 @@ struct Gate {
 
 pub(super) fn read(text: &str, capabilities: u64, kernel: (u32, u32)) -> Result<Filter, Error> {
     let file: File = serde_json::from_str(text)?;
-    let default = action(&file.default_action, file.default_errno_ret)?;
+    let default = action(&file.default_action, file.default_errno_ret, file.listener_path.is_some())?;
     let native = &ARCHES[0];
     let mut entries = Vec::new();
     for entry in &file.syscalls {
-        let does = action(&entry.action, entry.errno_ret)?;
+        let does = action(&entry.action, entry.errno_ret, file.listener_path.is_some())?;
         let conditions = entry.args.iter().flatten().map(condition).collect::<Result<Vec<_>, _>>()?;
         let wanted = included(entry.includes.as_ref(), native, capabilities, kernel)?
             && !excluded(entry.excludes.as_ref(), native, capabilities, kernel)?;
@@ -171,7 +173,7 @@ pub(super) fn version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn action(name: &str, errno: Option<u32>) -> Result<Action, Error> {
+fn action(name: &str, errno: Option<u32>, notify: bool) -> Result<Action, Error> {
     let data = errno.unwrap_or(1);
     Ok(match name {
         "SCMP_ACT_ALLOW" => Action::ALLOW,
@@ -182,6 +184,7 @@ fn action(name: &str, errno: Option<u32>) -> Result<Action, Error> {
         "SCMP_ACT_TRACE" => Action(0x7ff0_0000 | (data & 0xffff)),
         "SCMP_ACT_LOG" => Action(0x7ffc_0000),
         // Needs somebody who listens.
+        "SCMP_ACT_NOTIFY" if notify => Action(0x7fc0_0000),
         "SCMP_ACT_NOTIFY" => return Err(Error::Unsupported(name.to_owned())),
         _ => return Err(Error::Unknown { what: "action", value: name.to_owned() }),
     })

@@ -1,0 +1,197 @@
+//! The flags before the command, the command's place in the table, and how a failure is told.
+
+use super::{commands, flags, output};
+use crate::engine::oci::{Failure, Runtime, SPEC_VERSION};
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Names by which teu is this runtime and nothing else.
+const NAMES: [&str; 2] = ["teu-oci", "teu-runtime"];
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Default)]
+pub struct Globals {
+    root: Option<PathBuf>,
+    pub log: Option<PathBuf>,
+    pub format: Format,
+    pub debug: bool,
+    pub systemd_cgroup: bool,
+}
+
+/// What is meant for the runtime: all arguments when the program is called by one of its names, else what follows `oci`.
+pub fn arguments(program: Option<OsString>, args: &[OsString]) -> Option<&[OsString]> {
+    if args.first().is_some_and(|first| first == "oci") {
+        return args.get(1..);
+    }
+    let name = program.as_deref().map(Path::new).and_then(Path::file_name)?;
+    NAMES.iter().any(|n| name == *n).then_some(args)
+}
+
+/// `runtime_dir`: `$XDG_RUNTIME_DIR`.
+pub fn main(args: &[OsString], runtime_dir: Option<OsString>) -> u8 {
+    let mut globals = Globals::default();
+    match run(&mut globals, args, runtime_dir.as_deref()) {
+        Ok(code) => code,
+        Err(message) => {
+            tell(&globals, &message);
+            1
+        }
+    }
+}
+
+fn run(globals: &mut Globals, args: &[OsString], runtime_dir: Option<&OsStr>) -> Result<u8, String> {
+    let mut rest = args;
+    while let Some(first) = rest.first().and_then(|a| a.to_str()).filter(|a| a.starts_with('-')) {
+        match first {
+            "-h" | "--help" => {
+                output::out(&flags::help());
+                return Ok(0);
+            }
+            "-v" | "--version" => {
+                output::out(&format!("teu version {}\nspec: {SPEC_VERSION}\n", env!("CARGO_PKG_VERSION")));
+                return Ok(0);
+            }
+            _ => rest = &rest[take(globals, first, rest)?..],
+        }
+    }
+    let Some((name, rest)) = rest.split_first() else {
+        output::out(&flags::help());
+        return Ok(0);
+    };
+    let name = name.to_string_lossy();
+    if name == "help" {
+        output::out(&flags::help());
+        return Ok(0);
+    }
+    let command = flags::command(&name).ok_or_else(|| format!("no such command: {name} (see teu oci --help)"))?;
+    let argv = std::iter::once(OsString::from(format!("teu oci {name}"))).chain(rest.iter().cloned());
+    let matches = match command.try_get_matches_from(argv) {
+        Ok(matches) => matches,
+        Err(e) if e.kind() == clap::error::ErrorKind::DisplayHelp => {
+            output::out(&e.render().to_string());
+            return Ok(0);
+        }
+        Err(e) => {
+            let text = e.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let message = text.split("\n\n").next().unwrap_or(text);
+            return Err(message.lines().map(str::trim).collect::<Vec<_>>().join(" "));
+        }
+    };
+    let root = globals.root.clone().unwrap_or_else(|| default_root(runtime_dir));
+    let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup };
+    commands::run(&name, &runtime, globals, &matches).map_err(|failure| words(&failure))
+}
+
+/// `--name value` or `--name=value`; how many arguments that were.
+fn take(globals: &mut Globals, first: &str, args: &[OsString]) -> Result<usize, String> {
+    let (name, attached) = first.split_once('=').map_or((first, None), |(n, v)| (n, Some(OsStr::new(v))));
+    let mut used = 1;
+    let mut value = || {
+        attached.or_else(|| {
+            used = 2;
+            args.get(1).map(OsString::as_os_str)
+        })
+    };
+    let needs = || format!("flag needs an argument: {name}");
+    match name.trim_start_matches('-') {
+        "root" => globals.root = Some(value().ok_or_else(needs)?.into()),
+        "log" => globals.log = Some(value().filter(|v| !v.is_empty()).ok_or_else(needs)?.into()),
+        "log-format" => match value().and_then(OsStr::to_str) {
+            Some("text") => globals.format = Format::Text,
+            Some("json") => globals.format = Format::Json,
+            other => return Err(format!("invalid log format '{}': text or json", other.unwrap_or_default())),
+        },
+        "debug" => globals.debug = attached.is_none_or(|v| v == "true"),
+        "systemd-cgroup" => globals.systemd_cgroup = attached.is_none_or(|v| v == "true"),
+        // Found out by itself; the word is other runtimes'.
+        "rootless" => match value().and_then(OsStr::to_str) {
+            Some("auto" | "true" | "false") => {}
+            other => return Err(format!("invalid --rootless '{}'", other.unwrap_or_default())),
+        },
+        _ => return Err(format!("unknown flag: {name}")),
+    }
+    Ok(used)
+}
+
+fn default_root(runtime_dir: Option<&OsStr>) -> PathBuf {
+    match runtime_dir.filter(|dir| !dir.is_empty() && !output::is_root()) {
+        Some(dir) => Path::new(dir).join("teu/oci"),
+        None => PathBuf::from("/run/teu/oci"),
+    }
+}
+
+fn words(failure: &Failure) -> String {
+    let mut text = failure.chain.join(": ");
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!(" ({hint})"));
+    }
+    text
+}
+
+/// Into the log in its format, and to stderr: as the log's line where there is no log, else in plain words.
+fn tell(globals: &Globals, message: &str) {
+    log(globals, "error", message);
+    if globals.log.is_some() {
+        output::err(&format!("{message}\n"));
+    }
+}
+
+/// One line of the log. Callers read the last one of level `error`.
+pub fn log(globals: &Globals, level: &str, message: &str) {
+    let time = output::now();
+    let line = match globals.format {
+        Format::Json => serde_json::json!({ "level": level, "msg": message, "time": time }).to_string(),
+        Format::Text => format!("time=\"{time}\" level={level} msg={}", serde_json::Value::from(message)),
+    };
+    let file = globals.log.as_ref().map(|path| std::fs::File::options().create(true).append(true).open(path));
+    match file {
+        Some(Ok(mut file)) => {
+            // A full disk must not hide the error from stderr.
+            let _ = file.write_all(format!("{line}\n").as_bytes());
+        }
+        Some(Err(e)) => output::err(&format!("cannot open the log: {e}\n")),
+        None => output::err(&format!("{line}\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_word_or_the_name() {
+        let given = args(&["oci", "state", "x"]);
+        assert_eq!(arguments(Some("/usr/bin/teu".into()), &given).unwrap(), &given[1..]);
+        let given = args(&["--root", "/r", "state", "x"]);
+        assert_eq!(arguments(Some("/usr/local/bin/teu-oci".into()), &given).unwrap(), &given[..]);
+        assert!(arguments(Some("teu".into()), &given).is_none());
+        assert!(arguments(None, &args(&["ps"])).is_none());
+    }
+
+    #[test]
+    fn flags_before_the_command() {
+        let mut globals = Globals::default();
+        let given = args(&["--log-format=json", "--log", "/l", "--systemd-cgroup", "state"]);
+        let mut rest = &given[..];
+        while rest[0].to_str().unwrap().starts_with('-') {
+            let first = rest[0].to_str().unwrap().to_owned();
+            rest = &rest[take(&mut globals, &first, rest).unwrap()..];
+        }
+        assert_eq!((globals.format, globals.log.unwrap(), globals.systemd_cgroup), (Format::Json, "/l".into(), true));
+        assert_eq!(rest[0], "state");
+        assert!(take(&mut Globals::default(), "--nope", &args(&["--nope"])).is_err());
+        assert!(take(&mut Globals::default(), "--root", &args(&["--root"])).is_err());
+    }
+}

@@ -1,0 +1,312 @@
+//! `create`: everything of a container but its program.
+
+use super::config::{self, Bundle};
+use super::container::{self, Container, Record, Status};
+use super::hooks::{self, Moment};
+use super::init::sync::{self, Message};
+use super::init::{self, Setup};
+use super::{Outcome, Runtime, conflict, internal, invalid, mounts, namespaces, process as plans, unsupported};
+use crate::model::time::Timestamp;
+use crate::runtime::cgroup::{Group, device_rules, resources, version};
+use crate::runtime::init::lookup;
+use crate::runtime::init::report::During;
+use crate::sys::{channel, clone, process, pty, rlimit, userns};
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// What the caller chose.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub bundle: PathBuf,
+    pub pid_file: Option<PathBuf>,
+    /// Gets the master of the container's terminal.
+    pub console_socket: Option<PathBuf>,
+    pub preserve_fds: u32,
+    pub no_new_keyring: bool,
+    pub no_pivot: bool,
+    /// The caller itself takes the terminal (`run` in the foreground).
+    pub keep_terminal: bool,
+}
+
+/// A container whose first process waits.
+#[derive(Debug)]
+pub struct Created {
+    pub container: Container,
+    pub pidfd: OwnedFd,
+    /// With [`Options::keep_terminal`].
+    pub terminal: Option<OwnedFd>,
+}
+
+pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> {
+    container::check_id(id)?;
+    if options.no_pivot {
+        return Err(unsupported("--no-pivot is not supported: the root is always entered by pivot_root"));
+    }
+    let bundle = config::load(&options.bundle)?;
+    let plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec)).transpose()?;
+    let console = console_socket(options, plan.as_ref())?;
+    let namespaces = namespaces::plan(&bundle.spec)?;
+    let cgroup = cgroup_path(runtime, id, &bundle)?;
+    let record = record(id, &bundle, cgroup);
+    let container = Container::reserve(&runtime.root, record)?;
+    let mut attempt = Attempt { container, lock: None, group: None, done: false };
+    attempt.lock = Some(attempt.container.lock()?);
+    attempt.container.save()?;
+    container::replace(&attempt.container.dir.join(container::CONFIG), &bundle.text)?;
+    let group = group(&mut attempt, &bundle, &namespaces)?;
+    let created = start_init(&mut attempt, &bundle, plan.as_ref(), &namespaces, &group, options)?;
+    let (pidfd, terminal, socket) = match created {
+        Ok(parts) => parts,
+        Err(failure) => {
+            let state = attempt.container.state(Status::Stopped).to_string();
+            hooks::run_all(&bundle.spec, Moment::Poststop, &state, Some(&bundle.dir));
+            return Err(failure);
+        }
+    };
+    let terminal = match (console, terminal) {
+        (Some(console), Some(master)) => {
+            channel::send_fd(&console, b"/dev/ptmx", master.as_fd()).during("sending the terminal to its socket")?;
+            None
+        }
+        (_, terminal) => terminal,
+    };
+    if let Some(file) = &options.pid_file {
+        container::replace(file, attempt.container.record.pid.to_string().as_bytes())?;
+    }
+    sync::go(socket.as_fd());
+    attempt.done = true;
+    let container = Container { dir: attempt.container.dir.clone(), record: attempt.container.record.clone() };
+    Ok(Created { container, pidfd, terminal })
+}
+
+/// Takes back what was made, unless the container came to be.
+struct Attempt {
+    container: Container,
+    lock: Option<File>,
+    group: Option<Group>,
+    done: bool,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        if let Some(pidfd) = self.container.init() {
+            let _ = process::pidfd_signal(&pidfd, 9);
+            let _ = process::wait_pidfd(pidfd.as_fd(), true);
+        }
+        if let Some(group) = self.group.take().filter(|_| !self.container.record.foreign_cgroup) {
+            let _ = group.kill_all();
+            let _ = group.remove();
+        }
+        let _ = self.container.forget();
+    }
+}
+
+fn record(id: &str, bundle: &Bundle, cgroup: String) -> Record {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let annotations = bundle.spec.annotations().clone().unwrap_or_default();
+    Record {
+        oci_version: bundle.spec.version().clone(),
+        id: id.to_owned(),
+        pid: 0,
+        pid_start: 0,
+        bundle: bundle.dir.clone(),
+        rootfs: bundle.rootfs.clone(),
+        created: Timestamp(i64::try_from(now.as_nanos()).unwrap_or(0)).rfc3339(),
+        owner: channel::own_uid(),
+        cgroup,
+        foreign_cgroup: false,
+        annotations: annotations.into_iter().collect(),
+    }
+}
+
+fn console_socket(options: &Options, plan: Option<&plans::Plan>) -> Outcome<Option<UnixStream>> {
+    let terminal = plan.is_some_and(|p| p.terminal);
+    match &options.console_socket {
+        None if terminal && !options.keep_terminal => {
+            Err(invalid("cannot allocate tty if the runtime will detach without setting console socket"))
+        }
+        None => Ok(None),
+        Some(_) if !terminal => {
+            Err(invalid("cannot use console socket if the runtime will not detach or allocate tty"))
+        }
+        Some(path) => connect_console(path).map(Some),
+    }
+}
+
+pub fn connect_console(path: &Path) -> Outcome<UnixStream> {
+    UnixStream::connect(path).during(&format!("connecting to the console socket {}", path.display()))
+}
+
+/// Absolute below every hierarchy. Relative ones and none at all are below teu's own place.
+fn cgroup_path(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<String> {
+    let given = bundle.spec.linux().as_ref().and_then(|l| l.cgroups_path().clone());
+    if runtime.systemd_cgroup {
+        return Err(unsupported(
+            "--systemd-cgroup is not supported yet: use the cgroupfs manager (podman: --cgroup-manager cgroupfs)",
+        ));
+    }
+    let path = match given.filter(|p| !p.as_os_str().is_empty()) {
+        None => return Ok(format!("/teu-oci/{id}")),
+        Some(path) => path,
+    };
+    let parts: Vec<_> = path.components().filter(|c| !matches!(c, std::path::Component::RootDir)).collect();
+    let plain = |c: &std::path::Component<'_>| matches!(c, std::path::Component::Normal(_));
+    if parts.is_empty() || !parts.iter().all(plain) {
+        return Err(invalid(format!("config.json: cgroupsPath '{}' leads out of its place", path.display())));
+    }
+    let inner: PathBuf = parts.into_iter().collect();
+    Ok(if path.is_absolute() { format!("/{}", inner.display()) } else { format!("/teu-oci/{}", inner.display()) })
+}
+
+/// The group with its limits. Ours to remove when nobody had it before.
+fn group(attempt: &mut Attempt, bundle: &Bundle, namespaces: &namespaces::Plan) -> Outcome<Group> {
+    let refused = |e: crate::runtime::cgroup::Error| internal(format!("setting up the control group: {e}"));
+    let identity = userns::identity();
+    let optional = identity.in_user_namespace || channel::own_uid() != 0;
+    let path = attempt.container.record.cgroup.clone();
+    let (group, old) = Group::create_at(&path, optional).map_err(refused)?;
+    attempt.group = Some(Group::open(&path));
+    attempt.container.record.foreign_cgroup = old;
+    if old && group.populated() {
+        return Err(conflict(format!("the control group {path} is not empty")));
+    }
+    if group.frozen() {
+        return Err(conflict(format!("the control group {path} is frozen")));
+    }
+    if group.path().is_empty() {
+        attempt.container.record.cgroup = String::new();
+    }
+    let given = bundle.spec.linux().as_ref().and_then(|l| l.resources().as_ref());
+    if let Some(given) = given {
+        let settings = resources::settings(version(), given).map_err(refused)?;
+        // Without a group, and by an ordinary user, only what was asked for is missed.
+        if !(settings.is_empty() && group.path().is_empty()) {
+            group.set(&settings).map_err(refused)?;
+        }
+    }
+    // In a user namespace the kernel refuses devices by itself.
+    if !optional && !namespaces.joins_users() {
+        let listed = given.and_then(|r| r.devices().as_deref()).unwrap_or_default();
+        let rules = device_rules::rules(listed).map_err(|e| invalid(format!("config.json: {e}")))?;
+        group.restrict_by(&rules).map_err(refused)?;
+    }
+    Ok(group)
+}
+
+type Parts = (OwnedFd, Option<OwnedFd>, OwnedFd);
+
+/// The outer failure: nothing was begun. The inner one: something ran already, and its end is to be told.
+fn start_init(
+    attempt: &mut Attempt,
+    bundle: &Bundle,
+    plan: Option<&plans::Plan>,
+    namespaces: &namespaces::Plan,
+    group: &Group,
+    options: &Options,
+) -> Outcome<Outcome<Parts>> {
+    let container = &mut attempt.container;
+    let machine = mounts::Machine {
+        group,
+        own_cgroups: namespaces.own_cgroups(),
+        user_namespace: namespaces.other_users() || userns::identity().in_user_namespace || channel::own_uid() != 0,
+    };
+    let mounts = mounts::plan(bundle, &machine)?;
+    let listener = channel::listen_packets(&container.dir, container::START).during("making the start socket")?;
+    let keyring = format!("_ses.{}", container.record.id);
+    let keyring = (!options.no_new_keyring).then(|| CString::new(keyring).unwrap_or_default());
+    let early = [Moment::Prestart, Moment::CreateRuntime];
+    let hooked = early.iter().any(|moment| !hooks::of(&bundle.spec, *moment).is_empty());
+    let outside = namespaces.other_users() && plan.is_some_and(|p| !p.rlimits.is_empty());
+    let known = Container { dir: container.dir.clone(), record: container.record.clone() };
+    let setup = Setup {
+        bundle,
+        namespaces,
+        mounts: &mounts,
+        process: plan,
+        group,
+        stop_mounted: hooked || outside,
+        limits_are_set: outside,
+        keyring,
+        own_binary: lookup::own_binary(),
+        preserve_fds: options.preserve_fds,
+        state: &|status, pid| {
+            let mut state = known.state(Status::Creating);
+            (state["status"], state["pid"]) = (status.into(), pid.into());
+            state.to_string()
+        },
+    };
+    let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    match namespaces.clone(group)? {
+        clone::Side::Child => {
+            // The lock is its creator's alone: a copy here would hold it for ever.
+            drop((ours, attempt.lock.take()));
+            let report = theirs.try_clone().during("keeping the report socket");
+            let report = report.unwrap_or_else(|_| process::exit_now(1));
+            init::become_it(report.as_fd(), || init::run(&setup, &listener, theirs))
+        }
+        clone::Side::Parent { pid, pidfd } => {
+            drop((theirs, listener));
+            container.record.pid = pid;
+            container.record.pid_start = process::start_time(pid).unwrap_or(0);
+            Ok(accompany(container, bundle, plan, namespaces, &ours, outside).map(|terminal| (pidfd, terminal, ours)))
+        }
+    }
+}
+
+/// What the creator does while the child sets itself up. Returns when it is ready, and everybody may know.
+fn accompany(
+    container: &Container,
+    bundle: &Bundle,
+    plan: Option<&plans::Plan>,
+    namespaces: &namespaces::Plan,
+    socket: &OwnedFd,
+    limits: bool,
+) -> Outcome<Option<OwnedFd>> {
+    let pid = container.record.pid;
+    namespaces.write_maps(pid)?;
+    if let Some(score) = plan.and_then(|p| p.oom_score) {
+        std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
+            .during(&format!("setting the OOM score to {score}"))?;
+    }
+    sync::go(socket.as_fd());
+    let mut terminal = None;
+    loop {
+        match sync::receive(socket.as_fd())? {
+            Some((Message::Terminal, master)) => terminal = master,
+            Some((Message::Mounted, _)) => {
+                for (name, soft, hard) in plan.filter(|_| limits).iter().flat_map(|p| &p.rlimits) {
+                    rlimit::set_of(pid, name, *soft, *hard).during("setting the limits")?;
+                }
+                let state = container.state(Status::Creating).to_string();
+                for moment in [Moment::Prestart, Moment::CreateRuntime] {
+                    hooks::run(&bundle.spec, moment, &state, Some(&bundle.dir))?;
+                }
+                sync::go(socket.as_fd());
+            }
+            Some((Message::Ready, _)) => {
+                container.save()?;
+                return Ok(terminal);
+            }
+            Some((Message::Executing, _)) => return Err(internal("the container reported out of turn")),
+            Some((Message::Failed(failure), _)) => return Err(failure),
+            None => return Err(died(pid)),
+        }
+    }
+}
+
+fn died(pid: i32) -> crate::runtime::protocol::Failure {
+    let how = match process::wait_pid(pid) {
+        Ok(process::Ended::Signal(s)) => format!("was killed by signal {s}"),
+        Ok(process::Ended::Code(c)) => format!("ended with {c}"),
+        Err(_) => "ended".to_owned(),
+    };
+    let mut failure = internal(format!("container init {how} before it was set up"));
+    failure.hint = Some("a memory limit below 1 MiB leaves no room to set the container up".into());
+    failure
+}

@@ -1,0 +1,86 @@
+//! An OCI runtime: containers from bundles, for podman, containerd, CRI-O and whoever speaks their language.
+//!
+//! The same kernel work as teu's own containers ([`super::init`], [`super::cgroup`], [`super::seccomp`],
+//! [`crate::sys::mount_op`]), but another life: nobody stays. There is no monitor; the caller (conmon, a shim) is the
+//! parent or the subreaper of the container, has its streams, and hears of its end.
+//!
+//! # Life of a container
+//!
+//! `create` reads and checks the bundle ([`config`]), works everything out as data ([`namespaces`], [`mounts`],
+//! [`process`]), reserves the id with a directory ([`container`]), makes the control group and clones the first process
+//! ([`create`](mod@create)). With namespaces to be joined, or a time namespace with offsets, a short-lived helper enters
+//! them and clones the process as its sibling; otherwise there is one `clone3` and nothing else.
+//!
+//! | creator | first process ([`init`]) |
+//! |---|---|
+//! | writes id maps and the OOM score, lets go | joins its group, waits |
+//! | | opens sources, becomes root of its user namespace, mounts, opens its terminal |
+//! | `prestart` and `createRuntime` hooks, limits | waits (only if there is something to wait for) |
+//! | | `createContainer` hooks, sysctls, read-only and masked paths, enters the root |
+//! | | takes its user, its capabilities, finds its program |
+//! | saves the state, sends the terminal, writes the pid file, lets go | waits at the socket `start` |
+//!
+//! `start` connects to that socket. The first process runs the `startContainer` hooks, loads the filter and executes;
+//! the end of the connection is the success, everything else is told through it: an error of `execve` is an error of
+//! `start`. Then come the `poststart` hooks.
+//!
+//! # Rules
+//!
+//! What cannot be carried out is refused before anything is made, with the field's name. What fails later leaves nothing:
+//! the attempt is taken back by a guard. The state on disk is believed only together with the kernel: a pid counts with
+//! its start time, "created" means that the socket is there, "paused" that the freezer says so.
+//!
+//! Not supported, and refused: joining a mount namespace by path, a container without a mount namespace, `--no-pivot`,
+//! the systemd control group manager, id-mapped mounts, `netDevices`, `intelRdt`, checkpoints.
+
+pub mod config;
+pub mod container;
+pub mod create;
+pub mod hooks;
+mod init;
+mod mounts;
+mod namespaces;
+pub mod operate;
+mod process;
+
+use super::init::report::failure;
+pub use super::protocol::{Failure, FailureKind};
+use std::path::PathBuf;
+
+/// The highest version of the specification this is written after.
+pub const SPEC_VERSION: &str = "1.3.0";
+
+pub type Outcome<T> = Result<T, Failure>;
+
+/// What holds for all containers of a call.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// Where containers are kept.
+    pub root: PathBuf,
+    pub systemd_cgroup: bool,
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    failure(FailureKind::Invalid, message)
+}
+
+fn unsupported(message: impl Into<String>) -> Failure {
+    failure(FailureKind::Unsupported, message)
+}
+
+fn conflict(message: impl Into<String>) -> Failure {
+    failure(FailureKind::Conflict, message)
+}
+
+fn not_found(message: impl Into<String>) -> Failure {
+    failure(FailureKind::NotFound, message)
+}
+
+fn internal(message: impl Into<String>) -> Failure {
+    failure(FailureKind::Internal, message)
+}
+
+/// Whether the caller is root, here.
+pub fn is_root() -> bool {
+    crate::sys::channel::own_uid() == 0
+}

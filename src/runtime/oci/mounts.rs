@@ -1,0 +1,280 @@
+//! From a configuration's mounts, devices and paths to steps. Pure but for the list of control group hierarchies.
+
+use super::config::Bundle;
+use super::{Outcome, invalid, unsupported};
+use crate::runtime::cgroup::{self, Group};
+use crate::runtime::rootfs::options;
+use crate::sys::mount::{self, Change, Propagation};
+use crate::sys::mount_node::{Device, Kind};
+use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Mount as Wanted};
+use std::path::{Path, PathBuf};
+
+/// What is made of the root file system, in this order.
+#[derive(Debug)]
+pub struct Plan {
+    pub root: Root,
+    /// Before the hooks that may change the root.
+    pub ops: Vec<MountOp>,
+    /// After them: what makes things read-only or hides them.
+    pub seals: Vec<MountOp>,
+}
+
+/// What the plan depends on beside the configuration.
+pub struct Machine<'a> {
+    pub group: &'a Group,
+    /// A control group namespace of its own: the container sees its group as the root.
+    pub own_cgroups: bool,
+    /// Device nodes cannot be made.
+    pub user_namespace: bool,
+}
+
+/// The specification's default devices: name, major, minor.
+const DEVICES: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+const LINKS: [(&str, &str); 6] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("core", "/proc/kcore"),
+    ("ptmx", "pts/ptmx"),
+];
+
+pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
+    let spec = &bundle.spec;
+    let linux = spec.linux().as_ref();
+    let mut ops = Vec::new();
+    let mut host_dev = false;
+    for wanted in spec.mounts().iter().flatten() {
+        if wanted.typ().as_deref() == Some("cgroup") {
+            ops.extend(cgroups(wanted, machine)?.into_iter().map(MountOp::Mount));
+            continue;
+        }
+        let mount = one(wanted, &bundle.dir, linux.and_then(|l| l.mount_label().as_deref()))?;
+        host_dev |= mount.target == "/dev" && matches!(mount.source, Source::Bind { .. });
+        ops.push(MountOp::Mount(mount));
+    }
+    // Who binds a /dev of its own has it as it is.
+    if !host_dev {
+        let given = linux.and_then(|l| l.devices().as_deref()).unwrap_or_default();
+        ops.extend(devices(given, machine.user_namespace)?);
+        ops.extend(LINKS.map(|(name, to)| MountOp::Link { path: format!("/dev/{name}"), to: to.into() }));
+    }
+    if let Some(kind) = linux.and_then(|l| l.rootfs_propagation().as_deref()).filter(|p| !p.is_empty()) {
+        let (kind, _) = options::propagation(kind)
+            .ok_or_else(|| invalid(format!("config.json: rootfsPropagation '{kind}' is not known")))?;
+        ops.push(MountOp::RootPropagation(kind));
+    }
+    let mut seals = Vec::new();
+    if let Some(linux) = linux {
+        let mut sysctls: Vec<_> = linux.sysctl().iter().flatten().collect();
+        sysctls.sort();
+        seals.extend(sysctls.into_iter().map(|(k, v)| MountOp::Sysctl { key: k.clone(), value: v.clone() }));
+        seals.extend(linux.readonly_paths().iter().flatten().cloned().map(MountOp::ReadOnly));
+        seals.extend(linux.masked_paths().iter().flatten().cloned().map(MountOp::Mask));
+    }
+    if spec.root().as_ref().is_some_and(|r| r.readonly() == Some(true)) {
+        seals.push(MountOp::RootReadOnly);
+    }
+    Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals })
+}
+
+/// Options understood; see the specification's table of them.
+#[derive(Debug, Default)]
+struct Parsed {
+    bind: Option<bool>,
+    shallow: Change,
+    deep: Change,
+    propagation: Option<Propagation>,
+    data: Vec<(String, Option<String>)>,
+    copy_up: bool,
+}
+
+fn parse(target: &str, given: &[String]) -> Outcome<Parsed> {
+    let mut parsed = Parsed::default();
+    for option in given {
+        if let Some((set, clear)) = options::attribute(option) {
+            options::apply(&mut parsed.shallow, set, clear);
+        } else if let Some((set, clear)) = option.strip_prefix('r').and_then(options::attribute) {
+            options::apply(&mut parsed.deep, set, clear);
+        } else if let Some((kind, _)) = options::propagation(option) {
+            parsed.propagation = Some(kind);
+        } else {
+            word(&mut parsed, target, option)?;
+        }
+    }
+    Ok(parsed)
+}
+
+fn word(parsed: &mut Parsed, target: &str, option: &str) -> Outcome<()> {
+    match option {
+        "bind" => parsed.bind = Some(parsed.bind.unwrap_or(false)),
+        "rbind" => parsed.bind = Some(true),
+        "tmpcopyup" => parsed.copy_up = true,
+        "defaults" | "async" | "nolazytime" | "nomand" | "loud" | "noiversion" => {}
+        "" => return Err(invalid(format!("an empty mount option for '{target}'"))),
+        "remount" => return Err(unsupported(format!("mount option 'remount' for '{target}' is not supported"))),
+        "idmap" | "ridmap" => {
+            return Err(unsupported(format!("mount option '{option}' for '{target}' is not supported yet")));
+        }
+        other if other.starts_with("x-teu.") => {
+            return Err(invalid(format!("mount option '{other}' for '{target}' is not known")));
+        }
+        other => parsed.data.push(match other.split_once('=') {
+            Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+            None => (other.to_owned(), None),
+        }),
+    }
+    Ok(())
+}
+
+/// Relative destinations count from the container's root, as older callers have it.
+fn target_of(wanted: &Wanted) -> Outcome<String> {
+    let text = wanted.destination().to_string_lossy().into_owned();
+    if text.is_empty() || text.contains('\0') {
+        return Err(invalid(format!("mount destination '{text}' is no path")));
+    }
+    let text = if text.starts_with('/') { text } else { format!("/{text}") };
+    let parts = || Path::new(&text).components();
+    if parts().any(|c| c == std::path::Component::ParentDir) {
+        return Err(invalid(format!("mount destination '{text}' leads upwards")));
+    }
+    // One spelling, so that targets can be compared.
+    let clean: PathBuf = parts().collect();
+    if clean == Path::new("/") {
+        return Err(invalid("a mount on the container's root itself is not supported"));
+    }
+    Ok(clean.to_string_lossy().into_owned())
+}
+
+fn one(wanted: &Wanted, bundle: &Path, label: Option<&str>) -> Outcome<Mount> {
+    let target = target_of(wanted)?;
+    let mut parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
+    let mapped = [wanted.uid_mappings(), wanted.gid_mappings()];
+    if mapped.iter().any(|m| m.as_ref().is_some_and(|m| !m.is_empty())) {
+        return Err(unsupported(format!("id mappings of the mount '{target}' are not supported yet")));
+    }
+    let kind = wanted.typ().as_deref().filter(|k| !k.is_empty()).unwrap_or("none");
+    let source = if parsed.bind.is_some() || matches!(kind, "bind" | "rbind" | "none") {
+        let path = wanted.source().clone().filter(|p| !p.as_os_str().is_empty());
+        let path = path.ok_or_else(|| invalid(format!("the bind mount of '{target}' has no source")))?;
+        if let Some((key, _)) = parsed.data.first() {
+            return Err(invalid(format!("mount option '{key}' for '{target}' means nothing to a bind mount")));
+        }
+        Source::Bind { path: bundle.join(path), recursive: parsed.bind == Some(true) || kind == "rbind" }
+    } else {
+        if let Some(source) = wanted.source().as_ref().filter(|s| !s.as_os_str().is_empty()) {
+            parsed.data.insert(0, ("source".into(), Some(source.to_string_lossy().into_owned())));
+        }
+        if let Some(label) = label.filter(|l| !l.is_empty() && !matches!(kind, "proc" | "sysfs" | "cgroup2")) {
+            parsed.data.push(("context".into(), Some(label.to_owned())));
+        }
+        Source::New { kind: kind.to_owned(), options: parsed.data, content: Vec::new() }
+    };
+    let change = Change { propagation: parsed.propagation, ..parsed.shallow };
+    Ok(Mount { target, source, change, deep: parsed.deep, copy_up: parsed.copy_up, optional: false })
+}
+
+/// `type: cgroup` is a view of the container's own groups, whatever kind of groups the machine has.
+fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
+    let target = target_of(wanted)?;
+    let parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
+    let change = Change { propagation: parsed.propagation, ..parsed.shallow };
+    let view = |target: String, source: Source| Mount {
+        target,
+        source,
+        change: Change { set: change.set | mount::NOSUID | mount::NODEV | mount::NOEXEC, ..change },
+        deep: parsed.deep,
+        copy_up: false,
+        optional: false,
+    };
+    let new = |kind: &str, options: Vec<(String, Option<String>)>| {
+        let source = ("source".to_owned(), Some("cgroup".to_owned()));
+        Source::New { kind: kind.into(), options: [vec![source], options].concat(), content: Vec::new() }
+    };
+    let directories = machine.group.directories();
+    match cgroup::version() {
+        cgroup::Version::None => Ok(Vec::new()),
+        cgroup::Version::V2 if machine.own_cgroups => Ok(vec![view(target, new("cgroup2", Vec::new()))]),
+        cgroup::Version::V2 => {
+            let path = directories.first().map_or_else(|| PathBuf::from("/sys/fs/cgroup"), |(_, dir)| dir.clone());
+            Ok(vec![view(target, Source::Bind { path, recursive: true })])
+        }
+        cgroup::Version::V1 => Ok(hierarchies(&target, &directories, machine, &view, &new)),
+    }
+}
+
+/// One directory per hierarchy in a small tmpfs, with a link for each controller of those mounted together.
+fn hierarchies(
+    target: &str,
+    directories: &[(String, PathBuf)],
+    machine: &Machine<'_>,
+    view: &dyn Fn(String, Source) -> Mount,
+    new: &dyn Fn(&str, Vec<(String, Option<String>)>) -> Source,
+) -> Vec<Mount> {
+    let mut content = Vec::new();
+    let mut below = Vec::new();
+    let mut done: Vec<&PathBuf> = Vec::new();
+    for (_, directory) in directories {
+        if done.contains(&directory) {
+            continue;
+        }
+        done.push(directory);
+        let together: Vec<&str> =
+            directories.iter().filter(|(_, d)| d == directory).map(|(name, _)| name.as_str()).collect();
+        let name = together.join(",");
+        content.push(Node::Directory { name: name.clone(), mode: 0o755 });
+        if together.len() > 1 {
+            content.extend(together.iter().map(|c| Node::Link { name: (*c).to_owned(), to: name.clone() }));
+        }
+        let source = if machine.own_cgroups {
+            new("cgroup", together.iter().map(|c| ((*c).to_owned(), None)).collect())
+        } else {
+            Source::Bind { path: directory.clone(), recursive: false }
+        };
+        below.push(view(format!("{target}/{name}"), source));
+    }
+    let options = vec![("mode".to_owned(), Some("755".to_owned()))];
+    let mut base = view(target.to_owned(), Source::New { kind: "tmpfs".into(), options, content });
+    base.change.set |= mount::RDONLY;
+    [vec![base], below].concat()
+}
+
+/// The defaults, and the configuration's own, which win.
+fn devices(given: &[LinuxDevice], bind: bool) -> Outcome<Vec<MountOp>> {
+    let mut all = Vec::new();
+    for device in given {
+        all.push(node(device, bind)?);
+    }
+    for (name, major, minor) in DEVICES {
+        let path = format!("/dev/{name}");
+        if !all.iter().any(|d| d.path == path) {
+            all.push(Device { path, kind: Kind::Character, major, minor, mode: 0o666, uid: 0, gid: 0, bind });
+        }
+    }
+    Ok(all.into_iter().map(MountOp::Device).collect())
+}
+
+fn node(device: &LinuxDevice, bind: bool) -> Outcome<Device> {
+    let path = device.path().to_string_lossy().into_owned();
+    if !path.starts_with('/') || device.path().components().any(|c| c == std::path::Component::ParentDir) {
+        return Err(invalid(format!("device path '{path}' is not an absolute path without '..'")));
+    }
+    let kind = match device.typ() {
+        LinuxDeviceType::B => Kind::Block,
+        LinuxDeviceType::C | LinuxDeviceType::U => Kind::Character,
+        LinuxDeviceType::P => Kind::Fifo,
+        LinuxDeviceType::A => return Err(invalid(format!("device '{path}': type 'a' is no device's"))),
+    };
+    let number = |n: i64| {
+        // The kernel has twelve bits for the major number and twenty for the minor one.
+        u32::try_from(n).ok().filter(|n| *n < 1 << 20)
+    };
+    let numbers = if kind == Kind::Fifo { Some((0, 0)) } else { number(device.major()).zip(number(device.minor())) };
+    let (major, minor) = numbers.ok_or_else(|| {
+        invalid(format!("device '{path}': {}:{} is no device number", device.major(), device.minor()))
+    })?;
+    let mode = device.file_mode().unwrap_or(0o666) & 0o7777;
+    Ok(Device { path, kind, major, minor, mode, uid: device.uid().unwrap_or(0), gid: device.gid().unwrap_or(0), bind })
+}

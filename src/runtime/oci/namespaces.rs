@@ -1,0 +1,223 @@
+//! Which namespaces are made, which are joined, and the clone that does both.
+
+use super::{Outcome, internal, invalid};
+use crate::runtime::cgroup::Group;
+use crate::runtime::init::report::{During, failure, text};
+use crate::runtime::protocol::FailureKind;
+use crate::sys::{self, clone, process};
+use oci_spec::runtime::{LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, Spec};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// Everything but the mount namespace's content.
+#[derive(Debug)]
+pub struct Plan {
+    /// Made by the clone. The cgroup namespace is not among them: it is made once the process is in its group.
+    pub new: u64,
+    pub new_cgroup: bool,
+    /// Joined before the clone, users last.
+    joined: Vec<(OwnedFd, u64, String)>,
+    new_time: bool,
+    time_offsets: String,
+    pub uid_map: Vec<LinuxIdMapping>,
+    pub gid_map: Vec<LinuxIdMapping>,
+}
+
+/// The namespace to join; an empty path means a new one.
+pub fn path(namespace: &LinuxNamespace) -> Option<&Path> {
+    namespace.path().as_deref().filter(|p| !p.as_os_str().is_empty())
+}
+
+pub fn flag(kind: LinuxNamespaceType) -> u64 {
+    match kind {
+        LinuxNamespaceType::Mount => clone::NEWNS,
+        LinuxNamespaceType::Pid => clone::NEWPID,
+        LinuxNamespaceType::Uts => clone::NEWUTS,
+        LinuxNamespaceType::Ipc => clone::NEWIPC,
+        LinuxNamespaceType::Network => clone::NEWNET,
+        LinuxNamespaceType::Cgroup => clone::NEWCGROUP,
+        LinuxNamespaceType::User => clone::NEWUSER,
+        LinuxNamespaceType::Time => clone::NEWTIME,
+    }
+}
+
+pub fn plan(spec: &Spec) -> Outcome<Plan> {
+    let linux = spec.linux().as_ref();
+    let map = |m: Option<&Option<Vec<LinuxIdMapping>>>| m.and_then(Clone::clone).unwrap_or_default();
+    let mut plan = Plan {
+        new: 0,
+        new_cgroup: false,
+        joined: Vec::new(),
+        new_time: false,
+        time_offsets: offsets(spec),
+        uid_map: map(linux.map(|l| l.uid_mappings())),
+        gid_map: map(linux.map(|l| l.gid_mappings())),
+    };
+    for namespace in super::config::listed(spec) {
+        let (kind, bit) = (namespace.typ(), flag(namespace.typ()));
+        match path(namespace) {
+            Some(path) => plan.joined.push((open(path, kind)?, bit, kind.to_string())),
+            None if kind == LinuxNamespaceType::Cgroup => plan.new_cgroup = true,
+            None if kind == LinuxNamespaceType::Time => plan.new_time = true,
+            None => plan.new |= bit,
+        }
+    }
+    // What belongs to the machine is entered while the powers over it are still there.
+    plan.joined.sort_by_key(|(_, bit, _)| *bit == clone::NEWUSER);
+    if plan.makes_users() && (plan.uid_map.is_empty() || plan.gid_map.is_empty()) {
+        return Err(invalid("config.json: a new user namespace needs uidMappings and gidMappings"));
+    }
+    Ok(plan)
+}
+
+/// Refuses everything but a namespace of that kind: a FIFO would block, another kind would be joined by mistake.
+fn open(path: &Path, kind: LinuxNamespaceType) -> Outcome<OwnedFd> {
+    let what = format!("opening the {kind} namespace {}", path.display());
+    let meta = std::fs::metadata(path).during(&what)?;
+    if !meta.is_file() {
+        return Err(invalid(format!("{} is not a namespace", path.display())));
+    }
+    let file: OwnedFd = File::open(path).during(&what)?.into();
+    if sys::facts::magic_of(&file).during(&what)? != NSFS_MAGIC {
+        return Err(invalid(format!("{} is not a namespace", path.display())));
+    }
+    Ok(file)
+}
+
+/// statfs(2) type of namespace files.
+const NSFS_MAGIC: i64 = 0x6e73_6673;
+
+/// As `/proc/PID/timens_offsets` takes them.
+fn offsets(spec: &Spec) -> String {
+    let offsets = spec.linux().as_ref().and_then(|l| l.time_offsets().as_ref());
+    let mut lines: Vec<String> = offsets
+        .into_iter()
+        .flatten()
+        .map(|(clock, o)| format!("{clock} {} {}\n", o.secs().unwrap_or(0), o.nanosecs().unwrap_or(0)))
+        .collect();
+    lines.sort();
+    lines.concat()
+}
+
+impl Plan {
+    pub fn makes_users(&self) -> bool {
+        self.new & clone::NEWUSER != 0
+    }
+
+    /// In another user namespace than the caller's.
+    pub fn other_users(&self) -> bool {
+        self.makes_users() || self.joins_users()
+    }
+
+    pub fn joins_users(&self) -> bool {
+        self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWUSER)
+    }
+
+    pub fn makes_network(&self) -> bool {
+        self.new & clone::NEWNET != 0
+    }
+
+    pub fn own_cgroups(&self) -> bool {
+        self.new_cgroup || self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWCGROUP)
+    }
+
+    /// Clones the first process. It is a child of the caller in every case.
+    pub fn clone(&self, group: &Group) -> Outcome<clone::Side> {
+        if self.joined.is_empty() && !self.new_time {
+            return clone::clone3(self.new, group.clone_fd()).during("cloning the container's first process");
+        }
+        by_helper(|| {
+            self.enter()?;
+            clone::clone3_sibling(self.new, group.clone_fd())
+        })
+    }
+
+    fn enter(&self) -> sys::Result<()> {
+        if self.new_time {
+            clone::unshare(clone::NEWTIME)?;
+            if !self.time_offsets.is_empty() {
+                let file = "/proc/self/timens_offsets";
+                std::fs::write(file, &self.time_offsets).map_err(|e| sys::Error::at("write", file, e))?;
+            }
+        }
+        let mut later = Vec::new();
+        for (fd, bit, name) in &self.joined {
+            match clone::setns(fd.as_fd(), *bit) {
+                // One that the user namespace still to be joined owns: allowed only from inside.
+                Err(e) if e.errno() == EPERM && *bit != clone::NEWUSER => later.push((fd, *bit, name)),
+                other => other.map_err(|e| sys::Error::at("setns", name, e.source))?,
+            }
+        }
+        for (fd, bit, name) in later {
+            clone::setns(fd.as_fd(), bit).map_err(|e| sys::Error::at("setns", name, e.source))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the id maps of the new user namespace, by newuidmap and newgidmap where one's own powers do not suffice.
+    pub fn write_maps(&self, pid: i32) -> Outcome<()> {
+        if !self.makes_users() {
+            return Ok(());
+        }
+        for (tool, file, map) in [("newuidmap", "uid_map", &self.uid_map), ("newgidmap", "gid_map", &self.gid_map)] {
+            let lines: String =
+                map.iter().map(|m| format!("{} {} {}\n", m.container_id(), m.host_id(), m.size())).collect();
+            let place = format!("/proc/{pid}/{file}");
+            if std::fs::write(&place, &lines).is_ok() {
+                continue;
+            }
+            let single = map.len() == 1 && map[0].size() == 1;
+            if single && file == "gid_map" {
+                // Without the right to map groups at large, dropping groups has to be given up first.
+                std::fs::write(format!("/proc/{pid}/setgroups"), "deny").during("giving up supplementary groups")?;
+                std::fs::write(&place, &lines).during(&format!("writing {place}"))?;
+                continue;
+            }
+            run_tool(tool, pid, &lines)?;
+        }
+        Ok(())
+    }
+}
+
+const EPERM: i32 = 1;
+
+fn run_tool(tool: &str, pid: i32, lines: &str) -> Outcome<()> {
+    let mut command = std::process::Command::new(tool);
+    command.arg(pid.to_string()).args(lines.split_whitespace());
+    let output = command.output().during(&format!("running {tool}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(failure(FailureKind::Denied, format!("{tool} failed: {}", said.trim())))
+}
+
+/// Lets a process of its own enter namespaces, and clone the wanted one as its sibling: a child of the caller, who
+/// itself stays where it is. The helper cannot be looked into from the namespaces it enters.
+pub fn by_helper(work: impl FnOnce() -> sys::Result<clone::Side>) -> Outcome<clone::Side> {
+    let (mut ours, mut theirs) = std::io::pipe().during("making a pipe")?;
+    let Some(helper) = clone::fork().during("forking")? else {
+        drop(ours);
+        let answer = match process::set_dumpable(false).and_then(|_| work()) {
+            Ok(clone::Side::Child) => return Ok(clone::Side::Child),
+            Ok(clone::Side::Parent { pid, .. }) => pid.to_string(),
+            Err(e) => format!("-{}", text(&e)),
+        };
+        let told = theirs.write_all(answer.as_bytes());
+        process::exit_now(i32::from(told.is_err()));
+    };
+    drop(theirs);
+    let mut answer = String::new();
+    let told = ours.read_to_string(&mut answer);
+    process::wait_pid(helper).during("waiting for the helper")?;
+    told.during("hearing of the new process")?;
+    match answer.parse::<i32>() {
+        // A child of ours: its number stays its own until we reap it.
+        Ok(pid) if pid > 0 => {
+            Ok(clone::Side::Parent { pid, pidfd: process::pidfd_open(pid).during("opening the new process")? })
+        }
+        _ => Err(internal(format!("entering the container's namespaces: {}", answer.trim_start_matches('-')))),
+    }
+}
