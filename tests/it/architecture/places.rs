@@ -12,6 +12,8 @@ const TOKIO: &[&str] = &["image/pull", "image/registry", "runtime/task", "engine
 const SERDE: &[&str] = &[
     "model",
     "runtime/launch",
+    // The record of a container of the OCI runtime.
+    "runtime/oci/container",
     "runtime/protocol",
     // The profile's format is moby's.
     "runtime/seccomp/profile",

@@ -3,13 +3,13 @@
 //! Two halves, because between them the process may wait for `start`: by then it has only the powers its program will
 //! have, and in addition the one that loading a filter needs where new privileges are not switched off.
 
-use super::super::process::Plan;
-use super::super::{Outcome, invalid};
 use crate::runtime::init::lookup;
 use crate::runtime::init::program::{
     DEFAULT_PATH, MAX_ACCOUNTS, enter_directory, ignore_single, own_streams, unmapped,
 };
 use crate::runtime::init::report::During;
+use crate::runtime::oci::process::Plan;
+use crate::runtime::oci::{Outcome, invalid};
 use crate::runtime::{caps, user};
 use crate::sys::confine::{self, Sets};
 use crate::sys::{attributes, channel, in_root, process, rlimit};
