@@ -17,19 +17,25 @@ use std::sync::Arc;
 /// Reads everything, then starts the jobs that keep it true.
 pub(crate) async fn begin(core: &Arc<Core>) -> Result<()> {
     let worker = core.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        if let Err(e) = recover::sweep(&worker) {
-            tracing::warn!(error = %e, "tidying what an earlier teu left");
-        }
-        worker.refresh_all()
-    });
+    let read = tokio::task::spawn_blocking(move || worker.refresh_all());
     let read = read.await.map_err(|e| Error::new(ErrorKind::Internal, "reading the state").because(e.to_string()))?;
     read.map_err(|e| e.during("reading the state of teu"))?;
+    tidy(core);
     // What commands have pulled.
     super::ops::settle_later(core);
     core.submit(Request::Reconcile);
     core.submit(Request::Sample);
     Ok(())
+}
+
+/// Clears away what an earlier teu left half done, beside all else: that may be gigabytes.
+fn tidy(core: &Arc<Core>) {
+    let core = core.clone();
+    tokio::task::spawn_blocking(move || match recover::sweep(&core) {
+        // The screen shows what the disk holds.
+        Ok(()) => core.refresh_images(),
+        Err(e) => tracing::warn!(error = %e, "tidying what an earlier teu left"),
+    });
 }
 
 /// What a burst of records names, each object once.

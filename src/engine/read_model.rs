@@ -97,7 +97,7 @@ impl Core {
         match row.busy {
             Some(Busy::Create(owner) | Busy::Remove(owner)) if owner.is_alive() => return None,
             Some(busy) if !busy.owner().is_alive() => {
-                recover::finish(self, &row);
+                recover::finish_soon(self, row);
                 return None;
             }
             _ => {}

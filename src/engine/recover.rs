@@ -15,6 +15,14 @@ pub(crate) fn finish(core: &Core, row: &ContainerRow) {
     }
 }
 
+/// The same without keeping a screen waiting: what was being removed may be large.
+pub(crate) fn finish_soon(core: &Core, row: ContainerRow) {
+    match core.this.upgrade().filter(|core| core.options.background) {
+        Some(core) => drop(core.runtime.clone().spawn_blocking(move || finish(&core, &row))),
+        None => finish(core, &row),
+    }
+}
+
 /// Everything that belongs to nobody: half-made containers, directories without a row, unfinished volumes.
 pub(crate) fn sweep(core: &Core) -> Result<()> {
     // Directories first, rows second: a row is written before its directory and deleted after it, so a directory that

@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use super::inventory::ContainerEntry;
-use super::{Error, ErrorKind, Result};
+use super::{Error, ErrorKind, Result, recover};
 use crate::model::image::Image;
 use crate::model::reference::{Digest, Reference};
 use crate::store::records::{self, Busy, ContainerRow};
@@ -43,10 +43,7 @@ impl Core {
         let Ok(rows) = self.db.read(|c| records::containers_by_prefix(c, short, 1)) else { return false };
         let dead: Vec<_> = rows.into_iter().filter(|r| r.busy.is_some_and(|b| !b.owner().is_alive())).collect();
         let found = !dead.is_empty();
-        // Looking at such a row is what tidies it.
-        for row in dead {
-            self.entry(row);
-        }
+        dead.iter().for_each(|row| recover::finish(self, row));
         found
     }
 

@@ -134,7 +134,8 @@ fn what_belongs_to_nobody_is_swept() {
         let half = bench.root.path().join("ingest/layer-0123456789abcdef");
         std::fs::create_dir_all(half.join("fs/usr")).unwrap();
         let next = open(&bench.root, true).await;
-        assert!(!stray.exists() && !aside.exists() && !volume.exists() && !half.exists());
+        let all = [&stray, &aside, &volume, &half];
+        crate::support::wait_until("all is swept", || all.iter().all(|path| !path.exists()).then_some(()));
         assert!(lost.join("work").exists(), "what a user has written is never swept");
         assert_eq!(next.inventory().containers.len(), 1);
         next.shutdown(Duration::from_secs(1)).await;

@@ -33,6 +33,23 @@ fn an_image_of_two_layers_runs_and_leaves_nothing() {
 }
 
 #[test]
+fn the_starter_image_s_editor_starts_without_complaint() {
+    needs!(Userns, Tmux);
+    let root = StateRoot::new();
+    root.teu(&["image", "from-host"]).exits(0);
+    let mut command = root.command();
+    let command = command.args(["run", "--rm", "-it", "--network", "none", "localhost/starter", "vi", "/etc/passwd"]);
+    let screen = Screen::start(90, 30, command.env("TERM", "xterm-256color"));
+    // Any vi puts itself on the alternate screen or fills the rows below the file; vim tells what it has not found.
+    screen.wait_for("root:x:0:0");
+    screen.write("ix-yz\u{1b}");
+    let text = screen.wait_for("x-yz");
+    assert!(!text.contains("Error detected") && !text.contains("failed to load"), "{text}");
+    screen.write(":q!\r");
+    wait_until("the editor has ended", || screen.is_over().then_some(()));
+}
+
+#[test]
 fn exit_codes_are_docker_s() {
     needs!(Registry, Userns);
     let root = StateRoot::with_image();

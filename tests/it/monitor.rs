@@ -285,6 +285,40 @@ pub fn exec_spec(script: &str, tty: bool) -> ExecSpec {
 }
 
 #[test]
+fn the_end_of_an_exec_is_written_down_before_it_is_told() {
+    needs!(Root);
+    let fixture = Fixture::new();
+    run(async {
+        task::spawn(program(), &fixture.launch("exec sleep 600"), None).await.unwrap();
+        for n in 1..=16 {
+            let spec = ExecSpec { detach: true, ..exec_spec("true", false) };
+            assert!(fixture.task().exec(spec).await.unwrap().is_none());
+            // Looks all the time, as a screen would that is told at once.
+            while fixture.actions().iter().filter(|a| *a == "exec_die").count() < n {}
+            assert!(fixture.state().execs.iter().all(|e| e.exit.is_some()), "at the {n}th");
+        }
+        fixture.task().stop(None, 0).await.unwrap();
+    });
+    fixture.wait_over();
+}
+
+#[test]
+fn an_exec_without_a_command_is_called_by_the_shell_it_found() {
+    needs!(Root);
+    let fixture = Fixture::new();
+    run(async {
+        task::spawn(program(), &fixture.launch("exec sleep 600"), None).await.unwrap();
+        let shell = ExecSpec { args: Vec::new(), ..exec_spec("", true) };
+        let session = fixture.task().exec(shell).await.unwrap().unwrap();
+        let args = fixture.task().state().await.unwrap().execs[0].args.clone();
+        assert!(args.len() == 1 && args[0].ends_with("sh"), "{args:?}");
+        drop(session);
+        fixture.task().stop(None, 0).await.unwrap();
+    });
+    fixture.wait_over();
+}
+
+#[test]
 fn exec_sessions_outlive_their_client_and_end_with_the_container() {
     needs!(Root);
     let fixture = Fixture::new();

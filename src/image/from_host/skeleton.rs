@@ -166,7 +166,7 @@ pub(super) fn add_data(tree: &mut Tree) {
 }
 
 /// What vim reads at each start, under `/usr/share/vim/vim90`: it complains where one is missing.
-const VIM: [&str; 11] = [
+const VIM: [&str; 12] = [
     "defaults.vim",
     "debian.vim",
     "filetype.vim",
@@ -174,6 +174,7 @@ const VIM: [&str; 11] = [
     "indent.vim",
     "autoload/dist/ft.vim",
     "autoload/dist/script.vim",
+    "colors/lists/default.vim",
     "syntax/syntax.vim",
     "syntax/synload.vim",
     "syntax/syncolor.vim",

@@ -14,6 +14,13 @@ use std::time::{Duration, Instant};
 const KEPT: usize = 16;
 const KEPT_FOR: Duration = Duration::from_secs(600);
 
+/// Which shell was found for an exec without a command; nothing when it has ended already.
+fn command_line(pid: i32) -> Vec<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = bytes.split(|b| *b == 0).filter(|word| !word.is_empty());
+    words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
 impl Monitor {
     pub(super) fn start_exec(&mut self, client: u32, spec: &ExecSpec) {
         match (self.phase, self.state.status) {
@@ -40,7 +47,7 @@ impl Monitor {
         self.next_session += 1;
         let state = ExecState {
             id,
-            args: spec.args.clone(),
+            args: if spec.args.is_empty() { command_line(child.pid) } else { spec.args.clone() },
             user: spec.user.clone().unwrap_or_default(),
             tty: spec.tty,
             pid: child.pid,
@@ -48,6 +55,7 @@ impl Monitor {
             exit: None,
             clients: 0,
         };
+        let about = [("execID", spec.id.clone()), ("command", state.args.join(" "))];
         self.sessions.push(Session::new(number, Some(state), child, spec.size, &self.epoll));
         if spec.detach {
             self.answer(client, &Reply::Session { exec: Some(spec.id.clone()), tty: spec.tty });
@@ -56,7 +64,6 @@ impl Monitor {
             self.join(client, number, &join);
         }
         self.save();
-        let about = [("execID", spec.id.clone()), ("command", spec.args.join(" "))];
         self.event("exec_create", &about);
         self.event("exec_start", &about);
     }
@@ -75,21 +82,29 @@ impl Monitor {
         self.sessions.iter().filter_map(with_clients).collect()
     }
 
+    /// Written down first: whoever hears of the end reads the state at once.
     pub(super) fn exec_ended(&mut self, number: u32, exit: ExitStatus) {
         self.finish_exec(number, exit);
         self.save();
+        self.tell_exec_end(number, exit);
     }
 
     fn finish_exec(&mut self, number: u32, exit: ExitStatus) {
-        self.tell_exit(number, exit);
         let Some(session) = self.sessions.iter_mut().find(|s| s.id == number) else { return };
         session.close(&self.epoll);
         session.exit = Some(exit);
         session.ended_at = Some(Instant::now());
-        let Some(state) = &mut session.exec else { return };
-        (state.pid, state.exit) = (0, Some(exit));
-        let about = [("execID", state.id.as_str().to_owned()), ("exitCode", exit.code.to_string())];
-        self.event("exec_die", &about);
+        if let Some(state) = &mut session.exec {
+            (state.pid, state.exit) = (0, Some(exit));
+        }
+    }
+
+    fn tell_exec_end(&mut self, number: u32, exit: ExitStatus) {
+        self.tell_exit(number, exit);
+        let id = self.session(number).and_then(|s| s.exec.as_ref()).map(|e| e.id.as_str().to_owned());
+        if let Some(id) = id {
+            self.event("exec_die", &[("execID", id), ("exitCode", exit.code.to_string())]);
+        }
     }
 
     /// The container is down: so are its sessions, those that ended before included.
@@ -98,10 +113,9 @@ impl Monitor {
         for number in open {
             // Killed with the container, and reaped, unless it lived outside the container's pid namespace.
             let exit = self.session(number).and_then(|s| s.exit);
-            self.finish_exec(
-                number,
-                exit.unwrap_or(ExitStatus { code: 137, signal: Some(9), ..ExitStatus::default() }),
-            );
+            let exit = exit.unwrap_or(ExitStatus { code: 137, signal: Some(9), ..ExitStatus::default() });
+            self.finish_exec(number, exit);
+            self.tell_exec_end(number, exit);
         }
         self.sessions.retain(|s| s.id == 0);
     }

@@ -196,7 +196,13 @@ impl App {
             let Some(entry) = term.container.as_ref().and_then(|c| self.inventory.container(c)) else { continue };
             let program = match &term.exec {
                 Some(exec) => entry.state.execs.iter().find(|e| e.id == *exec).and_then(|e| e.args.first()),
-                None if matches!(term.request, Request::Exec(_)) => None,
+                None if matches!(
+                    &term.request,
+                    Request::Exec(_) | Request::Attach(AttachArgs { exec: Some(_), .. })
+                ) =>
+                {
+                    None
+                }
                 None => entry.container.config.args.first(),
             };
             let owner = entry.container.id.as_str();

@@ -113,7 +113,7 @@ fn notice(app: &App, area: Rect, buf: &mut Buffer) {
 fn toasts(app: &App, area: Rect, buf: &mut Buffer) {
     for (i, toast) in app.toasts.iter().rev().enumerate() {
         let content = format!(" {} ", text::sanitize(&toast.text));
-        let content = text::truncate(&content, usize::from(area.width / 2)).into_owned();
+        let content = text::truncate(&content, usize::from(area.width) * 4 / 5).into_owned();
         let width = text::width(&content) as u16;
         let y = area.y + 1 + i as u16;
         if y < area.bottom() && width + 2 < area.width {
