@@ -25,6 +25,17 @@ pub(super) fn env_path(name: &str) -> Option<PathBuf> {
     env_text(name).map(PathBuf::from).filter(|p| p.is_absolute())
 }
 
+/// What shows an address in the user's browser, where there is a desktop of the user's own to show it on. Through sudo the
+/// desktop is somebody else's.
+pub(super) fn browser() -> Option<PathBuf> {
+    env_text("WAYLAND_DISPLAY").or_else(|| env_text("DISPLAY"))?;
+    if env_text("SUDO_UID").is_some() {
+        return None;
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join("xdg-open")).find(|program| program.is_file())
+}
+
 /// POSIX: the first of these that is set decides.
 pub(super) fn locale_is_utf8() -> bool {
     let value = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| env_text(n)).unwrap_or_default();

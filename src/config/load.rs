@@ -1,6 +1,6 @@
 //! Reads the files and the environment into one value.
 
-use super::environment::{env_text, locale_is_utf8};
+use super::environment::{browser, env_text, locale_is_utf8};
 use super::{Colours, Config, Error, Overrides, dirs, file, registries};
 
 /// [`load`], and the run directory made or found to be ours alone.
@@ -25,6 +25,7 @@ pub fn load(overrides: &Overrides) -> Result<Config, Error> {
             env_text("COLORTERM").as_deref(),
             env_text("TERM").as_deref(),
         ),
+        browser: browser(),
         ..Config::default()
     };
     read_own_file(&mut config);

@@ -23,6 +23,8 @@ pub struct Config {
     pub tui: TuiConfig,
     /// What the terminal can show, by `$COLORTERM` and `$TERM`; or may show, by `$NO_COLOR`.
     pub colours: Colours,
+    /// What opens a web address on the user's desktop; `None`: there is none.
+    pub browser: Option<PathBuf>,
     /// Problems in the files, by line; the defaults were used there.
     pub warnings: Vec<String>,
 }
@@ -88,6 +90,7 @@ impl Default for Config {
             default_network: true,
             tui: TuiConfig::default(),
             colours: Colours::default(),
+            browser: None,
             warnings: Vec::new(),
         }
     }

@@ -17,6 +17,8 @@ pub enum Scope {
     Processes,
     /// The Files tab.
     Changes,
+    /// The page of networks.
+    Networks,
     /// After the leader, in the shells pane.
     Shells,
 }
@@ -63,7 +65,7 @@ actions! {
     Attach, "attach", Containers, ["A"], "attach to the main process", "";
     Limits, "limits", Containers, ["e"], "change the limits", "";
     Rename, "rename", Containers, ["R"], "rename", "";
-    OpenPort, "open-port", Containers, ["w"], "the address of a published port, for a browser", "";
+    OpenPort, "open-port", Containers, ["w"], "open a published port in a browser, or copy its address", "";
     ShowAll, "show-all", Containers, ["a"], "all or only running containers", "all/running";
     RunImage, "run", Images, ["R"], "run a container from this image", "run";
     Pull, "pull", List, ["P"], "pull an image", "pull";
@@ -107,6 +109,13 @@ actions! {
     ProcessSort, "process-sort", Processes, ["o"], "sort by the next column", "sort";
     ProcessSortReverse, "process-sort-reverse", Processes, ["O"], "turn the sort order round", "";
     FilesRefresh, "files-refresh", Changes, ["r"], "compare with the image again", "refresh";
+    NetworkNew, "network-new", Networks, ["n"], "make a new network", "new";
+    NetworkConnect, "network-connect", Networks, ["c"], "connect a container to this network", "connect";
+    NetworkDisconnect, "network-disconnect", Networks, ["x"], "take this container off the network", "disconnect";
+    NetworkRemove, "network-remove", Networks, ["D", "del"], "remove this network", "remove";
+    NetworkPort, "network-port", Networks, ["w"], "open a port in a browser, or copy its address", "open";
+    NetworkPrune, "network-prune", Networks, ["U"], "remove networks that no container is to be on", "";
+    NetworkReload, "network-reload", Networks, ["r"], "put back what somebody has taken from bridges and firewall", "";
     NextPane, "next-pane", Global, ["tab"], "next pane", "pane";
     PreviousPane, "previous-pane", Global, ["shift-tab"], "previous pane", "";
     PaneContainers, "pane-containers", Global, ["1"], "go to the containers", "";

@@ -2,10 +2,10 @@
 
 use super::figures::quote;
 use crate::engine::Request;
-use crate::engine::request::{CreateArgs, ExecArgs, RunArgs};
+use crate::engine::request::{ConnectArgs, CreateArgs, CreateNetworkArgs, ExecArgs, RunArgs};
 use crate::model::container::{Limits, RestartPolicy};
 use crate::model::mount::{Mount, MountSource};
-use crate::model::network::NetworkMode;
+use crate::model::network::{Driver, NetworkMode};
 
 /// `teu ...`, words quoted for a shell.
 pub fn line(request: &Request) -> String {
@@ -58,9 +58,9 @@ fn words(request: &Request) -> Vec<String> {
         }
         Request::Stats(a) => list(&["stats"], &a.containers),
         Request::RemoveVolumes { volumes, .. } => list(&["volume", "rm"], volumes),
-        Request::CreateNetwork(a) => list(&["network", "create"], std::slice::from_ref(&a.name)),
+        Request::CreateNetwork(a) => create_network(a),
         Request::RemoveNetworks { networks, .. } => list(&["network", "rm"], networks),
-        Request::ConnectNetwork(a) => list(&["network", "connect"], &[a.endpoint.network.clone(), a.container.clone()]),
+        Request::ConnectNetwork(a) => connect(a),
         Request::DisconnectNetwork { network, container, .. } => {
             list(&["network", "disconnect"], &[network.clone(), container.clone()])
         }
@@ -76,6 +76,7 @@ fn words(request: &Request) -> Vec<String> {
         Request::Top { container } | Request::Diff { container } => {
             list(&[request.name()], std::slice::from_ref(container))
         }
+        Request::Prune(a) if a.networks => list(&["network", "prune"], &[]),
         Request::Prune(a) => list(if a.all_images { &["image", "prune", "-a"] } else { &["image", "prune"] }, &[]),
         Request::Events(_) | Request::Doctor | Request::Reap { .. } | Request::Sample | Request::Reconcile => {
             list(&[request.name()], &[])
@@ -132,6 +133,35 @@ fn create(verb: &str, a: &CreateArgs, flags: &[String]) -> Vec<String> {
     limits(&c.limits, &mut words);
     words.push(a.image.clone());
     words.extend(a.command.iter().cloned());
+    words
+}
+
+fn create_network(a: &CreateNetworkArgs) -> Vec<String> {
+    let mut words = vec![String::from("network"), String::from("create")];
+    let mut pair = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    if a.driver != Driver::Bridge {
+        pair("-d", a.driver.word().to_owned());
+    }
+    a.subnets.iter().for_each(|s| pair("--subnet", s.to_string()));
+    a.gateways.iter().for_each(|g| pair("--gateway", g.to_string()));
+    a.ranges.iter().for_each(|r| pair("--ip-range", r.to_string()));
+    for (flag, on) in [("--internal", a.internal), ("--ipv6", a.ipv6)] {
+        words.extend(on.then(|| flag.to_owned()));
+    }
+    for (key, value) in &a.options {
+        words.extend([String::from("-o"), format!("{key}={value}")]);
+    }
+    words.push(a.name.clone());
+    words
+}
+
+fn connect(a: &ConnectArgs) -> Vec<String> {
+    let mut words = vec![String::from("network"), String::from("connect")];
+    let mut pair = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    a.endpoint.aliases.iter().for_each(|alias| pair("--alias", alias.clone()));
+    a.endpoint.ip.iter().for_each(|ip| pair("--ip", ip.to_string()));
+    a.endpoint.ip6.iter().for_each(|ip| pair("--ip6", ip.to_string()));
+    words.extend([a.endpoint.network.clone(), a.container.clone()]);
     words
 }
 

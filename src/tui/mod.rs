@@ -69,6 +69,7 @@ pub async fn run(engine: Engine, config: Config) -> io::Result<u8> {
         anchor,
         state_file: config.ui_state_file.clone(),
         run_dir: config.run_dir.clone(),
+        browser: config.browser.clone(),
     };
     ui.start()?;
     while !ui.app.quit {
@@ -99,6 +100,8 @@ struct Ui {
     state_file: PathBuf,
     /// Ours alone: where a text waits for the editor.
     run_dir: PathBuf,
+    /// What opens web addresses.
+    browser: Option<PathBuf>,
 }
 
 /// What one wait can bring.
@@ -255,6 +258,7 @@ impl Ui {
                 self.take(Msg::History(id, samples))?;
             }
             Cmd::Copy(text) => terminal::copy(&text)?,
+            Cmd::Browse(url) => self.browse(&url)?,
             Cmd::Mouse(on) => terminal::capture_mouse(on)?,
             Cmd::Save(state) => self.save(state),
             Cmd::Edit(text) => self.edit(&text)?,
@@ -271,6 +275,21 @@ impl Ui {
             Cmd::Bell => terminal::bell()?,
         }
         Ok(())
+    }
+
+    /// Without a browser the address goes to the clipboard of whoever looks at this terminal.
+    fn browse(&mut self, url: &str) -> io::Result<()> {
+        let opened = self.browser.as_deref().map(|program| console::browse(program, url));
+        let why = match opened {
+            Some(Ok(())) => {
+                self.app.toast(format!("opening {url}"), false);
+                return Ok(());
+            }
+            Some(Err(error)) => error.to_string(),
+            None => String::from("no browser here"),
+        };
+        self.app.toast(format!("copied {url} ({why})"), false);
+        terminal::copy(url)
     }
 
     /// Losing it costs comfort only.

@@ -13,6 +13,7 @@ mod fixture;
 mod idle;
 mod logs;
 mod mistakes;
+mod networks;
 mod tabs;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};

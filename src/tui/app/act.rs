@@ -59,7 +59,7 @@ impl App {
                 }
             }
             Action::Reclaim => self.reclaim(),
-            Action::Help => self.overlays.push(Overlay::Picker(Picker::help(self))),
+            Action::Help => self.overlays.push(Overlay::Picker(Picker::help(self, self.scopes()))),
             Action::Palette => self.overlays.push(Overlay::Picker(Picker::palette(self))),
             Action::Leader => self.overlays.push(Overlay::Picker(Picker::leaders(self))),
             Action::Theme => self.overlays.push(Overlay::Picker(Picker::themes(self))),
@@ -68,7 +68,14 @@ impl App {
             Action::Jobs => self.open_page(PageKind::Jobs),
             Action::Doctor => self.open_page(PageKind::Doctor),
             Action::Events => self.open_page(PageKind::Events),
-            Action::Networks => self.open_page(PageKind::Networks),
+            Action::Networks => self.open_networks(),
+            Action::NetworkNew
+            | Action::NetworkConnect
+            | Action::NetworkDisconnect
+            | Action::NetworkRemove
+            | Action::NetworkPrune
+            | Action::NetworkReload
+            | Action::NetworkPort => self.act_on_networks(action),
             Action::OpenPort => self.open_port(),
             other => self.act_on_detail(other),
         }

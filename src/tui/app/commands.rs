@@ -6,11 +6,10 @@ use crate::engine::Request;
 use crate::engine::job::JobStatus;
 use crate::engine::request::{PullArgs, RunArgs};
 use crate::model::id::ContainerId;
-use crate::model::network::Protocol;
 use crate::model::reference::Reference;
 use crate::tui::action::Scope;
 use crate::tui::figures::quote;
-use crate::tui::overlay::{Overlay, Page, PageKind, Picker, url};
+use crate::tui::overlay::{Overlay, Page, PageKind, Picker};
 use crate::tui::panes::Pane;
 use crate::tui::views::shell::Place;
 use std::time::{Duration, Instant};
@@ -74,24 +73,6 @@ impl App {
         }
     }
 
-    /// The address of a published port goes to the clipboard; of several one is chosen.
-    pub(super) fn open_port(&mut self) {
-        let Some(entry) = self.selected_container() else { return };
-        let live = entry.state.status.is_live();
-        let tcp = entry.state.ports.iter().filter(|p| live && p.protocol == Protocol::Tcp);
-        let mut urls: Vec<String> = tcp.map(url).collect();
-        urls.dedup();
-        match urls.len() {
-            0 => self.complain("it publishes no TCP port: `teu update --publish-add 8080:80 NAME` adds one"),
-            1 => {
-                let url = urls.swap_remove(0);
-                let what = url.clone();
-                self.copy(url, &what);
-            }
-            _ => self.overlays.push(Overlay::Picker(Picker::copy(urls.into_iter().map(|u| ("port", u)).collect()))),
-        }
-    }
-
     /// The theme of this name; one that is not there changes nothing.
     pub fn use_theme(&mut self, name: &str) {
         if let Some((_, theme)) = self.themes.iter().find(|(n, _)| n == name) {
@@ -128,6 +109,7 @@ impl App {
             }
             Scope::Processes => self.go_to_tab(super::Tab::Top),
             Scope::Changes => self.go_to_tab(super::Tab::Files),
+            Scope::Networks => self.open_networks(),
             _ => {}
         }
     }

@@ -10,13 +10,16 @@ mod keys;
 pub mod leader;
 mod mouse;
 mod navigate;
+mod networks;
 pub mod processes;
+mod tab;
 pub mod terms;
 mod update;
 mod verbs;
 pub mod work;
 
 pub use detail::Subject;
+pub use tab::Tab;
 
 use super::keymap::Keymap;
 use super::overlay::Overlay;
@@ -74,6 +77,8 @@ pub enum Cmd {
     Leave(Ticket),
     History(ContainerId),
     Copy(String),
+    /// Shows this address in a browser, or copies it where there is none.
+    Browse(String),
     /// Shows this text in the user's editor.
     Edit(String),
     /// Runs this command line in the terminal with these bytes as its stdin, and tells how it ended.
@@ -105,34 +110,6 @@ pub enum Hit {
     Terminal,
     /// Inside the detail pane, by the row in it.
     Detail(u16),
-}
-
-/// The tabs of the detail pane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tab {
-    Logs,
-    Stats,
-    Inspect,
-    Env,
-    /// A container's processes.
-    Top,
-    /// What a container changed of its image.
-    Files,
-    Layers,
-}
-
-impl Tab {
-    pub fn title(self) -> &'static str {
-        match self {
-            Tab::Logs => "Logs",
-            Tab::Stats => "Stats",
-            Tab::Inspect => "Inspect",
-            Tab::Env => "Env",
-            Tab::Top => "Top",
-            Tab::Files => "Files",
-            Tab::Layers => "Layers",
-        }
-    }
 }
 
 /// One line below the panes: what was done last.

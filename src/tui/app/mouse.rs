@@ -57,11 +57,11 @@ impl App {
                 return;
             }
             (MouseEventKind::ScrollDown, _) => {
-                top.wheel(3);
+                top.wheel(self, 3);
                 Flow::Keep
             }
             (MouseEventKind::ScrollUp, _) => {
-                top.wheel(-3);
+                top.wheel(self, -3);
                 Flow::Keep
             }
             _ => Flow::Keep,

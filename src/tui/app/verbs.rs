@@ -123,7 +123,7 @@ impl App {
         self.confirm(&plural("Remove", names.len(), "image"), lines, "Remove", request);
     }
 
-    pub(super) fn confirm(&mut self, title: &str, lines: Vec<String>, yes: &'static str, request: Request) {
+    pub fn confirm(&mut self, title: &str, lines: Vec<String>, yes: &'static str, request: Request) {
         let command = command::line(&request);
         let confirm = Confirm::new(title, lines, command, yes, Intent::Submit(Box::new(request)));
         self.overlays.push(Overlay::Confirm(confirm));

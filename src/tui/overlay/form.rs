@@ -1,6 +1,6 @@
 //! Forms: labelled fields checked while they are typed, and the command line that does the same.
 
-use super::{Flow, boxed, field, run_form, wrap};
+use super::{Flow, boxed, field, network_form, run_form, wrap};
 use crate::engine::Request;
 use crate::model::container::Limits;
 use crate::model::id::check_name;
@@ -35,6 +35,9 @@ enum Kind {
     Limits(Vec<String>),
     Rename(String),
     Tag(String),
+    Network,
+    /// To the network of this name.
+    Connect(String),
 }
 
 /// A field's index and why it is wrong.
@@ -100,6 +103,16 @@ impl Form {
     pub fn tag(image: &str) -> Form {
         let fields = vec![Field::text("new name", "", "registry/repository:tag")];
         Form::new(Kind::Tag(image.to_owned()), format!("Another name for {image}"), fields)
+    }
+
+    pub fn network() -> Form {
+        Form::new(Kind::Network, String::from("Make a network"), network_form::fields())
+    }
+
+    /// `container`: the one that is offered.
+    pub fn connect(network: &str, container: &str) -> Form {
+        let title = format!("Connect a container to {network}");
+        Form::new(Kind::Connect(network.to_owned()), title, network_form::connect_fields(container))
     }
 
     pub fn paste(&mut self, pasted: &str) {
@@ -177,6 +190,8 @@ impl Form {
         let text = |i: usize| self.fields[i].as_text();
         match &self.kind {
             Kind::Run => run_form::request(&self.fields),
+            Kind::Network => network_form::create(&self.fields),
+            Kind::Connect(network) => network_form::connect(network, &self.fields),
             Kind::Rename(name) => {
                 check_name(text(0)).map_err(|e| (0, e.to_string()))?;
                 Ok(Request::Rename { container: name.clone(), name: text(0).to_owned() })

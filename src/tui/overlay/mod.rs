@@ -3,6 +3,7 @@
 mod confirm;
 mod form;
 mod jobs;
+mod network_form;
 mod networks;
 mod page;
 mod picker;
@@ -11,7 +12,7 @@ mod run_form;
 
 pub use confirm::{Confirm, Intent};
 pub use form::Form;
-pub use networks::url;
+pub use networks::{NetworksPage, url};
 pub use page::{Page, PageKind};
 pub use picker::Picker;
 pub use pull::PullPrompt;
@@ -29,6 +30,7 @@ pub enum Overlay {
     Picker(Picker),
     Form(Form),
     Page(Page),
+    Networks(NetworksPage),
     Pull(PullPrompt),
 }
 
@@ -46,13 +48,14 @@ impl Overlay {
             Overlay::Picker(o) => o.key(app, chord),
             Overlay::Form(o) => o.key(app, chord),
             Overlay::Page(o) => o.key(app, chord),
+            Overlay::Networks(o) => o.key(app, chord),
             Overlay::Pull(o) => o.key(app, chord),
         }
     }
 
     pub fn paste(&mut self, app: &mut App, pasted: &str) {
         match self {
-            Overlay::Confirm(_) | Overlay::Page(_) => {}
+            Overlay::Confirm(_) | Overlay::Page(_) | Overlay::Networks(_) => {}
             Overlay::Picker(o) => o.paste(pasted),
             Overlay::Form(o) => o.paste(pasted),
             Overlay::Pull(o) => o.paste(app, pasted),
@@ -66,14 +69,16 @@ impl Overlay {
             Overlay::Picker(o) => o.click(app, row),
             Overlay::Form(o) => o.click(row),
             Overlay::Page(o) => o.click(row),
+            Overlay::Networks(o) => o.click(app, row),
             Overlay::Pull(_) => Flow::Keep,
         }
     }
 
-    pub fn wheel(&mut self, by: isize) {
+    pub fn wheel(&mut self, app: &App, by: isize) {
         match self {
             Overlay::Picker(o) => o.step(by.signum()),
             Overlay::Page(o) => o.scroll(by),
+            Overlay::Networks(o) => o.step(app, by.signum()),
             _ => {}
         }
     }
@@ -84,6 +89,7 @@ impl Overlay {
             Overlay::Picker(o) => o.draw(app, scratch, area, buf),
             Overlay::Form(o) => o.draw(app, scratch, area, buf),
             Overlay::Page(o) => o.draw(app, scratch, area, buf),
+            Overlay::Networks(o) => o.draw(app, scratch, area, buf),
             Overlay::Pull(o) => o.draw(app, scratch, area, buf),
         }
     }

@@ -1,6 +1,6 @@
-//! Pages to read: the action log, jobs, the doctor's findings, events, networks.
+//! Pages to read: the action log, jobs, the doctor's findings, events.
 
-use super::{Flow, boxed, jobs, networks, wrap};
+use super::{Flow, boxed, jobs, wrap};
 use crate::engine::job::{Check, CheckLevel};
 use crate::tui::app::{App, Hit};
 use crate::tui::figures::{age, duration};
@@ -18,7 +18,6 @@ pub enum PageKind {
     Jobs,
     Doctor,
     Events,
-    Networks,
 }
 
 pub struct Page {
@@ -72,7 +71,6 @@ impl Page {
             PageKind::Jobs => "Jobs",
             PageKind::Doctor => "What this machine can do",
             PageKind::Events => "Events",
-            PageKind::Networks => "Networks",
         }
     }
 
@@ -86,7 +84,6 @@ impl Page {
                 Some(Err(why)) => vec![(why.clone(), Role::Error)],
             },
             PageKind::Events => events(app),
-            PageKind::Networks => networks::lines(app),
         }
     }
 

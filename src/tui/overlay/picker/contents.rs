@@ -21,9 +21,8 @@ const SIGNALS: [(&str, &str); 10] = [
 ];
 
 impl Picker {
-    /// Every action that means something here, with its keys.
-    pub fn help(app: &App) -> Picker {
-        let scopes = app.scopes();
+    /// Every action that means something in these scopes, the nearest first, with its keys.
+    pub fn help(app: &App, scopes: &[Scope]) -> Picker {
         let mut items: Vec<Item> = Vec::new();
         for scope in scopes {
             items.extend(TABLE.iter().filter(|r| r.scope == *scope).map(|r| action_item(app, r.action)));
@@ -98,6 +97,15 @@ impl Picker {
         Picker::new(Kind::Copy, String::from("Copy"), items)
     }
 
+    /// `ports`: what is reached by it, and its address for a browser.
+    pub fn ports(ports: Vec<(String, String)>) -> Picker {
+        let items = ports
+            .into_iter()
+            .map(|(label, url)| Item { label, detail: url.clone(), key: String::new(), choice: Choice::Browse(url) })
+            .collect();
+        Picker::new(Kind::Ports, String::from("Open a port"), items)
+    }
+
     pub fn themes(app: &App) -> Picker {
         let items: Vec<Item> = app
             .themes
@@ -155,6 +163,7 @@ fn scope_word(scope: Scope) -> &'static str {
         Scope::Stats => "stats",
         Scope::Processes => "top",
         Scope::Changes => "files",
+        Scope::Networks => "networks",
         Scope::Shells => "shells",
     }
 }

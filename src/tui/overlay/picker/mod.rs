@@ -32,6 +32,8 @@ enum Choice {
         what: &'static str,
         text: String,
     },
+    /// An address for a browser.
+    Browse(String),
     Theme(String),
     Leader(&'static str),
     Pull(Reference),
@@ -53,6 +55,7 @@ enum Kind {
     Palette,
     Signals,
     Copy,
+    Ports,
     Themes,
     Leaders,
 }
@@ -165,6 +168,7 @@ impl Picker {
                 app.submit(Purpose::Act, Request::Kill(KillArgs { containers, signal: name.to_owned() }));
             }
             Choice::Copy { what, text } => app.copy(text, what),
+            Choice::Browse(url) => app.browse(url),
             Choice::Theme(name) => app.choose_theme(&name),
             Choice::Leader(name) => app.choose_leader(name),
             Choice::Pull(reference) => app.pull(reference),
