@@ -350,7 +350,12 @@ impl Attached {
             firewall.forget_flows(&rules);
         }
         for endpoint in std::mem::take(&mut self.plan.endpoints) {
-            failures.extend(inside::leave(&mut hands.inside, &endpoint).err());
+            let left = match endpoint.driver {
+                // Its MAC address is its parent's to give away only when the interface is gone.
+                Driver::Macvlan => hands.inside.remove(&endpoint.endpoint.interface).map(drop),
+                _ => inside::leave(&mut hands.inside, &endpoint),
+            };
+            failures.extend(left.err());
         }
         failures
     }

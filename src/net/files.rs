@@ -1,6 +1,7 @@
 //! The three files every container gets of its own: `hosts`, `hostname`, `resolv.conf`. Text first, then written.
 
 use crate::model::network::{Endpoint, NetworkMode};
+use crate::sys::userns;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ pub fn check_hosts(network: &NetworkMode, extra_hosts: &[String]) -> Result<(), 
     let cut_off = || extra_hosts.iter().find_map(|entry| entry.strip_suffix(":host-gateway"));
     match network {
         NetworkMode::None => cut_off().map_or(Ok(()), |name| Err(Error::NoGateway(name.to_owned()))),
+        NetworkMode::Attached if userns::identity().rootless => {
+            cut_off().map_or(Ok(()), |name| Err(Error::NoGateway(name.to_owned())))
+        }
         _ => Ok(()),
     }
 }
@@ -78,7 +82,7 @@ pub fn write(dir: &Path, names: &Names<'_>) -> Result<(), Error> {
 }
 
 /// In place: a running container has the very file mounted.
-fn put(dir: &Path, name: &str, text: &str) -> Result<(), Error> {
+pub(super) fn put(dir: &Path, name: &str, text: &str) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join(name);
     let written = std::fs::write(&path, text)
@@ -112,7 +116,9 @@ pub fn hosts(names: &Names<'_>, host: &str) -> Result<String, Error> {
         }
         let _ = writeln!(text, "{address}\t{name}");
     }
-    text.push_str(&own_names(names));
+    if !matches!(names.network, NetworkMode::Host) {
+        text.push_str(&own_names(names.hostname, names.endpoints));
+    }
     Ok(text)
 }
 
@@ -122,6 +128,8 @@ pub const HOST_GATEWAY: &str = "host-gateway";
 fn gateway(names: &Names<'_>) -> Option<IpAddr> {
     match names.network {
         NetworkMode::Host => Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+        // The gateway is in the user's own network namespace, where nobody listens.
+        _ if userns::identity().rootless => None,
         _ => {
             let four = names.endpoints.iter().find_map(|e| e.gateway4.map(IpAddr::V4));
             four.or_else(|| names.endpoints.iter().find_map(|e| e.gateway6.map(IpAddr::V6)))
@@ -129,49 +137,23 @@ fn gateway(names: &Names<'_>) -> Option<IpAddr> {
     }
 }
 
-/// Programs look their own name up: by the container's addresses, else by Debian's convention for hosts without one.
-fn own_names(names: &Names<'_>) -> String {
+/// Of a container without an address, by Debian's convention.
+pub(super) const NO_ADDRESS: &str = "127.0.1.1";
+
+/// Programs look their own name up: by the container's addresses, else by [`NO_ADDRESS`].
+pub(super) fn own_names(hostname: &str, endpoints: &[&Endpoint]) -> String {
     let mut text = String::new();
-    if matches!(names.network, NetworkMode::Host) {
-        return text;
-    }
-    for endpoint in names.endpoints {
-        let others = endpoint.names.iter().filter(|n| *n != names.hostname);
-        let all = others.fold(names.hostname.to_owned(), |all, name| all + " " + name);
+    for endpoint in endpoints {
+        let others = endpoint.names.iter().filter(|n| *n != hostname);
+        let all = others.fold(hostname.to_owned(), |all, name| all + " " + name);
         for address in [endpoint.v4, endpoint.v6].into_iter().flatten() {
             let _ = writeln!(text, "{}\t{all}", address.address);
         }
     }
     if text.is_empty() {
-        let _ = writeln!(text, "127.0.1.1\t{}", names.hostname);
+        let _ = writeln!(text, "{NO_ADDRESS}\t{hostname}");
     }
     text
-}
-
-/// Follows a change of the names a container has on its networks: in its hosts file the lines of its own addresses lose
-/// what it is no longer called, and end with what is new. The rest stays, whoever wrote it.
-pub fn follow_names(dir: &Path, before: &[Endpoint], now: &[&Endpoint]) -> Result<(), Error> {
-    let path = dir.join("hosts");
-    let old = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
-    let new: String =
-        old.lines().map(|line| renamed(line, before, now).unwrap_or_else(|| line.to_owned()) + "\n").collect();
-    if new == old { Ok(()) } else { put(dir, "hosts", &new) }
-}
-
-/// `None`: not a line of an own address.
-fn renamed(line: &str, before: &[Endpoint], now: &[&Endpoint]) -> Option<String> {
-    let mut words = line.split_whitespace();
-    let address: IpAddr = words.next()?.parse().ok()?;
-    let own = |e: &Endpoint| [e.v4, e.v6].into_iter().flatten().any(|c| c.address == address);
-    let (former, endpoint) = (before.iter().find(|e| own(e))?, now.iter().find(|e| own(e))?);
-    let named = |e: &Endpoint, word: &str| e.names.iter().any(|n| n.eq_ignore_ascii_case(word));
-    let mut all: Vec<&str> = words.filter(|w| named(endpoint, w) || !named(former, w)).collect();
-    for name in &endpoint.names {
-        if !all.iter().any(|word| word.eq_ignore_ascii_case(name)) {
-            all.push(name);
-        }
-    }
-    Some(format!("{address}\t{}", all.join(" ")))
 }
 
 fn valid_name(name: &str) -> bool {
@@ -335,23 +317,6 @@ mod tests {
         assert_eq!(text, "nameserver 127.0.0.11\noptions ndots:2\n");
         let lonely = names(&NetworkMode::None, &[], &[], &extra);
         assert!(matches!(hosts(&lonely, ""), Err(Error::NoGateway(_))));
-    }
-
-    #[test]
-    fn own_lines_follow_a_new_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let text = "127.0.0.1\tlocalhost old\n10.0.0.2\tbox old api\nfd00::2\tbox old api\n10.0.0.3\told\n# old\n";
-        std::fs::write(dir.path().join("hosts"), text).unwrap();
-        let endpoint = |names: &[&str]| {
-            let mut e = crate::net::dns::tests::endpoint("n", names, Some("10.0.0.2/24"), Some("fd00::2/64"));
-            e.name = "n".into();
-            e
-        };
-        let (before, now) = (endpoint(&["old", "api", "box"]), endpoint(&["new", "api", "box"]));
-        follow_names(dir.path(), &[before], &[&now]).unwrap();
-        let text = std::fs::read_to_string(dir.path().join("hosts")).unwrap();
-        let own = "10.0.0.2\tbox api new\nfd00::2\tbox api new\n";
-        assert_eq!(text, format!("127.0.0.1\tlocalhost old\n{own}10.0.0.3\told\n# old\n"));
     }
 
     #[test]

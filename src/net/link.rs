@@ -1,7 +1,7 @@
 //! Interfaces, addresses and routes of one network namespace, by route netlink.
 
 use super::attribute::{find, text};
-use super::error::{Doing, Result};
+use super::error::{Doing, Error, Result};
 use crate::model::network::{Cidr, Mac};
 use crate::sys::netlink::{self, ACK, Batch, CREATE, DUMP, EXCL, Family, REPLACE, Socket, Traffic};
 use netlink_packet_core::Emitable;
@@ -200,9 +200,13 @@ impl Links {
         ];
         attributes.extend(wanted.mac.map(|m| LinkAttribute::Address(m.0.to_vec())));
         attributes.extend(wanted.mtu.map(LinkAttribute::Mtu));
-        self.socket
-            .request(NEWLINK, CREATE | EXCL, &bytes(&link_message(0, attributes)))
-            .doing(|| format!("make interface {}", wanted.name))
+        match self.socket.request(NEWLINK, CREATE | EXCL, &bytes(&link_message(0, attributes))) {
+            Err(e) if e.unsupported() => {
+                let kind = if matches!(wanted.kind, OnParentKind::Macvlan(_)) { "macvlan" } else { "ipvlan" };
+                Err(Error::Unsupported(format!("this kernel has no {kind} interfaces")))
+            }
+            other => other.doing(|| format!("make interface {}", wanted.name)),
+        }
     }
 
     /// False when there is none of that name.

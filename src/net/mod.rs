@@ -11,6 +11,7 @@ pub mod dns;
 mod error;
 pub mod files;
 pub mod host;
+pub mod hosts;
 mod inside;
 pub mod ipam;
 pub mod link;

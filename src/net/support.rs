@@ -55,6 +55,13 @@ pub fn way_out(search_path: &str) -> Option<Lack> {
     Some(Lack::new(format!("/dev/net/tun cannot be opened: {refused}"), "modprobe tun, and mode 0666 for it"))
 }
 
+/// Whether the kernel translates addresses: tried with a table in a namespace that is thrown away.
+pub fn translates() -> bool {
+    let tried = NetNs::create()
+        .and_then(|ns| ns.enter(|| Firewall::open("")?.map_or(Ok(false), |mut f| f.add(&[], &[], "")))?);
+    tried.is_ok_and(|made| made)
+}
+
 /// Both kinds a bridged network is made of, in the namespace the caller is in.
 fn interfaces() -> Result<Option<Lack>> {
     let mut links = Links::open()?;

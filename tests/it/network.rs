@@ -2,7 +2,10 @@
 
 mod datagrams;
 mod default;
+mod files;
+mod parents;
 mod plain;
+mod user;
 
 use crate::needs;
 use crate::support::host::{HOST, HOST6, ip, on_own_host, page};

@@ -11,12 +11,16 @@ use crate::model::units::{binary_size, decimal_size};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// The drivers of networks, by docker's names.
+const NETWORKS: [&str; 5] = ["bridge", "host", "ipvlan", "macvlan", "null"];
+
 pub(super) fn info(cx: &Context<'_>) -> Result<u8> {
     let inventory = cx.inventory()?;
     let host = &inventory.host;
     let count = |word: &str| inventory.containers.iter().filter(|c| c.state.status.word() == word).count();
     let all = inventory.containers.len();
     let (running, paused) = (count("running"), count("paused"));
+    let network = if cx.config.default_network { "bridge" } else { "none" };
     let value = json!({
         "Name": host.hostname, "ServerVersion": env!("CARGO_PKG_VERSION"), "Containers": all,
         "ContainersRunning": running, "ContainersPaused": paused, "ContainersStopped": all - running - paused,
@@ -24,7 +28,8 @@ pub(super) fn info(cx: &Context<'_>) -> Result<u8> {
         "CgroupControllers": host.controllers, "KernelVersion": host.kernel, "OSType": "linux",
         "Architecture": std::env::consts::ARCH, "NCPU": host.cpus, "MemTotal": host.memory, "DockerRootDir": host.data_dir,
         "RunDir": host.run_dir, "Rootless": host.rootless, "SubIds": host.sub_ids, "Warnings": cx.config.warnings,
-        "InsecureRegistries": cx.config.insecure_registries,
+        "InsecureRegistries": cx.config.insecure_registries, "DefaultNetwork": network,
+        "Plugins": {"Volume": ["local"], "Network": NETWORKS},
     });
     let data = Data { value, ..Data::default() };
     let who = match (host.rootless, host.sub_ids) {
@@ -35,7 +40,8 @@ pub(super) fn info(cx: &Context<'_>) -> Result<u8> {
     let text = render_one(&data, cx.args.text("format"))?.unwrap_or_else(|| {
         format!(
             "Containers: {all}\n Running: {running}\n Paused: {paused}\n Stopped: {}\nImages: {}\nServer Version: {}\n\
-             Storage Driver: {}\nCgroup Version: {}\nCgroup Controllers: {}\nKernel Version: {}\nOSType: linux\n\
+             Storage Driver: {}\nCgroup Version: {}\nCgroup Controllers: {}\n\
+             Networks: {}\nDefault Network: {network}\nKernel Version: {}\nOSType: linux\n\
              Architecture: {}\nCPUs: {}\nTotal Memory: {}\nName: {}\nUser: {who}\nData Dir: {}\nRun Dir: {}\n",
             all - running - paused,
             inventory.images.len(),
@@ -43,6 +49,7 @@ pub(super) fn info(cx: &Context<'_>) -> Result<u8> {
             host.graph_driver,
             host.cgroup_version,
             host.controllers.join(" "),
+            NETWORKS.join(" "),
             host.kernel,
             std::env::consts::ARCH,
             host.cpus,

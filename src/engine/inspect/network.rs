@@ -65,7 +65,10 @@ fn endpoint_id(container: &str, network: &str) -> String {
 pub(super) fn mode(c: &ContainerConfig) -> String {
     match &c.network {
         NetworkMode::Container(id) => format!("container:{id}"),
-        NetworkMode::Attached => c.endpoints.first().map_or_else(String::new, |e| e.network.clone()),
+        NetworkMode::Attached => {
+            // Taken off all of its networks: what is left is what those on none have.
+            c.endpoints.first().map_or_else(|| NetworkMode::None.word().to_owned(), |e| e.network.clone())
+        }
         mode => mode.word().to_owned(),
     }
 }

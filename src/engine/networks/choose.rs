@@ -65,7 +65,7 @@ fn choose_default(core: &Core, config: &mut ContainerConfig, publishes: bool) ->
 }
 
 /// Where monitors look for programs.
-fn search_path(core: &Core) -> String {
+pub(crate) fn search_path(core: &Core) -> String {
     let found = core.options.environment.iter().find(|(name, _)| name == "PATH");
     found.map_or_else(String::new, |(_, value)| value.to_string_lossy().into_owned())
 }

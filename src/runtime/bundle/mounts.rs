@@ -1,6 +1,6 @@
 //! What is mounted: kernel file systems, our own three files, the user's binds, volumes and tmpfs.
 
-use super::{BundleInput, Error};
+use super::{BundleInput, Error, joined};
 use crate::model::container::ContainerConfig;
 use crate::model::mount::{Mount as Wanted, MountSource, Tmpfs};
 use crate::model::network::NetworkMode;
@@ -28,7 +28,7 @@ pub(super) fn all(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
         }
     }
     let mut mounts = kernel(input)?;
-    mounts.extend(own_files(&input.dir)?);
+    mounts.extend(own_files(&joined(input).unwrap_or_else(|| input.dir.clone()))?);
     // What the user mounts there replaces ours.
     mounts.retain(|ours| !user.iter().any(|m| m.destination() == ours.destination()));
     mounts.extend(user);
@@ -98,6 +98,7 @@ fn cgroups(sealed: &str) -> Result<Vec<Mount>, Error> {
     Ok(mounts)
 }
 
+/// Those of the container whose network it shares are the same files: what changes there changes here.
 fn own_files(dir: &Path) -> Result<Vec<Mount>, Error> {
     ["hosts", "hostname", "resolv.conf"]
         .iter()

@@ -6,7 +6,7 @@ use super::{Monitor, failure, tokens};
 use crate::model::network::{Endpoint, PublishedPort};
 use crate::net;
 use crate::net::attach::{self, Attached};
-use crate::net::files;
+use crate::net::hosts;
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
 use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
@@ -203,7 +203,7 @@ impl Joined {
         self.attached.rename(names);
         self.announce()?;
         let now: Vec<&Endpoint> = self.attached.endpoints().collect();
-        files::follow_names(dir, &before, &now).map_err(|e| failure(FailureKind::Internal, e.to_string()))
+        hosts::follow(dir, &before, &now).map_err(|e| failure(FailureKind::Internal, e.to_string()))
     }
 
     fn connect(&mut self, endpoint: EndpointPlan, resolvers: Vec<IpAddr>) -> Result<(), Failure> {
@@ -295,7 +295,11 @@ impl Monitor {
         let Some(joined) = &mut self.network.attached else {
             return self.conflict(id, "has no network of its own that could be changed");
         };
+        let before: Vec<Endpoint> = joined.attached.endpoints().cloned().collect();
         let done = joined.change(change, &self.epoll);
+        let now: Vec<&Endpoint> = joined.attached.endpoints().collect();
+        let followed = hosts::follow(&self.launch.dir, &before, &now);
+        let done = done.and(followed.map_err(|e| failure(FailureKind::Internal, e.to_string())));
         // Half a change is told truly: the state is what there is now.
         self.state.endpoints = self.network.endpoints();
         self.state.ports = self.network.ports();

@@ -6,9 +6,11 @@ mod limits;
 use crate::engine::context::JobContext;
 use crate::engine::core::Core;
 use crate::engine::job::{Check, CheckLevel, Output};
+use crate::engine::networks;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::image::snapshot;
 use crate::model::units::binary_size;
+use crate::net::support;
 use crate::runtime::cgroup::{Version, support};
 use crate::sys::userns::{Identity, identity};
 use crate::sys::{access, facts, files};
@@ -30,7 +32,10 @@ fn examine(core: &Core, who: &Identity) -> Vec<Check> {
     }
     checks.extend(cgroups(who));
     checks.push(kernel::seccomp());
-    checks.push(kernel::tun());
+    if who.rootless {
+        checks.push(kernel::tun());
+    }
+    checks.push(networks(core, who));
     checks.push(space(core));
     checks.push(run_dir(core));
     checks.extend(limits::inotify());
@@ -108,6 +113,35 @@ fn cgroups(who: &Identity) -> Vec<Check> {
     let mut checks = vec![ok("cgroup", format!("{version}, limits by {}", found.controllers.join(" ")))];
     checks.extend(found.reasons.iter().map(|r| finding(CheckLevel::Warn, "cgroup", r.clone(), "", "")));
     checks
+}
+
+/// What a container gets that names no network.
+fn networks(core: &Core, who: &Identity) -> Check {
+    let name = "networks";
+    let user = who.rootless.then(|| core.networks_dir());
+    if let Some(lack) = support::bridges(user.as_deref()) {
+        let effect = "containers have loopback alone, or with --network host this machine's network";
+        return finding(CheckLevel::Warn, name, lack.why, effect, lack.remedy);
+    }
+    if !who.rootless {
+        return match support::translates() {
+            true => ok(name, "bridges, with addresses translated by nf_tables"),
+            false => finding(
+                CheckLevel::Warn,
+                name,
+                "this kernel has no nf_tables, or not all of it",
+                "containers reach nothing outside; teu itself forwards published ports; no network can be internal",
+                "",
+            ),
+        };
+    }
+    match support::way_out(&networks::search_path(core)) {
+        None => ok(name, "bridges, and a way out by pasta or slirp4netns"),
+        Some(lack) => {
+            let effect = "who names no network has loopback alone; on networks, containers reach each other only";
+            finding(CheckLevel::Warn, name, lack.why, effect, lack.remedy)
+        }
+    }
 }
 
 fn space(core: &Core) -> Check {

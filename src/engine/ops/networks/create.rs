@@ -115,7 +115,7 @@ fn check_options(args: &CreateNetworkArgs) -> Result<()> {
             return Err(Error::new(ErrorKind::Invalid, format!("the option {key} cannot be '{value}'")));
         }
     }
-    if args.driver != Driver::Bridge && !args.options.contains_key("parent") && !args.internal {
+    if args.driver != Driver::Bridge && !args.options.contains_key("parent") {
         return Err(Error::new(ErrorKind::Invalid, format!("a {} network needs a parent", args.driver.word()))
             .hint("name the host's interface: -o parent=eth0"));
     }

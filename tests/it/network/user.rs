@@ -1,0 +1,110 @@
+//! An ordinary user's networks on the command line: `tests/run` gives that pass a host of its own, with a way out.
+
+use super::datagrams::{echoes, serve};
+use super::fails;
+use crate::needs;
+use crate::support::host::{HOST, page};
+use crate::support::{StateRoot, image, leaks, wait_until};
+use std::io::Write;
+use std::net::TcpListener;
+
+/// An address of this machine that is reached through its default route's interface: what is outside for containers.
+const BEYOND: &str = "203.0.113.2";
+
+/// Leaves the test where there is no way out, or no helper to take it.
+macro_rules! needs_way_out {
+    () => {
+        needs!(User, Userns, SubIds, Registry);
+        if let Some(lack) = teu::net::support::way_out(&std::env::var("PATH").unwrap_or_default()) {
+            return crate::support::needs::skip("rootless", &lack.to_string(), module_path!(), line!());
+        }
+        if TcpListener::bind((BEYOND, 0)).is_err() {
+            return crate::support::needs::skip("rootless", "no address beyond the way out", module_path!(), line!());
+        }
+    };
+}
+
+fn run_dir(root: &StateRoot) -> std::path::PathBuf {
+    root.path().join("run/networks")
+}
+
+#[track_caller]
+fn web(root: &StateRoot, name: &str, flags: &[&str]) {
+    let script = format!("echo {name} > /tmp/index.html; exec httpd -f -p 80 -h /tmp");
+    let image = image::name();
+    let args = [&["run", "-d", "--name", name], flags, &[&image, "sh", "-c", &script]].concat();
+    assert_eq!(root.teu(&args).exits(0).stderr, "", "no warning");
+    wait_until(&format!("{name} serves"), || super::inside(root, name, "http://127.0.0.1"));
+}
+
+#[test]
+fn ports_names_and_a_way_out_for_a_user() {
+    needs_way_out!();
+    let root = &StateRoot::with_image();
+    let beyond = TcpListener::bind((BEYOND, 0)).unwrap();
+    let port = beyond.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in beyond.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nbeyond\n");
+        }
+    });
+    // On the default network: published for this machine, and for everybody.
+    web(root, "front", &["-p", "8080:80", "-p", "0.0.0.0:8081:80"]);
+    assert_eq!(root.inspect("front")["HostConfig"]["NetworkMode"], "bridge");
+    assert_eq!(page("http://127.0.0.1:8080").as_deref(), Some("front"));
+    assert_eq!(page(&format!("http://{HOST}:8081")).as_deref(), Some("front"));
+    assert_eq!(page(&format!("http://{HOST}:8080")), None);
+    // On a network of their own: each other by name, not the others, and the outside.
+    root.teu(&["network", "create", "own"]).exits(0);
+    web(root, "shop", &["--network", "own:alias=store"]);
+    web(root, "client", &["--network", "own"]);
+    for name in ["shop", "store"] {
+        assert_eq!(super::inside(root, "client", &format!("http://{name}")).as_deref(), Some("shop"));
+    }
+    assert_eq!(super::inside(root, "client", "http://front"), None);
+    let out = format!("http://{BEYOND}:{port}");
+    for name in ["front", "client"] {
+        assert_eq!(super::inside(root, name, &out).as_deref(), Some("beyond"), "{name}");
+    }
+    root.teu(&["network", "connect", "own", "front"]).exits(0);
+    assert_eq!(super::inside(root, "client", "http://front").as_deref(), Some("front"));
+    root.teu(&["update", "--publish-add", "8090:80", "--publish-rm", "8080:80", "front"]).exits(0);
+    assert_eq!((page("http://127.0.0.1:8090").as_deref(), page("http://127.0.0.1:8080")), (Some("front"), None));
+    // All leave: the helper, the namespace and its files go with the last.
+    root.teu(&["rm", "-f", "front", "shop", "client"]).exits(0);
+    let left = || std::fs::read_dir(run_dir(root)).unwrap().count();
+    wait_until("only the lock is left", || (left() == 1).then_some(()));
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn a_users_udp_ports_answer() {
+    needs_way_out!();
+    needs!(Perl);
+    let root = &StateRoot::new();
+    serve(root, "echo", &["-p", "5353:54/udp", "-p", "0.0.0.0:5354:54/udp"], &["0.0.0.0"]);
+    echoes("127.0.0.1:5353");
+    echoes(&format!("{HOST}:5354"));
+    root.teu(&["rm", "-f", "echo"]).exits(0);
+}
+
+#[test]
+fn what_a_user_may_not_is_said() {
+    needs_way_out!();
+    let root = &StateRoot::with_image();
+    let image = image::name();
+    let refused = |parts: &[&str], flags: &[&str]| {
+        fails(root, 125, parts, &[&["run", "--rm"], flags, &[image.as_str(), "true"]].concat());
+    };
+    refused(&["port 127.0.0.1:80/tcp needs root", "ip_unprivileged_port_start"], &["-p", "80:80"]);
+    let taken = TcpListener::bind("127.0.0.1:8095").unwrap();
+    // Whose it is can be seen of processes in the same user namespace only.
+    refused(&["port 127.0.0.1:8095/tcp is in use"], &["-p", "8095:80"]);
+    drop(taken);
+    refused(&["'up:host-gateway'", "no way to the host"], &["--add-host", "up:host-gateway"]);
+    let macvlan = ["network", "create", "-d", "macvlan", "-o", "parent=lo", "--subnet", "10.9.0.0/24", "n"];
+    fails(root, 1, &["macvlan networks need root"], &macvlan);
+    assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+    wait_until("nothing is left", || (!run_dir(root).join("ns").exists()).then_some(()));
+}
