@@ -30,3 +30,21 @@ pub fn browse(program: &Path, url: &str) -> Result<()> {
         .map(drop)
         .map_err(|e| Error::from_source(ErrorKind::Internal, format!("starting {}", program.display()), &e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its program here leaves a file of that name.
+    #[tokio::test]
+    async fn a_browser_gets_the_address() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = dir.path().join("told");
+        browse(Path::new("touch"), told.to_str().unwrap()).unwrap();
+        while !told.exists() {
+            tokio::task::yield_now().await;
+        }
+        let error = browse(&dir.path().join("none"), "x").unwrap_err();
+        assert!(error.to_string().contains("starting"), "{error}");
+    }
+}
