@@ -37,7 +37,9 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Arrival> {
     // SAFETY: the message points at buffers of the lengths it tells, which outlive the call.
     let length = unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut message, 0) };
     let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
-    let told = control.get(..message.msg_controllen as usize).unwrap_or_default();
+    // Its type differs by C library.
+    let used: usize = message.msg_controllen as _;
+    let told = control.get(..used).unwrap_or_default();
     let from = address(&name).ok_or(io::ErrorKind::InvalidData)?;
     Ok(Arrival { length, from, to: destination(told) })
 }
