@@ -116,6 +116,18 @@ impl Signals {
         Ok(Self { fd })
     }
 
+    /// Signals by number; CHLD gets its default action back.
+    pub fn of(numbers: &[i32]) -> Result<Self> {
+        let mut set = SigSet::empty();
+        for number in numbers {
+            set.add(Signal::try_from(*number).map_err(|e| Error::new("sigaddset", e))?);
+        }
+        set.thread_block().map_err(|e| Error::new("sigprocmask", e))?;
+        super::process::default_child_signal();
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
+        Ok(Self { fd: fd.map_err(|e| Error::new("signalfd", e))? })
+    }
+
     /// The next pending signal's number, or `None`.
     pub fn next(&self) -> Option<i32> {
         let info = self.fd.read_signal().ok()??;

@@ -14,6 +14,7 @@ mod monitor;
 mod names;
 mod net;
 mod network;
+mod oci;
 mod pull;
 mod requests;
 mod restore;

@@ -1,26 +1,39 @@
 //! From a command's flags to the runtime, and from its answer to output.
 
 use super::globals::{self, Globals};
-use super::output;
+use super::{figures, lists, output};
 use crate::cli::args::Args;
-use crate::engine::oci::container::Container;
-use crate::engine::oci::{self, Failure, FailureKind, Outcome, Runtime, create, operate};
+use crate::engine::oci::{Failure, FailureKind, Outcome, Runtime, create, exec, features, operate, run};
 use crate::model::signal;
 use clap::ArgMatches;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// Returns the exit code.
 pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatches) -> Outcome<u8> {
     let args = Args(matches);
     let id = args.text("id").unwrap_or_default();
     match name {
         "create" => create::create(runtime, id, &creation(args)?).map(drop)?,
+        "run" => return run::run(runtime, id, &creation(args)?, args.on("detach"), args.on("keep")),
         "start" => operate::start(runtime, id)?,
-        "state" => state(runtime, id)?,
+        "exec" => return execute(runtime, id, args),
         "kill" => operate::kill(runtime, id, signal_of(args)?, args.on("all"))?,
+        "pause" => operate::pause(runtime, id)?,
+        "resume" => operate::resume(runtime, id)?,
         "delete" => {
             for words in operate::delete(runtime, id, args.on("force"))? {
                 globals::log(globals, "warning", &words);
             }
+        }
+        "state" => lists::state(runtime, id)?,
+        "list" => lists::list(runtime, args)?,
+        "ps" => lists::processes(runtime, id, args)?,
+        "events" => figures::events(runtime, id, args)?,
+        "update" => figures::update(runtime, id, args)?,
+        "features" => output::json(&features::features()),
+        "spec" => {
+            let bundle = args.text("bundle").unwrap_or(".");
+            features::write_template(Path::new(bundle), args.on("rootless"))?;
         }
         other => return Err(misuse(format!("no such command: {other}"))),
     }
@@ -36,7 +49,7 @@ pub fn number<T: std::str::FromStr>(args: Args<'_>, flag: &str) -> Outcome<Optio
         .map_err(|_| misuse(format!("invalid value '{}' for --{flag}", args.text(flag).unwrap_or_default())))
 }
 
-pub fn path(args: Args<'_>, flag: &str) -> Option<PathBuf> {
+fn path(args: Args<'_>, flag: &str) -> Option<PathBuf> {
     args.text(flag).filter(|p| !p.is_empty()).map(PathBuf::from)
 }
 
@@ -57,17 +70,40 @@ fn signal_of(args: Args<'_>) -> Outcome<i32> {
     signal::parse(text).ok_or_else(|| misuse(format!("unknown signal \"{text}\"")))
 }
 
-/// runc's state, which has more than the specification asks for.
-fn state(runtime: &Runtime, id: &str) -> Outcome<()> {
-    let container = Container::load(&runtime.root, id)?;
-    let status = container.status();
-    let mut state = container.state(status);
-    if status == oci::container::Status::Stopped {
-        state["pid"] = 0.into();
+fn execute(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<u8> {
+    let options = exec::Options {
+        pid_file: path(args, "pid-file"),
+        console_socket: path(args, "console-socket"),
+        detach: args.on("detach"),
+        preserve_fds: number(args, "preserve-fds")?.unwrap_or(0),
+        ignore_paused: args.on("ignore-paused"),
+    };
+    let process = match path(args, "process") {
+        Some(file) => exec::Wanted::File(file),
+        None => exec::Wanted::Changes(changes(args)?),
+    };
+    exec::exec(runtime, id, &process, &options)
+}
+
+fn changes(args: Args<'_>) -> Outcome<exec::Changes> {
+    let mut additional_gids = Vec::new();
+    for text in args.texts("additional-gids").into_iter().flat_map(|list| list.split(',')) {
+        additional_gids.push(text.parse().map_err(|_| misuse(format!("invalid group id '{text}'")))?);
     }
-    state["rootfs"] = serde_json::json!(container.record.rootfs);
-    state["created"] = container.record.created.as_str().into();
-    state["owner"] = "".into();
-    output::out(&format!("{}\n", serde_json::to_string_pretty(&state).unwrap_or_default()));
-    Ok(())
+    let words = args.owned("args");
+    if words.is_empty() {
+        return Err(misuse("exec needs a command, or --process FILE"));
+    }
+    Ok(exec::Changes {
+        args: words,
+        cwd: args.text("cwd").map(str::to_owned),
+        env: args.owned("env"),
+        user: args.text("user").filter(|u| !u.is_empty()).map(str::to_owned),
+        additional_gids,
+        tty: args.on("tty"),
+        capabilities: args.owned("cap"),
+        no_new_privileges: args.on("no-new-privs"),
+        apparmor: args.text("apparmor").map(str::to_owned),
+        selinux: args.text("process-label").map(str::to_owned),
+    })
 }

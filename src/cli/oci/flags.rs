@@ -3,12 +3,37 @@
 use clap::{Arg, ArgAction, Command};
 
 /// Name and what it does, in the order of the help.
-const COMMANDS: [(&str, &str); 5] = [
+const COMMANDS: [(&str, &str); 15] = [
     ("create", "create a container"),
-    ("delete", "delete any resources held by the container, often used with detached containers"),
-    ("kill", "send the specified signal (default: SIGTERM) to the container's init process"),
-    ("start", "execute the user defined process in a created container"),
+    ("delete", "delete what was made for a container"),
+    ("events", "display figures of a container, and when it runs out of memory"),
+    ("exec", "execute a new process inside a container"),
+    ("features", "show what this runtime can do"),
+    ("kill", "send a signal (default: SIGTERM) to the container's first process"),
+    ("list", "list containers"),
+    ("pause", "suspend all processes inside a container"),
+    ("ps", "display the processes inside a container"),
+    ("resume", "resume all processes that were paused"),
+    ("run", "create and start a container"),
+    ("spec", "write a configuration to begin with"),
+    ("start", "execute the program of a created container"),
     ("state", "output the state of a container"),
+    ("update", "change the limits of a container"),
+];
+
+/// Flags of `update` that take a number, with runc's spelling.
+pub const NUMBERS: [&str; 11] = [
+    "blkio-weight",
+    "cpu-burst",
+    "cpu-idle",
+    "cpu-period",
+    "cpu-quota",
+    "cpu-rt-period",
+    "cpu-rt-runtime",
+    "cpu-share",
+    "memory",
+    "memory-reservation",
+    "memory-swap",
 ];
 
 pub fn help() -> String {
@@ -28,6 +53,10 @@ fn text(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::Set).value_name("VALUE").allow_hyphen_values(true)
 }
 
+fn texts(name: &'static str) -> Arg {
+    text(name).action(ArgAction::Append)
+}
+
 fn on(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
 }
@@ -36,15 +65,32 @@ fn id() -> Arg {
     Arg::new("id").required(true).value_name("CONTAINER-ID")
 }
 
+/// The rest of the line, flags of others included.
+fn rest(name: &'static str) -> Arg {
+    Arg::new(name).num_args(0..).trailing_var_arg(true).allow_hyphen_values(true)
+}
+
 pub fn command(name: &str) -> Option<Command> {
     let (name, about) = COMMANDS.iter().find(|(known, _)| *known == name)?;
-    let command = Command::new(*name).about(*about).no_binary_name(false).disable_version_flag(true);
+    let command = Command::new(*name).about(*about).disable_version_flag(true);
     Some(match *name {
         "create" => creation(command),
+        "run" => creation(command).arg(on("detach").short('d')).arg(on("keep")),
         "delete" => command.arg(id()).arg(on("force").short('f')),
         "kill" => command.arg(id()).arg(Arg::new("signal").value_name("SIGNAL")).arg(on("all").short('a')),
+        "exec" => exec(command),
+        "events" => command.arg(id()).arg(on("stats")).arg(text("interval")),
+        "features" => command,
+        "list" => command.arg(format()).arg(on("quiet").short('q')),
+        "ps" => command.arg(format()).arg(id()).arg(rest("ps-options")),
+        "spec" => command.arg(text("bundle").short('b')).arg(on("rootless")),
+        "update" => update(command),
         _ => command.arg(id()),
     })
+}
+
+fn format() -> Arg {
+    text("format").short('f').value_name("table|json")
 }
 
 fn creation(command: Command) -> Command {
@@ -56,4 +102,35 @@ fn creation(command: Command) -> Command {
         .arg(on("no-pivot"))
         .arg(on("no-new-keyring"))
         .arg(text("preserve-fds").value_name("COUNT"))
+}
+
+fn exec(command: Command) -> Command {
+    command
+        .arg(text("console-socket").value_name("PATH"))
+        .arg(text("cwd"))
+        .arg(texts("env").short('e'))
+        .arg(on("tty").short('t'))
+        .arg(text("user").short('u').value_name("UID[:GID]"))
+        .arg(texts("additional-gids").short('g'))
+        .arg(text("process").short('p').value_name("FILE"))
+        .arg(on("detach").short('d'))
+        .arg(text("pid-file").value_name("FILE"))
+        .arg(text("process-label"))
+        .arg(text("apparmor"))
+        .arg(on("no-new-privs"))
+        .arg(texts("cap").short('c'))
+        .arg(text("preserve-fds").value_name("COUNT"))
+        .arg(on("ignore-paused"))
+        .arg(id())
+        .arg(rest("args"))
+}
+
+fn update(command: Command) -> Command {
+    let command = NUMBERS.iter().fold(command, |command, name| command.arg(text(name)));
+    command
+        .arg(text("resources").short('r').value_name("FILE"))
+        .arg(text("pids-limit"))
+        .arg(text("cpuset-cpus"))
+        .arg(text("cpuset-mems"))
+        .arg(id())
 }

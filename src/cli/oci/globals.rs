@@ -136,10 +136,12 @@ fn words(failure: &Failure) -> String {
     text
 }
 
-/// Into the log in its format, and to stderr: as the log's line where there is no log, else in plain words.
+/// Into the log in its format, and to stderr in plain words (which callers without a log pass on to people).
 fn tell(globals: &Globals, message: &str) {
-    log(globals, "error", message);
-    if globals.log.is_some() {
+    if globals.log.is_some() || globals.format == Format::Json {
+        log(globals, "error", message);
+    }
+    if globals.log.is_some() || globals.format == Format::Text {
         output::err(&format!("{message}\n"));
     }
 }

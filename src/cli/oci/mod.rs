@@ -5,8 +5,10 @@
 //! Quick by doing little: no engine, no database, no threads, and the parser of the one command that was called.
 
 mod commands;
+mod figures;
 mod flags;
 mod globals;
+mod lists;
 mod output;
 
 pub use globals::{arguments, main};

@@ -6,6 +6,10 @@ pub fn out(text: &str) {
     report::out(text);
 }
 
+pub fn json(value: &serde_json::Value) {
+    out(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
+}
+
 pub fn err(text: &str) {
     report::err(text);
 }
@@ -18,4 +22,18 @@ pub fn now() -> String {
 
 pub fn is_root() -> bool {
     crate::engine::oci::is_root()
+}
+
+/// Columns as wide as their widest entry, at least twelve, three blanks between them; nothing after the last.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |c: usize| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0).max(9) + 3;
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let mut text: String = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    };
+    rows.iter().map(line).collect()
 }

@@ -30,6 +30,9 @@ use limits::Plan;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
+/// Where groups of OCI containers are that name no absolute place of their own.
+pub const OCI_PARENT: &str = "/teu-oci";
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A limit that cannot be had on any machine, or not on this one.

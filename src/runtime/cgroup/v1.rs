@@ -57,7 +57,15 @@ impl Group {
         let roots: BTreeSet<&PathBuf> = mounts.values().collect();
         for root in roots {
             let dir = below(root, path);
-            fs::create_dir_all(&dir).map_err(|e| error("making", &dir, e))?;
+            // An empty parent may be removed in between by whoever leaves it.
+            let mut made = fs::create_dir_all(&dir);
+            for _ in 0..16 {
+                if !made.as_ref().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+                    break;
+                }
+                made = fs::create_dir_all(&dir);
+            }
+            made.map_err(|e| error("making", &dir, e))?;
         }
         // A new cpuset is empty, and nothing can join it before it has processors and memory nodes: level by level.
         if let Some(mount) = mounts.get("cpuset") {
@@ -272,7 +280,10 @@ impl Group {
         for dir in self.distinct() {
             let removed = files::remove_tree(dir);
             first = first.and(removed);
-            if self.path.starts_with("/teu/") {
+            if [PARENT, super::OCI_PARENT]
+                .iter()
+                .any(|parent| Path::new(&self.path).parent() == Some(Path::new(parent)))
+            {
                 dir.parent().map(files::remove_if_empty);
             }
         }

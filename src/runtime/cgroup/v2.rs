@@ -218,7 +218,8 @@ impl Group {
 
     pub fn remove(&self) -> Result<()> {
         files::remove_tree(&self.dir)?;
-        if let Some(parent) = self.dir.parent().filter(|parent| parent.ends_with(PARENT)) {
+        if let Some(parent) = self.dir.parent().filter(|p| p.ends_with(PARENT) || p.ends_with(&super::OCI_PARENT[1..]))
+        {
             files::remove_if_empty(parent);
         }
         Ok(())

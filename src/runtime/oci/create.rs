@@ -7,7 +7,7 @@ use super::init::sync::{self, Message};
 use super::init::{self, Setup};
 use super::{Outcome, Runtime, conflict, internal, invalid, mounts, namespaces, process as plans, unsupported};
 use crate::model::time::Timestamp;
-use crate::runtime::cgroup::{Group, device_rules, resources, version};
+use crate::runtime::cgroup::{Group, OCI_PARENT, device_rules, resources, version};
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
 use crate::sys::{channel, clone, process, pty, rlimit, userns};
@@ -152,7 +152,7 @@ fn cgroup_path(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<String> 
         ));
     }
     let path = match given.filter(|p| !p.as_os_str().is_empty()) {
-        None => return Ok(format!("/teu-oci/{id}")),
+        None => return Ok(format!("{OCI_PARENT}/{id}")),
         Some(path) => path,
     };
     let parts: Vec<_> = path.components().filter(|c| !matches!(c, std::path::Component::RootDir)).collect();
@@ -161,7 +161,7 @@ fn cgroup_path(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<String> 
         return Err(invalid(format!("config.json: cgroupsPath '{}' leads out of its place", path.display())));
     }
     let inner: PathBuf = parts.into_iter().collect();
-    Ok(if path.is_absolute() { format!("/{}", inner.display()) } else { format!("/teu-oci/{}", inner.display()) })
+    Ok(if path.is_absolute() { format!("/{}", inner.display()) } else { format!("{OCI_PARENT}/{}", inner.display()) })
 }
 
 /// The group with its limits. Ours to remove when nobody had it before.

@@ -36,12 +36,17 @@
 pub mod config;
 pub mod container;
 pub mod create;
+pub mod exec;
+pub mod features;
+mod foreground;
 pub mod hooks;
 mod init;
 mod mounts;
 mod namespaces;
+pub mod observe;
 pub mod operate;
 mod process;
+pub mod run;
 
 use super::init::report::failure;
 pub use super::protocol::{Failure, FailureKind};

@@ -129,6 +129,14 @@ fn word(parsed: &mut Parsed, target: &str, option: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// Whether an option has a meaning of its own here: it is not just handed to the file system.
+#[cfg(test)]
+pub fn understands(option: &str) -> bool {
+    // Flags of the file system's superblock go there as they are.
+    let flags = ["acl", "dirsync", "iversion", "lazytime", "mand", "noacl", "silent", "sync"];
+    parse("/t", &[option.to_owned()]).is_ok_and(|parsed| parsed.data.is_empty() || flags.contains(&option))
+}
+
 /// Relative destinations count from the container's root, as older callers have it.
 fn target_of(wanted: &Wanted) -> Outcome<String> {
     let text = wanted.destination().to_string_lossy().into_owned();

@@ -247,7 +247,6 @@ fn filter(given: &LinuxSeccomp) -> Outcome<Filter> {
     // The specification's words are docker's, which the compiler reads.
     let text = serde_json::to_string(given).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     let notifies = text.contains(NOTIFY);
-    let program = seccomp::compile_spec(&text).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     let path = given.listener_path().clone().filter(|p| !p.as_os_str().is_empty());
     let listener = match (notifies, path) {
         (true, None) => return Err(invalid(format!("linux.seccomp: {NOTIFY} needs a listenerPath"))),
@@ -258,6 +257,7 @@ fn filter(given: &LinuxSeccomp) -> Outcome<Filter> {
         // A listener without calls to hear of gets nothing.
         (false, _) => None,
     };
+    let program = seccomp::compile_spec(&text).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     if flags & confine::FILTER_WAIT_KILLABLE != 0 && !notifies {
         return Err(invalid(format!("linux.seccomp: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for {NOTIFY} only")));
     }

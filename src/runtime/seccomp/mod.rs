@@ -93,6 +93,11 @@ pub fn compile_spec(text: &str) -> Result<Vec<u8>, Error> {
     bytes(text, 0)
 }
 
+/// The architectures a filter can be made for here, in libseccomp's words.
+pub fn architectures() -> Vec<&'static str> {
+    arch::ARCHES.iter().map(|arch| arch.scmp).collect()
+}
+
 /// The default filter with the default capabilities: what nearly all containers get.
 static USUAL: OnceLock<Option<Vec<u8>>> = OnceLock::new();
 

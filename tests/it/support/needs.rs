@@ -42,6 +42,8 @@ pub enum Need {
     Nft,
     /// For servers of UDP; essential on Debian and Ubuntu.
     Perl,
+    /// Another engine, which takes teu for its OCI runtime.
+    Podman,
 }
 
 /// Why the machine lacks it; `None`: it is there.
@@ -61,6 +63,7 @@ pub fn lacking(need: Need) -> Option<String> {
         Need::Netns => (!quietly(Command::new("unshare").args(["-n", "true"])))
             .then(|| "no right to make network namespaces".into()),
         Need::Nft => missing_program(&["nft", "ip"]),
+        Need::Podman => missing_program(&["podman", "conmon"]),
         Need::Perl => missing_program(&["perl"]),
         Need::Tmux => missing_program(&["tmux"]),
     }

@@ -199,15 +199,19 @@ fn wait_in_vain(listener: &OwnedFd, socket: OwnedFd) -> Outcome<Infallible> {
 }
 
 /// Before the root is left behind nothing could reach the socket any more; connecting is the host's business.
-fn connect_listener(plan: &plans::Plan) -> Outcome<Option<UnixStream>> {
+pub fn connect_listener(plan: &plans::Plan) -> Outcome<Option<UnixStream>> {
     let Some((path, _)) = plan.filter.as_ref().and_then(|f| f.listener.as_ref()) else { return Ok(None) };
     let what = format!("connecting to the listener {}", path.display());
     UnixStream::connect(path).during(&what).map(Some)
 }
 
-/// The specification's container process state.
 fn notification(setup: &Setup<'_>, plan: &plans::Plan, pid: i32) -> String {
-    let state: serde_json::Value = serde_json::from_str(&(setup.state)("creating", pid)).unwrap_or_default();
+    let state = serde_json::from_str(&(setup.state)("creating", pid)).unwrap_or_default();
+    notified_state(&state, plan)
+}
+
+/// The specification's container process state.
+pub fn notified_state(state: &serde_json::Value, plan: &plans::Plan) -> String {
     let metadata = plan.filter.as_ref().and_then(|f| f.listener.as_ref()).map(|l| l.1.clone()).unwrap_or_default();
     let told = serde_json::json!({
         "ociVersion": state["ociVersion"], "fds": ["seccompFd"], "pid": state["pid"], "metadata": metadata, "state": state,

@@ -1,0 +1,295 @@
+//! `exec`: a further process in a container.
+
+use super::container::{self, Container, Status};
+use super::foreground::Foreground;
+use super::init::program::{self, Setting};
+use super::init::sync::{self, Message};
+use super::init::{become_it, take_terminal};
+use super::{Outcome, Runtime, conflict, internal, invalid, namespaces, process as plans};
+use crate::runtime::caps;
+use crate::runtime::cgroup::Group;
+use crate::runtime::init::lookup;
+use crate::runtime::init::report::During;
+use crate::sys::{attributes, channel, clone, in_root, process, pty, rlimit};
+use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What the caller chose.
+#[derive(Debug, Default)]
+pub struct Options {
+    pub pid_file: Option<PathBuf>,
+    pub console_socket: Option<PathBuf>,
+    pub detach: bool,
+    pub preserve_fds: u32,
+    pub ignore_paused: bool,
+}
+
+/// In what the process differs from the container's own.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub args: Vec<String>,
+    pub cwd: Option<String>,
+    pub env: Vec<String>,
+    /// `UID[:GID]`
+    pub user: Option<String>,
+    pub additional_gids: Vec<u32>,
+    pub tty: bool,
+    pub capabilities: Vec<String>,
+    pub no_new_privileges: bool,
+    pub apparmor: Option<String>,
+    pub selinux: Option<String>,
+}
+
+/// Where the process comes from.
+#[derive(Debug)]
+pub enum Wanted {
+    /// A file with the specification's `process`.
+    File(PathBuf),
+    /// The container's own with changes.
+    Changes(Changes),
+}
+
+impl Wanted {
+    fn process(&self, spec: &Spec) -> Outcome<Process> {
+        match self {
+            Wanted::Changes(changes) => changed(spec, changes),
+            Wanted::File(file) => {
+                let text = std::fs::read(file).during(&format!("reading {}", file.display()))?;
+                serde_json::from_slice(&text).map_err(|e| invalid(format!("{}: {e}", file.display())))
+            }
+        }
+    }
+}
+
+/// The container's process with the changes.
+fn changed(spec: &Spec, changes: &Changes) -> Outcome<Process> {
+    let own = spec.process().as_ref();
+    let mut process = own.cloned().ok_or_else(|| invalid("config.json has no process: exec needs --process"))?;
+    process.set_args(Some(changes.args.clone())).set_terminal(Some(changes.tty)).set_console_size(None);
+    if let Some(cwd) = &changes.cwd {
+        process.set_cwd(cwd.into());
+    }
+    let mut env = process.env().clone().unwrap_or_default();
+    env.extend(changes.env.iter().cloned());
+    process.set_env(Some(env));
+    let mut user = process.user().clone();
+    if let Some(text) = &changes.user {
+        let (uid, gid) = text.split_once(':').map_or((text.as_str(), None), |(u, g)| (u, Some(g)));
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            let id = text.parse::<u32>().ok().filter(|id| digits && *id <= i32::MAX as u32);
+            id.ok_or_else(|| invalid(format!("invalid user '{text}': expected UID or UID:GID")))
+        };
+        user.set_uid(number(uid)?);
+        if let Some(gid) = gid {
+            user.set_gid(number(gid)?);
+        }
+    }
+    if !changes.additional_gids.is_empty() {
+        let mut groups = user.additional_gids().clone().unwrap_or_default();
+        groups.extend(&changes.additional_gids);
+        user.set_additional_gids(Some(groups));
+    }
+    process.set_user(user);
+    if !changes.capabilities.is_empty() {
+        process.set_capabilities(Some(with_capabilities(&process, &changes.capabilities)?));
+    }
+    if changes.no_new_privileges {
+        process.set_no_new_privileges(Some(true));
+    }
+    if changes.apparmor.is_some() {
+        process.set_apparmor_profile(changes.apparmor.clone());
+    }
+    if changes.selinux.is_some() {
+        process.set_selinux_label(changes.selinux.clone());
+    }
+    Ok(process)
+}
+
+fn with_capabilities(process: &Process, names: &[String]) -> Outcome<LinuxCapabilities> {
+    let mut sets = process.capabilities().clone().unwrap_or_else(|| {
+        let mut none = LinuxCapabilities::default();
+        none.set_bounding(None).set_effective(None).set_permitted(None).set_inheritable(None).set_ambient(None);
+        none
+    });
+    for name in names {
+        let bit = caps::bit(name).map_err(|e| invalid(e.to_string()))?;
+        let known = caps::names(bit).next().and_then(|n| Capability::from_str(n).ok());
+        let capability = known.ok_or_else(|| invalid(format!("unknown capability '{name}'")))?;
+        for number in 0..3 {
+            let set = match number {
+                0 => sets.bounding().clone(),
+                1 => sets.effective().clone(),
+                _ => sets.permitted().clone(),
+            };
+            let mut set = set.unwrap_or_default();
+            set.insert(capability);
+            match number {
+                0 => sets.set_bounding(Some(set)),
+                1 => sets.set_effective(Some(set)),
+                _ => sets.set_permitted(Some(set)),
+            };
+        }
+    }
+    Ok(sets)
+}
+
+/// Starts the process; in the foreground waits for its end. Returns its exit code, 0 when it goes on by itself.
+pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options) -> Outcome<u8> {
+    let container = Container::load(&runtime.root, id)?;
+    let spec = container.spec()?;
+    let process = wanted.process(&spec)?;
+    super::config::check_process(&process)?;
+    match container.status() {
+        Status::Stopped | Status::Creating => return Err(conflict("cannot exec in a stopped container")),
+        Status::Paused if !options.ignore_paused => {
+            return Err(conflict("cannot exec in a paused container (use --ignore-paused to override)"));
+        }
+        _ => {}
+    }
+    let init = container.init().ok_or_else(|| conflict("cannot exec in a stopped container"))?;
+    let plan = plans::plan(&process, &spec)?;
+    let console = console(options, &plan)?;
+    let foreground = (!options.detach).then(Foreground::new).transpose()?;
+    let (pid, pidfd, terminal) = launch(&container, &spec, &plan, &init, options)?;
+    let terminal = match (console, terminal) {
+        (Some(console), Some(master)) => {
+            channel::send_fd(&console, b"/dev/ptmx", master.as_fd()).during("sending the terminal to its socket")?;
+            None
+        }
+        (_, terminal) => terminal,
+    };
+    if let Some(file) = &options.pid_file {
+        container::replace(file, pid.to_string().as_bytes())?;
+    }
+    match foreground {
+        Some(foreground) => foreground.accompany(&pidfd, terminal),
+        None => Ok(0),
+    }
+}
+
+fn console(options: &Options, plan: &plans::Plan) -> Outcome<Option<UnixStream>> {
+    match &options.console_socket {
+        Some(path) if plan.terminal => super::create::connect_console(path).map(Some),
+        Some(_) => Err(invalid("cannot use console socket if the runtime will not detach or allocate tty")),
+        None if plan.terminal && options.detach => {
+            Err(invalid("cannot allocate tty if the runtime will detach without setting console socket"))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Everything the child needs.
+struct Setup<'a> {
+    plan: &'a plans::Plan,
+    setting: Setting<'a>,
+    notified: Option<(UnixStream, String)>,
+}
+
+fn launch(
+    container: &Container,
+    spec: &Spec,
+    plan: &plans::Plan,
+    init: &OwnedFd,
+    options: &Options,
+) -> Outcome<(i32, OwnedFd, Option<OwnedFd>)> {
+    let group = container.group();
+    let users = super::config::has(spec, LinuxNamespaceType::User);
+    let outside = users && !plan.rlimits.is_empty();
+    let setting = Setting {
+        own_binary: lookup::own_binary(),
+        preserve_fds: options.preserve_fds,
+        limits_are_set: outside,
+        make_cwd: false,
+        plan,
+    };
+    let notified = super::init::connect_listener(plan)?.map(|socket| {
+        let state = container.state(Status::Running);
+        (socket, super::init::notified_state(&state, plan))
+    });
+    let setup = Setup { plan, setting, notified };
+    let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    let flags = super::config::listed(spec).iter().fold(0, |all, n| all | namespaces::flag(n.typ()));
+    let side = namespaces::by_helper(|| {
+        if let Some(processors) = &plan.affinity.0 {
+            attributes::set_affinity(processors)?;
+        }
+        // What has to be said of the next program is said where /proc is the host's.
+        program::labels(plan)
+            .map_err(|f| crate::sys::Error::new("labels", std::io::Error::other(f.chain.join(": "))))?;
+        enter(&group, init, flags)?;
+        clone::clone3_sibling(0, group.clone_fd())
+    })?;
+    match side {
+        clone::Side::Child => {
+            drop(ours);
+            become_it(theirs.as_fd(), || run(setup, &theirs))
+        }
+        clone::Side::Parent { pid, pidfd } => {
+            drop(theirs);
+            match accompany(pid, plan, outside, &ours) {
+                Ok(terminal) => Ok((pid, pidfd, terminal)),
+                Err(failure) => {
+                    let _ = process::pidfd_signal(&pidfd, 9);
+                    let _ = process::wait_pidfd(pidfd.as_fd(), true);
+                    Err(failure)
+                }
+            }
+        }
+    }
+}
+
+fn enter(group: &Group, init: &OwnedFd, flags: u64) -> crate::sys::Result<()> {
+    if group.clone_fd().is_none() {
+        let joined = group.join_current();
+        joined
+            .map_err(|e| crate::sys::Error::new("joining the control group", std::io::Error::other(e.to_string())))?;
+    }
+    clone::setns(init.as_fd(), flags)
+}
+
+/// What the caller does until the program runs. Returns the terminal's master.
+fn accompany(pid: i32, plan: &plans::Plan, limits: bool, socket: &OwnedFd) -> Outcome<Option<OwnedFd>> {
+    if let Some(score) = plan.oom_score {
+        std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
+            .during(&format!("setting the OOM score to {score}"))?;
+    }
+    if limits {
+        for (name, soft, hard) in &plan.rlimits {
+            rlimit::set_of(pid, name, *soft, *hard).during("setting the limits")?;
+        }
+    }
+    sync::go(socket.as_fd());
+    let (mut terminal, mut executing) = (None, false);
+    loop {
+        match sync::receive(socket.as_fd())? {
+            Some((Message::Terminal, master)) => terminal = master,
+            Some((Message::Executing, _)) => executing = true,
+            Some((Message::Failed(failure), _)) => return Err(failure),
+            Some((other, _)) => return Err(internal(format!("unexpected report {other:?}"))),
+            None if executing => return Ok(terminal),
+            None => return Err(internal("the process died before its program ran")),
+        }
+    }
+}
+
+/// In the container already, on the way to the program.
+fn run(setup: Setup<'_>, socket: &OwnedFd) -> Outcome<Infallible> {
+    process::parent_death_signal(9).during("tying the process to the runtime")?;
+    sync::await_go(socket.as_fd())?;
+    process::setsid().during("starting a session")?;
+    process::umask(0o022);
+    if setup.plan.terminal {
+        let root: OwnedFd = std::fs::File::open("/").during("opening the container's root")?.into();
+        let devpts = in_root::open_directory(root.as_fd(), "/dev/pts").during("opening the container's terminals")?;
+        let pair = pty::open_in(devpts.as_fd()).during("opening a terminal in the container")?;
+        take_terminal(&pair, setup.plan, socket)?;
+    }
+    program::attributes(setup.plan)?;
+    let ready = program::prepare(&setup.setting)?;
+    ready.execute(setup.notified, || sync::send(socket.as_fd(), &Message::Executing, None))
+}

@@ -1,0 +1,111 @@
+//! What can be asked of a container: its processes, its figures; and the change of its limits.
+
+use super::container::Container;
+use super::{Outcome, Runtime, conflict, internal, invalid};
+use crate::model::stats::Sample;
+use crate::model::time::Timestamp;
+use crate::runtime::cgroup::{Sampler, resources, version};
+use crate::runtime::processes;
+use oci_spec::runtime::LinuxResources;
+use serde_json::{Value, json};
+
+/// Host pids of everything in the container.
+pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Vec<i32>> {
+    let container = Container::load(&runtime.root, id)?;
+    if container.init().is_none() {
+        return Err(conflict("container not running"));
+    }
+    let mut pids = container.group().pids();
+    if container.record.cgroup.is_empty() {
+        let all = processes::list(container.record.pid).map_err(|e| internal(format!("listing processes: {e}")))?;
+        pids = all.into_iter().map(|p| p.pid).collect();
+    }
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Writes what is given (the specification's `linux.resources` as JSON); the rest stays.
+pub fn update(runtime: &Runtime, id: &str, wanted: &str) -> Outcome<()> {
+    let wanted: LinuxResources = serde_json::from_str(wanted).map_err(|e| invalid(format!("resources: {e}")))?;
+    let container = Container::load(&runtime.root, id)?;
+    let _lock = container.lock()?;
+    if container.init().is_none() {
+        return Err(conflict("container not running"));
+    }
+    if wanted.devices().as_ref().is_some_and(|d| !d.is_empty()) {
+        return Err(invalid("device rules cannot be changed by update"));
+    }
+    let settings = resources::settings(version(), &wanted).map_err(|e| invalid(e.to_string()))?;
+    container.group().set(&settings).map_err(|e| internal(e.to_string()))
+}
+
+/// Figures of a running container, as runc's `events` prints them.
+pub struct Figures {
+    id: String,
+    container: Container,
+    sampler: Sampler,
+    kills: u64,
+}
+
+impl Figures {
+    pub fn open(runtime: &Runtime, id: &str) -> Outcome<Figures> {
+        let container = Container::load(&runtime.root, id)?;
+        if container.init().is_none() {
+            return Err(conflict("container not running"));
+        }
+        let sampler =
+            Sampler::open(&container.record.cgroup, container.record.pid).map_err(|e| internal(e.to_string()))?;
+        let kills = container.group().oom_kills();
+        Ok(Figures { id: id.to_owned(), container, sampler, kills })
+    }
+
+    /// `None`: the container has ended.
+    pub fn next(&mut self) -> Outcome<Option<Value>> {
+        if self.container.init().is_none() {
+            return Ok(None);
+        }
+        match self.sampler.sample(Timestamp(0), true) {
+            Ok(sample) => Ok(Some(json!({ "type": "stats", "id": self.id, "data": data(&sample) }))),
+            Err(_) if self.container.init().is_none() => Ok(None),
+            Err(e) => Err(internal(e.to_string())),
+        }
+    }
+
+    /// Whether the OOM killer struck since this was last asked.
+    pub fn oom(&mut self) -> Option<Value> {
+        let before = std::mem::replace(&mut self.kills, self.container.group().oom_kills());
+        (self.kills > before).then(|| json!({ "type": "oom", "id": self.id }))
+    }
+}
+
+fn data(sample: &Sample) -> Value {
+    let nanos = |usec: u64| usec.saturating_mul(1000);
+    json!({
+        "cpu": {
+            "usage": {
+                "total": nanos(sample.cpu_usec),
+                "kernel": nanos(sample.cpu_system_usec.unwrap_or(0)),
+                "user": nanos(sample.cpu_user_usec.unwrap_or(0)),
+            },
+            "throttling": {
+                "periods": sample.periods.unwrap_or(0),
+                "throttledPeriods": sample.throttled.unwrap_or(0),
+                "throttledTime": nanos(sample.throttled_usec.unwrap_or(0)),
+            },
+        },
+        "memory": {
+            "cache": sample.memory_file.unwrap_or(0),
+            "usage": { "limit": sample.memory_limit.unwrap_or(u64::MAX), "usage": sample.memory, "failcnt": 0 },
+            "swap": { "limit": 0, "usage": sample.swap.unwrap_or(0), "failcnt": 0 },
+        },
+        "pids": { "current": sample.pids, "limit": sample.pids_limit.unwrap_or(0) },
+        "blkio": {
+            "ioServiceBytesRecursive": [
+                { "op": "Read", "value": sample.io_read }, { "op": "Write", "value": sample.io_write },
+            ],
+        },
+        "hugetlb": {},
+        "intel_rdt": {},
+        "network_interfaces": null,
+    })
+}

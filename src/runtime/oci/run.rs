@@ -1,0 +1,23 @@
+//! `run`: create, start and, in the foreground, wait and delete.
+
+use super::create::{self, Options};
+use super::foreground::Foreground;
+use super::{Outcome, Runtime, operate};
+
+/// Returns the exit code of the container, or 0 when it goes on by itself. `keep`: it is not deleted at its end.
+pub fn run(runtime: &Runtime, id: &str, options: &Options, detach: bool, keep: bool) -> Outcome<u8> {
+    let foreground = (!detach).then(Foreground::new).transpose()?;
+    let options = Options { keep_terminal: !detach && options.console_socket.is_none(), ..options.clone() };
+    let created = create::create(runtime, id, &options)?;
+    if let Err(failure) = operate::start(runtime, id) {
+        // The failure is the news; what was made goes.
+        let _ = operate::delete(runtime, id, true);
+        return Err(failure);
+    }
+    let Some(foreground) = foreground else { return Ok(0) };
+    let code = foreground.accompany(&created.pidfd, created.terminal)?;
+    if !keep {
+        operate::delete(runtime, id, true)?;
+    }
+    Ok(code)
+}
