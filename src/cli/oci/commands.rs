@@ -14,7 +14,10 @@ pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatche
     let id = args.text("id").unwrap_or_default();
     match name {
         "create" => create::create(runtime, id, &creation(args)?).map(drop)?,
-        "run" => return run::run(runtime, id, &creation(args)?, args.on("detach"), args.on("keep")),
+        "run" => {
+            let how = run::How { detach: args.on("detach"), keep: args.on("keep") };
+            return run::run(runtime, id, &creation(args)?, how, &mut std::io::stdout());
+        }
         "start" => operate::start(runtime, id)?,
         "exec" => return execute(runtime, id, args),
         "kill" => operate::kill(runtime, id, signal_of(args)?, args.on("all"))?,
@@ -82,7 +85,7 @@ fn execute(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<u8> {
         Some(file) => exec::Wanted::File(file),
         None => exec::Wanted::Changes(changes(args)?),
     };
-    exec::exec(runtime, id, &process, &options)
+    exec::exec(runtime, id, &process, &options, &mut std::io::stdout())
 }
 
 fn changes(args: Args<'_>) -> Outcome<exec::Changes> {

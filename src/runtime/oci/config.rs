@@ -45,7 +45,26 @@ pub fn load(dir: &Path) -> Outcome<Bundle> {
 }
 
 pub fn parse(text: &[u8]) -> Outcome<Spec> {
-    serde_json::from_slice(text).map_err(|e| invalid(format!("config.json: {e}")))
+    lenient(text, &["process"]).map_err(|e| invalid(format!("config.json: {e}")))
+}
+
+/// The `process` of an `exec`, in a file of its own.
+pub fn parse_process(text: &[u8]) -> serde_json::Result<oci_spec::runtime::Process> {
+    lenient(text, &[])
+}
+
+/// Where callers leave out a process's user, root is meant: so all runtimes have it, though the specification asks for
+/// the field.
+fn lenient<T: serde::de::DeserializeOwned>(text: &[u8], place: &[&str]) -> serde_json::Result<T> {
+    let strict = serde_json::from_slice(text);
+    let Err(error) = &strict else { return strict };
+    if !error.to_string().contains("missing field `user`") {
+        return strict;
+    }
+    let mut value: serde_json::Value = serde_json::from_slice(text)?;
+    let process = place.iter().fold(&mut value, |value, key| &mut value[*key]);
+    process["user"] = serde_json::json!({ "uid": 0, "gid": 0 });
+    serde_json::from_value(value)
 }
 
 /// What holds for every configuration, whatever the machine.

@@ -13,6 +13,7 @@ use crate::runtime::init::report::During;
 use crate::sys::{attributes, channel, clone, in_root, process, pty, rlimit};
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
 use std::convert::Infallible;
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -59,7 +60,7 @@ impl Wanted {
             Wanted::Changes(changes) => changed(spec, changes),
             Wanted::File(file) => {
                 let text = std::fs::read(file).during(&format!("reading {}", file.display()))?;
-                serde_json::from_slice(&text).map_err(|e| invalid(format!("{}: {e}", file.display())))
+                super::config::parse_process(&text).map_err(|e| invalid(format!("{}: {e}", file.display())))
             }
         }
     }
@@ -139,7 +140,7 @@ fn with_capabilities(process: &Process, names: &[String]) -> Outcome<LinuxCapabi
 }
 
 /// Starts the process; in the foreground waits for its end. Returns its exit code, 0 when it goes on by itself.
-pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options) -> Outcome<u8> {
+pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options, out: &mut dyn Write) -> Outcome<u8> {
     let container = Container::load(&runtime.root, id)?;
     let spec = container.spec()?;
     let process = wanted.process(&spec)?;
@@ -167,7 +168,7 @@ pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options) -> 
         container::replace(file, pid.to_string().as_bytes())?;
     }
     match foreground {
-        Some(foreground) => foreground.accompany(&pidfd, terminal),
+        Some(foreground) => foreground.accompany(&pidfd, terminal, out),
         None => Ok(0),
     }
 }

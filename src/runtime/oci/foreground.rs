@@ -32,8 +32,8 @@ impl Foreground {
         Ok(Foreground { signals: Signals::of(&FORWARDED).during("taking signals")? })
     }
 
-    /// Until the process ends: its exit code, 128 and the number for a signal. The process must be a child.
-    pub fn accompany(self, pidfd: &OwnedFd, terminal: Option<OwnedFd>) -> Outcome<u8> {
+    /// Until the process ends (a terminal's words go to `out`): its exit code, 128 and the number for a signal. The process must be a child.
+    pub fn accompany(self, pidfd: &OwnedFd, terminal: Option<OwnedFd>, out: &mut dyn Write) -> Outcome<u8> {
         let epoll = Epoll::new().during("waiting")?;
         epoll.add(pidfd, token::PROCESS, Interest::READ).during("waiting")?;
         epoll.add(&self.signals, token::SIGNALS, Interest::READ).during("waiting")?;
@@ -60,7 +60,7 @@ impl Foreground {
                     (token::INPUT, Some(master)) if !input(master, &mut buffer)? => {
                         epoll.remove(stdin.as_fd()).during("waiting")?;
                     }
-                    (token::TERMINAL, Some(master)) if !output(master, &mut buffer)? => {
+                    (token::TERMINAL, Some(master)) if !output(master, &mut buffer, out)? => {
                         epoll.remove(master).during("waiting")?;
                     }
                     _ => {}
@@ -73,7 +73,7 @@ impl Foreground {
         if let Some(master) = &terminal {
             // What it said last is still in the terminal.
             let _ = poll::set_nonblocking(master);
-            while output(master, &mut buffer)? {}
+            while output(master, &mut buffer, out)? {}
         }
         match process::wait_pidfd(pidfd.as_fd(), true).during("waiting for the process")? {
             Some(Ended::Code(code)) => Ok(u8::try_from(code).unwrap_or(255)),
@@ -119,10 +119,9 @@ fn input(master: &OwnedFd, buffer: &mut [u8]) -> Outcome<bool> {
 }
 
 /// False when nobody has the terminal any more, or nothing is there.
-fn output(master: &OwnedFd, buffer: &mut [u8]) -> Outcome<bool> {
+fn output(master: &OwnedFd, buffer: &mut [u8], out: &mut dyn Write) -> Outcome<bool> {
     let count = poll::read_some(master, buffer).during("reading the terminal")?.unwrap_or(0);
-    let mut stdout = std::io::stdout().lock();
     // A reader that went away does not end the container.
-    let _ = stdout.write_all(&buffer[..count]).and_then(|()| stdout.flush());
+    let _ = out.write_all(&buffer[..count]).and_then(|()| out.flush());
     Ok(count > 0)
 }

@@ -3,11 +3,21 @@
 use super::create::{self, Options};
 use super::foreground::Foreground;
 use super::{Outcome, Runtime, operate};
+use std::io::Write;
 
-/// Returns the exit code of the container, or 0 when it goes on by itself. `keep`: it is not deleted at its end.
-pub fn run(runtime: &Runtime, id: &str, options: &Options, detach: bool, keep: bool) -> Outcome<u8> {
-    let foreground = (!detach).then(Foreground::new).transpose()?;
-    let options = Options { keep_terminal: !detach && options.console_socket.is_none(), ..options.clone() };
+/// What becomes of the container.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// It goes on by itself.
+    pub detach: bool,
+    /// It is not deleted at its end.
+    pub keep: bool,
+}
+
+/// Returns the exit code of the container, or 0 when it goes on by itself. `out` gets what its terminal shows.
+pub fn run(runtime: &Runtime, id: &str, options: &Options, how: How, out: &mut dyn Write) -> Outcome<u8> {
+    let foreground = (!how.detach).then(Foreground::new).transpose()?;
+    let options = Options { keep_terminal: !how.detach && options.console_socket.is_none(), ..options.clone() };
     let created = create::create(runtime, id, &options)?;
     if let Err(failure) = operate::start(runtime, id) {
         // The failure is the news; what was made goes.
@@ -15,8 +25,8 @@ pub fn run(runtime: &Runtime, id: &str, options: &Options, detach: bool, keep: b
         return Err(failure);
     }
     let Some(foreground) = foreground else { return Ok(0) };
-    let code = foreground.accompany(&created.pidfd, created.terminal)?;
-    if !keep {
+    let code = foreground.accompany(&created.pidfd, created.terminal, out)?;
+    if !how.keep {
         operate::delete(runtime, id, true)?;
     }
     Ok(code)
