@@ -18,6 +18,11 @@ fn grapheme_width(grapheme: &str) -> usize {
     if grapheme.contains(char::is_control) { 0 } else { grapheme.width() }
 }
 
+/// `1 line`, `2 lines`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Control characters would move the cursor, direction overrides would reorder what stands beside them.
 fn is_hostile(c: char) -> bool {
     c.is_control()

@@ -310,6 +310,23 @@ fn a_shells_exit_code_stays_until_it_is_closed() {
     assert_eq!(app.panes.focus, Pane::Containers);
 }
 
+/// What a program puts into the clipboard, ours when it has the keyboard.
+#[test]
+fn only_the_shell_that_has_the_keyboard_reaches_the_clipboard() {
+    let mut app = fixture::empty_app(120, 36);
+    app.update(Msg::Inventory(Arc::default()), NOW);
+    let shell = ticket(&press(&mut app, "enter"));
+    let copied = |app: &mut App| {
+        let osc52 = Chunk::Console(b"\x1b]52;c;aGVsbG8=\x07".as_slice().into());
+        let cmds = app.update(Msg::Session(shell, osc52), NOW);
+        cmds.iter().any(|c| matches!(c, Cmd::Copy(text) if text == "hello"))
+    };
+    assert!(copied(&mut app));
+    assert!(screen(&mut app).contains(":sh put 5 characters into the clipboard"));
+    press(&mut app, "ctrl-] d");
+    assert!(!copied(&mut app), "out of sight");
+}
+
 #[test]
 fn keys_go_to_the_shell_but_the_leader() {
     let mut app = fixture::empty_app(120, 36);

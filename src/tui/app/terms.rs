@@ -8,6 +8,7 @@ use crate::engine::{Error, ErrorKind, Output, Request};
 use crate::model::id::{ContainerId, ExecId};
 use crate::tui::emulator::{Effects, SLICE};
 use crate::tui::panes::Pane;
+use crate::tui::text::counted;
 use crate::tui::views::shell::{End, Leader, Open, Place, ShellCommand, ShellOutcome, Shells, TermId};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -145,7 +146,7 @@ impl App {
         }
         if count > 0 {
             self.terms.view.select_tab(0);
-            self.say(format!("{count} {} found again", if count == 1 { "shell" } else { "shells" }));
+            self.say(format!("{} found again", counted(count, "shell")));
         }
     }
 
@@ -225,7 +226,7 @@ impl App {
             self.push(Cmd::Send(ticket, Input::Bytes(Bytes::from(effects.replies))));
         }
         if let Some(text) = effects.clipboard {
-            self.push(Cmd::Copy(text));
+            self.copy_for(ticket, text);
         }
         if effects.bell {
             self.push(Cmd::Bell);
@@ -233,6 +234,16 @@ impl App {
         if let Some(problem) = effects.rebuilt {
             self.complain(problem);
         }
+    }
+
+    /// A program's text for the clipboard: only from the terminal that has the keyboard, and never unnoticed. What runs
+    /// out of sight shall not change what the user pastes elsewhere.
+    fn copy_for(&mut self, ticket: Ticket, text: String) {
+        let focused = self.terms.view.current().filter(|_| self.panes.focus == Pane::Shells);
+        let Some(id) = focused.filter(|id| self.terms.by_ticket(ticket) == Some(*id)) else { return };
+        let label = self.terms.view.label(id).unwrap_or_default();
+        self.say(format!("{label} put {} into the clipboard", counted(text.chars().count(), "character")));
+        self.push(Cmd::Copy(text));
     }
 
     /// Ends of synchronized updates whose program forgot to end them.

@@ -67,7 +67,7 @@ impl LogView {
         let lines = if self.query.filtering() {
             format!("{} of {} lines", self.index.shown.len(), self.ring.len())
         } else {
-            format!("{} lines", self.ring.len())
+            text::counted(self.ring.len(), "line")
         };
         parts.push(lines);
         parts.join(" · ")
