@@ -9,13 +9,18 @@ use crate::sys::userns::Identity;
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Set in the scope, so that a scope without what we need is not asked for again.
 pub const VARIABLE: &str = "TEU_SCOPE";
 
+const REMEMBERED: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The command that runs `program args` in a delegated scope; `None` when this process needs none (root, a group of its
-/// own already, cgroup v1) or cannot have one (no user manager listens below `runtime_dir`, `$XDG_RUNTIME_DIR`).
+/// own already, cgroup v1) or cannot have one (no user manager listens below `runtime_dir`, `$XDG_RUNTIME_DIR`, or it
+/// refuses).
 /// For an ordinary user, before the user namespace is entered: the manager knows only the real user.
 pub fn command(program: &Path, args: &[OsString], runtime_dir: &Path) -> Option<Command> {
     if own_uid() == 0 {
@@ -34,7 +39,41 @@ pub fn command(program: &Path, args: &[OsString], runtime_dir: &Path) -> Option<
         return None;
     }
     UnixStream::connect(runtime_dir.join("systemd/private")).ok()?;
-    Some(scope(program, args))
+    works(runtime_dir, scope(Path::new("true"), &[])).then(|| scope(program, args))
+}
+
+/// Whether the manager really gives such a scope. Once we have become `systemd-run` it is too late to find out that it
+/// does not, so one that runs nothing is tried before. What came of it is remembered for a while in the session's own
+/// directory: asking costs more than a start.
+fn works(runtime_dir: &Path, mut trial: Command) -> bool {
+    let known = runtime_dir.join("teu-scope");
+    let fresh = |m: std::fs::Metadata| m.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age < REMEMBERED));
+    if known.metadata().is_ok_and(fresh)
+        && let Ok(text) = std::fs::read_to_string(&known)
+    {
+        return text == "yes";
+    }
+    let trial = trial.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let works = trial.is_ok_and(|child| succeeds(child));
+    // Without the note it is tried again next time.
+    let _ = std::fs::write(known, if works { "yes" } else { "no" });
+    works
+}
+
+/// A manager that does not answer gives no scope either.
+fn succeeds(mut child: Child) -> bool {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return false;
+            }
+        }
+    }
 }
 
 fn scope(program: &Path, args: &[OsString]) -> Command {
@@ -47,6 +86,22 @@ fn scope(program: &Path, args: &[OsString]) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manager_that_gives_no_scope_is_not_relied_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let no = || Command::new("false");
+        assert!(!works(dir.path(), no()));
+        assert!(!works(dir.path(), Command::new("true")), "remembered");
+        std::fs::remove_file(dir.path().join("teu-scope")).unwrap();
+        assert!(works(dir.path(), Command::new("true")));
+        assert!(works(dir.path(), no()), "remembered");
+        // For a while only.
+        let old = std::fs::File::options().write(true).open(dir.path().join("teu-scope")).unwrap();
+        old.set_modified(std::time::SystemTime::now() - REMEMBERED).unwrap();
+        assert!(!works(dir.path(), no()));
+        assert!(!works(&dir.path().join("gone"), Command::new("/nonexistent/systemd-run")));
+    }
 
     #[test]
     fn the_scope_is_delegated_and_its_arguments_are_ours() {
