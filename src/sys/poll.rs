@@ -223,6 +223,11 @@ pub fn set_nonblocking(fd: impl AsFd) -> Result<()> {
     rustix::io::ioctl_fionbio(fd, true).map_err(|e| Error::new("ioctl", e))
 }
 
+/// Reads and writes wait again: what a receiver of the descriptor expects who asked for nothing else.
+pub fn set_blocking(fd: impl AsFd) -> Result<()> {
+    rustix::io::ioctl_fionbio(fd, false).map_err(|e| Error::new("ioctl FIONBIO", e))
+}
+
 /// Reads once; `None`: nothing there now. EIO (a terminal whose other side is closed) is the end, as 0.
 pub fn read_some(fd: impl AsFd, buffer: &mut [u8]) -> Result<Option<usize>> {
     match rustix::io::read(fd, buffer) {

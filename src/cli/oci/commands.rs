@@ -13,21 +13,19 @@ pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatche
     let args = Args(matches);
     let id = args.text("id").unwrap_or_default();
     match name {
-        "create" => create::create(runtime, id, &creation(args)?).map(drop)?,
+        "create" => warn(globals, &create::create(runtime, id, &creation(args)?)?.warnings),
         "run" => {
             let how = run::How { detach: args.on("detach"), keep: args.on("keep") };
-            return run::run(runtime, id, &creation(args)?, how, &mut std::io::stdout());
+            let (code, warnings) = run::run(runtime, id, &creation(args)?, how, &mut std::io::stdout())?;
+            warn(globals, &warnings);
+            return Ok(code);
         }
         "start" => operate::start(runtime, id)?,
         "exec" => return execute(runtime, id, args),
         "kill" => operate::kill(runtime, id, signal_of(args)?, args.on("all"))?,
         "pause" => operate::pause(runtime, id)?,
         "resume" => operate::resume(runtime, id)?,
-        "delete" => {
-            for words in operate::delete(runtime, id, args.on("force"))? {
-                globals::log(globals, "warning", &words);
-            }
-        }
+        "delete" => warn(globals, &operate::delete(runtime, id, args.on("force"))?),
         "state" => lists::state(runtime, id)?,
         "list" => lists::list(runtime, args)?,
         "ps" => lists::processes(runtime, id, args)?,
@@ -41,6 +39,10 @@ pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatche
         other => return Err(misuse(format!("no such command: {other}"))),
     }
     Ok(0)
+}
+
+fn warn(globals: &Globals, warnings: &[String]) {
+    warnings.iter().for_each(|words| globals::log(globals, "warning", words));
 }
 
 pub fn misuse(message: impl Into<String>) -> Failure {

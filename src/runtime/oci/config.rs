@@ -1,6 +1,7 @@
 //! Reading a bundle's `config.json`, and refusing what cannot be carried out before anything is made.
 
 use super::{Outcome, invalid, unsupported};
+use crate::runtime::caps;
 use crate::runtime::init::report::During;
 use crate::sys::{files, in_root};
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
@@ -23,6 +24,8 @@ pub struct Bundle {
     pub spec: Spec,
     /// As read; kept with the container, because later changes of the file must not matter.
     pub text: Vec<u8>,
+    /// What is left out of it.
+    pub warnings: Vec<String>,
 }
 
 pub fn load(dir: &Path) -> Outcome<Bundle> {
@@ -30,7 +33,7 @@ pub fn load(dir: &Path) -> Outcome<Bundle> {
     let opened = files::open_dir(&dir).during("opening the bundle")?;
     let text = in_root::read_small(opened.as_fd(), "config.json", MAX_CONFIG)
         .during(&format!("reading the configuration of {}", dir.display()))?;
-    let spec = parse(&text)?;
+    let (spec, warnings): (Spec, _) = lenient(&text, "process").map_err(|e| invalid(format!("config.json: {e}")))?;
     check(&spec)?;
     let root = spec.root().as_ref().ok_or_else(|| invalid("config.json: root is required"))?;
     let rootfs = dir.join(root.path());
@@ -41,30 +44,43 @@ pub fn load(dir: &Path) -> Outcome<Bundle> {
     if rootfs == Path::new("/") {
         return Err(invalid("the root file system must not be the host's own root"));
     }
-    Ok(Bundle { dir, rootfs, spec, text })
+    Ok(Bundle { dir, rootfs, spec, text, warnings })
 }
 
 pub fn parse(text: &[u8]) -> Outcome<Spec> {
-    lenient(text, &["process"]).map_err(|e| invalid(format!("config.json: {e}")))
+    lenient(text, "process").map(|(spec, _)| spec).map_err(|e| invalid(format!("config.json: {e}")))
 }
 
-/// The `process` of an `exec`, in a file of its own.
-pub fn parse_process(text: &[u8]) -> serde_json::Result<oci_spec::runtime::Process> {
-    lenient(text, &[])
+/// The `process` of an `exec`, in a file of its own; and what of it is left out, in words.
+pub fn parse_process(text: &[u8]) -> serde_json::Result<(oci_spec::runtime::Process, Vec<String>)> {
+    lenient(text, "")
 }
 
-/// Where callers leave out a process's user, root is meant: so all runtimes have it, though the specification asks for
-/// the field.
-fn lenient<T: serde::de::DeserializeOwned>(text: &[u8], place: &[&str]) -> serde_json::Result<T> {
+/// Two things are no reason to fail. Where callers leave out a process's user, root is meant (so all runtimes have it,
+/// though the specification asks for the field); and a capability that is not known is to be warned of.
+fn lenient<T: serde::de::DeserializeOwned>(text: &[u8], place: &str) -> serde_json::Result<(T, Vec<String>)> {
     let strict = serde_json::from_slice(text);
-    let Err(error) = &strict else { return strict };
-    if !error.to_string().contains("missing field `user`") {
-        return strict;
-    }
+    let said = match strict {
+        Ok(value) => return Ok((value, Vec::new())),
+        Err(e) => e,
+    };
     let mut value: serde_json::Value = serde_json::from_slice(text)?;
-    let process = place.iter().fold(&mut value, |value, key| &mut value[*key]);
-    process["user"] = serde_json::json!({ "uid": 0, "gid": 0 });
-    serde_json::from_value(value)
+    let found = if place.is_empty() { Some(&mut value) } else { value.get_mut(place) };
+    let Some(process) = found.and_then(|p| p.as_object_mut()) else { return Err(said) };
+    process.entry("user").or_insert_with(|| serde_json::json!({ "uid": 0, "gid": 0 }));
+    let mut unknown = Vec::new();
+    let sets = process.get_mut("capabilities").and_then(|c| c.as_object_mut());
+    for set in sets.into_iter().flat_map(|sets| sets.values_mut()).filter_map(|set| set.as_array_mut()) {
+        set.retain(|name| {
+            let known = name.as_str().is_none_or(|name| caps::bit(name).is_ok());
+            if !known && !unknown.contains(name) {
+                unknown.push(name.clone());
+            }
+            known
+        });
+    }
+    let warnings = unknown.iter().map(|name| format!("ignoring the unknown capability {name}")).collect();
+    Ok((serde_json::from_value(value)?, warnings))
 }
 
 /// What holds for every configuration, whatever the machine.

@@ -38,6 +38,8 @@ pub struct Created {
     pub pidfd: OwnedFd,
     /// With [`Options::keep_terminal`].
     pub terminal: Option<OwnedFd>,
+    /// What of the configuration is left out.
+    pub warnings: Vec<String>,
 }
 
 pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> {
@@ -79,7 +81,7 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
     sync::go(socket.as_fd());
     attempt.done = true;
     let container = Container { dir: attempt.container.dir.clone(), record: attempt.container.record.clone() };
-    Ok(Created { container, pidfd, terminal })
+    Ok(Created { container, pidfd, terminal, warnings: bundle.warnings })
 }
 
 /// Takes back what was made, unless the container came to be.

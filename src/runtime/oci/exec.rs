@@ -60,7 +60,9 @@ impl Wanted {
             Wanted::Changes(changes) => changed(spec, changes),
             Wanted::File(file) => {
                 let text = std::fs::read(file).during(&format!("reading {}", file.display()))?;
-                super::config::parse_process(&text).map_err(|e| invalid(format!("{}: {e}", file.display())))
+                super::config::parse_process(&text)
+                    .map(|(process, _)| process)
+                    .map_err(|e| invalid(format!("{}: {e}", file.display())))
             }
         }
     }

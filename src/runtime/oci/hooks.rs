@@ -1,7 +1,7 @@
 //! Hooks: programs of the administrator's, run at fixed moments with the container's state on their stdin.
 
 use super::{Outcome, internal};
-use crate::runtime::init::report::{During, failure};
+use crate::runtime::init::report::{self, During, failure};
 use crate::runtime::protocol::FailureKind;
 use crate::sys::{poll, process};
 use oci_spec::runtime::{Hook, Spec};
@@ -108,7 +108,7 @@ fn one(hook: &Hook, state: &str, cwd: Option<&Path>) -> Result<(), String> {
         command.current_dir(cwd);
     }
     command.stdin(stdin).stdout(copy().map_err(|e| words(&e))?).stderr(copy().map_err(|e| words(&e))?);
-    let mut child = command.spawn().map_err(|e| words(&e))?;
+    let mut child = command.spawn().map_err(|e| words(&report::words(&e)))?;
     if let Some(seconds) = hook.timeout() {
         let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let pidfd = process::pidfd_open(child.id().cast_signed()).map_err(|e| words(&e))?;

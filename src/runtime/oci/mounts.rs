@@ -144,12 +144,15 @@ fn target_of(wanted: &Wanted) -> Outcome<String> {
         return Err(invalid(format!("mount destination '{text}' is no path")));
     }
     let text = if text.starts_with('/') { text } else { format!("/{text}") };
-    let parts = || Path::new(&text).components();
-    if parts().any(|c| c == std::path::Component::ParentDir) {
-        return Err(invalid(format!("mount destination '{text}' leads upwards")));
+    // One spelling, so that targets can be compared; above the root there is only the root.
+    let mut clean = PathBuf::from("/");
+    for part in Path::new(&text).components() {
+        match part {
+            std::path::Component::Normal(name) => clean.push(name),
+            std::path::Component::ParentDir => drop(clean.pop()),
+            _ => {}
+        }
     }
-    // One spelling, so that targets can be compared.
-    let clean: PathBuf = parts().collect();
     if clean == Path::new("/") {
         return Err(invalid("a mount on the container's root itself is not supported"));
     }

@@ -14,8 +14,14 @@ pub struct How {
     pub keep: bool,
 }
 
-/// Returns the exit code of the container, or 0 when it goes on by itself. `out` gets what its terminal shows.
-pub fn run(runtime: &Runtime, id: &str, options: &Options, how: How, out: &mut dyn Write) -> Outcome<u8> {
+/// Returns the exit code of the container, or 0 when it goes on by itself, and what of its configuration was left out. `out` gets what its terminal shows.
+pub fn run(
+    runtime: &Runtime,
+    id: &str,
+    options: &Options,
+    how: How,
+    out: &mut dyn Write,
+) -> Outcome<(u8, Vec<String>)> {
     let foreground = (!how.detach).then(Foreground::new).transpose()?;
     let options = Options { keep_terminal: !how.detach && options.console_socket.is_none(), ..options.clone() };
     let created = create::create(runtime, id, &options)?;
@@ -24,10 +30,10 @@ pub fn run(runtime: &Runtime, id: &str, options: &Options, how: How, out: &mut d
         let _ = operate::delete(runtime, id, true);
         return Err(failure);
     }
-    let Some(foreground) = foreground else { return Ok(0) };
+    let Some(foreground) = foreground else { return Ok((0, created.warnings)) };
     let code = foreground.accompany(&created.pidfd, created.terminal, out)?;
     if !how.keep {
         operate::delete(runtime, id, true)?;
     }
-    Ok(code)
+    Ok((code, created.warnings))
 }

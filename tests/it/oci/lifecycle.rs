@@ -116,6 +116,16 @@ fn an_error_of_create_must_leave_nothing() {
 }
 
 #[test]
+fn a_memory_limit_too_small_for_the_set_up_is_an_error_that_says_so() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new("true");
+    bundle.config["linux"]["resources"] = json!({ "memory": { "limit": 4096 } });
+    let answer = bundle.create().exits(1);
+    assert!(answer.stderr.contains("memory limit"), "{}", answer.stderr);
+    bundle.assert_gone();
+}
+
+#[test]
 fn the_log_has_an_error_as_callers_read_it() {
     needs!(Userns);
     let bundle = Bundle::new("true");

@@ -46,6 +46,27 @@ fn capabilities_must_be_the_five_sets() {
 }
 
 #[test]
+fn an_unknown_capability_must_be_warned_of_and_no_failure() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("true");
+    let sets = &mut bundle.config["process"]["capabilities"];
+    sets["bounding"].as_array_mut().unwrap().push("CAP_WHAT".into());
+    bundle.config["process"].as_object_mut().unwrap().remove("user");
+    let answer = bundle.create().exits(0);
+    assert!(answer.stderr.contains("level=warning") && answer.stderr.contains("CAP_WHAT"), "{}", answer.stderr);
+    bundle.on(&["start"]).exits(0);
+}
+
+#[test]
+fn a_working_directory_that_is_missing_is_made_below_a_read_only_root_too() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("pwd");
+    bundle.config["process"]["cwd"] = "/made/deep".into();
+    bundle.config["root"]["readonly"] = true.into();
+    assert_eq!(bundle.outcome(), "/made/deep\n");
+}
+
+#[test]
 fn rarer_attributes_must_be_set() {
     needs!(Root);
     let mut bundle = Bundle::new("cat /proc/self/stat | cut -d' ' -f19,41; cat /proc/self/oom_score_adj; uname -m");

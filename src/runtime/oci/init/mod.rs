@@ -11,7 +11,7 @@ use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
 use crate::runtime::protocol::FailureKind;
 use crate::sys::mount_op::{self, Mounted};
-use crate::sys::{attributes, channel, clone, in_root, loopback, mount, process, pty};
+use crate::sys::{attributes, channel, clone, in_root, loopback, mount, poll, process, pty};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -150,6 +150,7 @@ pub fn take_terminal(pair: &pty::Pair, plan: &plans::Plan, socket: &OwnedFd) -> 
     if let Some((columns, rows)) = plan.size {
         pty::resize(pair.master.as_fd(), columns, rows).during("sizing the terminal")?;
     }
+    poll::set_blocking(&pair.master).during("setting up the terminal")?;
     sync::send(socket.as_fd(), &Message::Terminal, Some(pair.master.as_fd()));
     for number in 0..3 {
         process::dup_onto(pair.slave.as_fd(), number).during("setting the standard streams")?;
@@ -166,6 +167,8 @@ fn enter(setup: &Setup<'_>, mut mounted: Mounted, pid: i32, socket: &OwnedFd) ->
     hooks::run(&setup.bundle.spec, Moment::CreateContainer, &(setup.state)("creating", pid), Some(&setup.bundle.dir))?;
     if let Some(plan) = setup.process {
         program::labels(plan)?;
+        // While the root can be written; if it cannot be made here, entering it says why.
+        let _ = in_root::ensure(mounted.root.as_fd(), &plan.cwd, in_root::Make::Directory);
     }
     mounted.go_on(&setup.mounts.seals).during("sealing the root file system")?;
     mount::pivot(mounted.root.as_fd()).during("entering the root file system")
