@@ -53,6 +53,12 @@ pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<Endp
     std::fs::write(fixture.rootfs().join("etc/resolv.conf"), "nameserver 127.0.0.11\noptions ndots:0\n").unwrap();
     std::fs::create_dir_all(fixture.rootfs().join("www")).unwrap();
     std::fs::write(fixture.rootfs().join("www/index.html"), "served\n").unwrap();
+    let launch = fixture.launch(script);
+    // What a bundle gives every container.
+    let own: Vec<String> =
+        endpoints.iter().filter_map(|e| Some(format!("{}\tbox\n", e.endpoint.v4?.address))).collect();
+    std::fs::write(launch.dir.join("hostname"), "box\n").unwrap();
+    std::fs::write(launch.dir.join("hosts"), format!("127.0.0.1\tlocalhost\n{}", own.concat())).unwrap();
     let plan = Attachments {
         container: fixture.id.clone(),
         root_tag: "names".into(),
@@ -62,7 +68,7 @@ pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<Endp
         ports: Vec::new(),
         resolvers: vec!["127.0.0.53".parse().unwrap()],
     };
-    Launch { network: NetworkPlan::Attached(Box::new(plan)), ..fixture.launch(script) }
+    Launch { network: NetworkPlan::Attached(Box::new(plan)), ..launch }
 }
 
 pub fn start(launch: &Launch) -> State {
@@ -222,7 +228,8 @@ fn a_restart_keeps_the_namespace_and_another_may_share_it() {
     let said = guest.log_lines();
     assert_eq!(said[0], one.log_lines()[0]);
     assert!(said.join("\n").contains("10.111.1.2"), "{said:?}");
-    run(one.task().kill(9)).unwrap();
+    // Behind teu's back: whoever kills it by hand does not want it again.
+    teu::sys::process::kill(state.pid, 9).unwrap();
     wait_until("it has started again", || (one.log_lines().len() == 2).then_some(()));
     let lines = one.log_lines();
     assert_eq!(lines[0], lines[1]);
