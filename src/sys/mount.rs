@@ -133,12 +133,30 @@ pub struct Overlay {
     pub work: PathBuf,
     /// In a user namespace whiteouts and opaque marks are `user.overlay.*` attributes.
     pub userxattr: bool,
+    /// Nobody will want the files after a crash of the machine: the unmount does not wait until all of the disk's pending
+    /// writes are done, others' included (`volatile`, Linux 5.10).
+    pub volatile: bool,
+}
+
+impl Overlay {
+    /// The mount options without a value, and whether each is wanted.
+    fn flags(&self) -> [(&'static str, bool); 2] {
+        [("userxattr", self.userxattr), ("volatile", self.volatile)]
+    }
+
+    /// The mark by which the kernel refuses to mount again what was volatile once. Within one boot nothing is lost.
+    fn clear_mark(&self) {
+        if self.volatile {
+            let _ = std::fs::remove_dir(self.work.join("work/incompat/volatile"));
+        }
+    }
 }
 
 /// Mounts an overlay at `place` and returns the mount's root. Layers are appended one by one (`lowerdir+`, Linux 6.7):
 /// the classic option string ends at one page. An older kernel is not asked for what it does not know: some take the
 /// words and refuse them only at the mount itself, at each start anew.
 pub fn overlay_at(overlay: &Overlay, place: &Path) -> Result<OwnedFd> {
+    overlay.clear_mark();
     if !appends_layers(&rustix::system::uname().release().to_string_lossy()) {
         return overlay_classic(overlay, place);
     }
@@ -168,9 +186,9 @@ fn overlay_detached(overlay: &Overlay) -> Result<OwnedFd> {
         rustix::mount::fsconfig_set_string(&context, key, name.as_path())
             .map_err(|e| explain("fsconfig", &context, kind, &format!("{key}={}", path.display()), e))?;
     }
-    if overlay.userxattr {
-        rustix::mount::fsconfig_set_flag(&context, "userxattr")
-            .map_err(|e| explain("fsconfig", &context, kind, "userxattr", e))?;
+    for (flag, _) in overlay.flags().iter().filter(|(_, wanted)| *wanted) {
+        rustix::mount::fsconfig_set_flag(&context, *flag)
+            .map_err(|e| explain("fsconfig", &context, kind, flag, e))?;
     }
     rustix::mount::fsconfig_create(&context)
         .map_err(|e| explain("fsconfig create", &context, kind, &overlay.upper.display().to_string(), e))?;
@@ -198,8 +216,11 @@ fn overlay_classic(overlay: &Overlay, place: &Path) -> Result<OwnedFd> {
     }
     let upper = short_name(&overlay.upper, 0, &mut held)?;
     let work = short_name(&overlay.work, 0, &mut held)?;
-    let xattr = if overlay.userxattr { ",userxattr" } else { "" };
-    let data = format!("lowerdir={},upperdir={},workdir={}{xattr}", lower.join(":"), upper.display(), work.display());
+    let mut data = format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), upper.display(), work.display());
+    for (flag, _) in overlay.flags().iter().filter(|(_, wanted)| *wanted) {
+        data.push(',');
+        data.push_str(flag);
+    }
     let data = CString::new(data).map_err(|e| Error::at("mount", place, e))?;
     rustix::mount::mount("overlay", place, "overlay", rustix::mount::MountFlags::empty(), data.as_c_str())
         .map_err(|e| Error::at("mount", place, e))?;

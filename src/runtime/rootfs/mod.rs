@@ -51,6 +51,8 @@ pub fn root(launch: &Launch) -> Root {
             upper: upper.clone(),
             work: work.clone(),
             userxattr: launch.user_namespace,
+            // What is removed at its end need not reach the disk.
+            volatile: !launch.on_end.is_empty(),
         }),
         Rootfs::Directory { path, .. } => Root::Directory(path.clone()),
     }
