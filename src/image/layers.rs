@@ -7,7 +7,7 @@ use crate::model::image::Layer;
 use crate::model::reference::{Algorithm, Digest};
 use crate::store::StateRoot;
 use crate::store::content::{Hasher, private_dir};
-use crate::sys::{files, tree};
+use crate::sys::{facts, files, tree};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -279,8 +279,8 @@ fn size_of(path: &Path) -> u64 {
     if path.is_dir() { tree::size(path).unwrap_or(0) } else { path.metadata().map_or(0, |m| m.len()) }
 }
 
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+fn boot_id() -> &'static str {
+    facts::boot_id().unwrap_or_default()
 }
 
 /// Written in an earlier boot, never synced, and files are empty or missing. File systems make a file's size durable
@@ -403,7 +403,7 @@ mod tests {
         tar.append_data(&mut header, "file", &b"bytes"[..]).unwrap();
         let (layer, _) = import_tar(&store, &tar.into_inner().unwrap()[..], None).unwrap();
         let mark = store.home(&layer.chain_id).join(UNSYNCED);
-        let rebooted = fs::read_to_string(&mark).unwrap().replace(&boot_id(), "another-boot");
+        let rebooted = fs::read_to_string(&mark).unwrap().replace(boot_id(), "another-boot");
         assert_eq!(rebooted, "another-boot 5");
 
         fs::write(&mark, &rebooted).unwrap();

@@ -1,6 +1,6 @@
 //! The SQLite database: opened cheaply, created and migrated under a lock, every write in an immediate transaction.
 
-use super::{Error, Result, StateRoot, lock};
+use super::{Error, Result, StateRoot, lock, wal_index};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::os::unix::fs::OpenOptionsExt;
@@ -76,9 +76,8 @@ CREATE INDEX leases_container ON leases(container);
 /// Bytes kept back on the disk, enough for the database's log of a few removals.
 const RESERVE: usize = 256 << 10;
 
-/// Pages in the log at which a commit checkpoints. The first to open reads the whole log, so a long one slows each
-/// command; a short one costs fsyncs more often.
-const LOG_PAGES: i64 = 200;
+/// Pages in the log at which a commit checkpoints, with its fsyncs.
+const LOG_PAGES: i64 = 1000;
 
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -95,6 +94,7 @@ impl Db {
     /// Opens, creating and migrating when needed. A database written by a newer teu is refused.
     pub fn open(root: &StateRoot) -> Result<Db> {
         let path = root.database();
+        let kept = wal_index::keep(&path);
         let current = if path.exists() { Some(connect(&path)?) } else { None };
         let fresh = current.is_none();
         let connection = match current {
@@ -104,6 +104,9 @@ impl Db {
         let mode: String =
             connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(|e| Error::sqlite(&path, e))?;
         let write_lock = (mode != "wal").then(|| root.data().join("teu.db.lock"));
+        if !kept {
+            wal_index::vouch(&path);
+        }
         let db = Db { path, connection: Mutex::new(connection), write_lock };
         if fresh {
             db.keep_reserve();

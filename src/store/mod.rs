@@ -8,6 +8,7 @@ pub mod lock;
 pub mod process;
 pub mod records;
 mod root;
+mod wal_index;
 
 pub use db::Db;
 pub use process::Owner;

@@ -8,6 +8,12 @@ pub fn text(path: impl AsRef<Path>) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.trim_end().to_owned())
 }
 
+/// The kernel's name for this boot. Read once: it changes only when everything does.
+pub fn boot_id() -> Option<&'static str> {
+    static ID: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    ID.get_or_init(|| text("/proc/sys/kernel/random/boot_id")).as_deref()
+}
+
 /// A file that holds one number.
 pub fn number(path: impl AsRef<Path>) -> Option<u64> {
     text(path)?.trim().parse().ok()

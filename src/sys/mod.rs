@@ -22,6 +22,7 @@ pub mod poll;
 pub mod port;
 pub mod process;
 pub mod pty;
+pub mod range_lock;
 pub mod rlimit;
 pub mod splice;
 pub mod sub_ids;

@@ -5,7 +5,7 @@ mod clear;
 pub use clear::{clean_up, clear_run_dir, end_orphan};
 
 use crate::model::container::{ExitStatus, State, Status};
-use crate::sys::{self, process};
+use crate::sys::{self, facts, process};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -61,7 +61,7 @@ fn judge(dir: &Path, monitor_lives: impl Fn() -> Result<bool>) -> Result<State> 
     if !(state.status.is_live() || state.status == Status::Restarting) {
         return Ok(state);
     }
-    if state.boot_id != boot_id()? {
+    if facts::boot_id().is_some_and(|boot| state.boot_id != boot) {
         return Ok(lost(state, "the machine was restarted while it ran"));
     }
     if monitor_lives()? {
@@ -182,15 +182,6 @@ fn open_lock(run_dir: &Path, path: &Path) -> Result<File> {
         file = open();
     }
     file.map_err(|source| Error::Io { what: "open", path: path.to_owned(), source })
-}
-
-/// The kernel's name for this boot.
-pub fn boot_id() -> Result<String> {
-    let path = "/proc/sys/kernel/random/boot_id";
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(source) => Err(Error::Io { what: "read", path: path.into(), source }),
-    }
 }
 
 /// The init of that state when it is still the same living process.
