@@ -5,15 +5,16 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use teu::cli::{self, Length, Parsed};
-use teu::config::{self, Config, Overrides};
-use teu::engine::{Engine, Error, ErrorKind, Inventory, Result, entry};
+use teu::config::{Config, Overrides};
+use teu::engine::{Engine, Error, ErrorKind, Inventory, LoadingMonitor, Result, entry};
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     entry::hear_of_children();
     let args: Vec<OsString> = args_os().skip(1).collect();
+    let userns = var(entry::USERNS_VARIABLE).ok();
     if args.first().is_some_and(|a| a == "__monitor") {
-        return teu::runtime::monitor::main(args.get(1), var(entry::USERNS_VARIABLE).ok().as_deref()).into();
+        return teu::runtime::monitor::main(args.get(1), userns.as_deref()).into();
     }
     if let Some(args) = cli::oci::arguments(args_os().next(), &args) {
         return cli::oci::main(args, var_os("XDG_RUNTIME_DIR")).into();
@@ -21,7 +22,10 @@ fn main() -> ExitCode {
     if let Some(shell) = var_os(cli::COMPLETE_VARIABLE) {
         return cli::complete(&shell, &args, inventory).into();
     }
-    let parsed = cli::parse(&args);
+    let look = cli::look(&args);
+    // For root nothing has to be prepared before it.
+    let ahead = if entry::is_root(userns.as_deref()) { cli::load_monitor(look.length()) } else { None };
+    let parsed = look.parse();
     if parsed.starts_containers()
         && let (Some(runtime_dir), None) = (var_os("XDG_RUNTIME_DIR"), var_os(entry::SCOPE_VARIABLE))
     {
@@ -32,27 +36,28 @@ fn main() -> ExitCode {
         Parsed::Command(command) if !command.needs_engine() => Ok(cli::run_without_engine(&command)),
         Parsed::Command(command) => {
             let run = async |engine, config| Ok(cli::run(&command, engine, &config).await);
-            start(&command.globals.overrides, command.length(), run)
+            start(&command.globals.overrides, command.length(), ahead, run)
         }
-        Parsed::Screen(globals) => start(&globals.overrides, Length::Screen, screen),
+        Parsed::Screen(globals) => start(&globals.overrides, Length::Screen, None, async |engine, config| {
+            teu::tui::run(engine, config).await.map_err(|e| Error::from_source(ErrorKind::Internal, "the screen", &e))
+        }),
     };
     ExitCode::from(code.unwrap_or_else(|e| cli::failed_before_start(&e)))
 }
 
-async fn screen(engine: Engine, config: Config) -> Result<u8> {
-    teu::tui::run(engine, config).await.map_err(|e| Error::from_source(ErrorKind::Internal, "running the screen", &e))
-}
-
 /// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.
 /// One worker is quickest to start; work that takes long (pulls, the screen) gets its own threads.
-fn start(overrides: &Overrides, length: Length, then: impl AsyncFnOnce(Engine, Config) -> Result<u8>) -> Result<u8> {
-    let config = prepare(overrides)?;
+fn start<F>(overrides: &Overrides, length: Length, ahead: Option<LoadingMonitor>, then: F) -> Result<u8>
+where
+    F: AsyncFnOnce(Engine, Config) -> Result<u8>,
+{
+    let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref())?;
     let options = cli::options(&config, length == Length::Screen);
-    let monitor = (length == Length::Container).then(|| entry::load_monitor(&options));
+    let monitor = ahead.or_else(|| cli::load_monitor(length));
     let threads = matches!(length, Length::Long | Length::Screen);
     let mut builder = if threads { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    let runtime = builder.worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e))?;
+    let failed = |e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e);
+    let runtime = builder.worker_threads(2).enable_all().build().map_err(failed)?;
     let code = runtime.block_on(async {
         let engine = Engine::open_with(options, monitor).await?;
         let code = then(engine.clone(), config).await;
@@ -64,17 +69,9 @@ fn start(overrides: &Overrides, length: Length, then: impl AsyncFnOnce(Engine, C
     code
 }
 
-fn prepare(overrides: &Overrides) -> Result<Config> {
-    let refused = |e| Error::from_source(ErrorKind::Denied, "preparing the directories of teu", &e);
-    let config = config::open(overrides)
-        .map_err(|e| refused(e).hint("--root DIR (or TEU_ROOT) keeps all state in a directory of yours"))?;
-    entry::enter_user_namespace(&config.run_dir, var(entry::USERNS_VARIABLE).ok().as_deref())?;
-    Ok(config)
-}
-
 /// For shell completion: what there is, or nothing when that cannot be read.
 fn inventory(overrides: &Overrides) -> Option<Arc<Inventory>> {
-    let config = prepare(overrides).ok()?;
+    let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref()).ok()?;
     let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { Engine::open(cli::options(&config, false)).await.ok().map(|e| e.inventory()) })
 }

@@ -47,8 +47,10 @@ impl Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     Short,
-    /// Starts one container: its monitor is worth loading before anything else.
-    Container,
+    /// Starts one container, a new one or one that is there: its monitor is worth loading before anything else.
+    Container {
+        new: bool,
+    },
     /// Pulls and the like: worth a threaded runtime.
     Long,
     /// Until the user has enough, following what other processes change.
@@ -68,27 +70,72 @@ impl Command {
     }
 
     pub fn length(&self) -> Length {
-        match self.verb {
-            Verb::Pull | Verb::FromHost => Length::Long,
-            Verb::Run | Verb::Start => Length::Container,
-            _ => Length::Short,
+        length(self.verb)
+    }
+}
+
+fn length(verb: Verb) -> Length {
+    match verb {
+        Verb::Pull | Verb::FromHost => Length::Long,
+        Verb::Run => Length::Container { new: true },
+        Verb::Start => Length::Container { new: false },
+        _ => Length::Short,
+    }
+}
+
+/// The arguments up to the verb.
+pub enum Look<'a> {
+    Screen(Globals),
+    /// The rest is left to the verb's own parser.
+    Verb(Typed<'a>),
+    /// Everything was said already.
+    Done(u8),
+}
+
+pub struct Typed<'a> {
+    row: &'static Row,
+    globals: Globals,
+    rest: &'a [OsString],
+}
+
+impl Look<'_> {
+    /// Known before the verb's flags are read.
+    pub fn length(&self) -> Length {
+        match self {
+            Look::Verb(typed) => length(typed.row.verb),
+            Look::Screen(_) => Length::Screen,
+            Look::Done(_) => Length::Short,
+        }
+    }
+
+    /// Prints help and usage errors itself.
+    pub fn parse(self) -> Parsed {
+        match self {
+            Look::Screen(globals) => Parsed::Screen(globals),
+            Look::Verb(Typed { row, globals, rest }) => parse_verb(row, globals, rest),
+            Look::Done(code) => Parsed::Done(code),
         }
     }
 }
 
 /// Parses `args` (without the program's name). Prints help and usage errors itself.
 pub fn parse(args: &[OsString]) -> Parsed {
+    look(args).parse()
+}
+
+/// The first part of [`parse`].
+pub fn look(args: &[OsString]) -> Look<'_> {
     let mut globals = Globals::default();
     let mut rest = args;
     loop {
         match take_global(&mut globals, rest) {
             Ok(Taken::Some(n)) => rest = &rest[n..],
             Ok(Taken::None) => break,
-            Ok(Taken::Done(code)) => return Parsed::Done(code),
+            Ok(Taken::Done(code)) => return Look::Done(code),
             Err(message) => return usage_error(&message),
         }
     }
-    let Some(first) = rest.first() else { return Parsed::Screen(globals) };
+    let Some(first) = rest.first() else { return Look::Screen(globals) };
     let Some(first) = first.to_str() else { return usage_error("a command's name must be UTF-8") };
     if first == "help" {
         return help(&rest[1..]);
@@ -98,10 +145,10 @@ pub fn parse(args: &[OsString]) -> Parsed {
     match (group, rest.get(skip).and_then(|a| a.to_str())) {
         (Some(group), None | Some("--help" | "-h" | "help")) => {
             report::out(&verbs::group_help(group));
-            Parsed::Done(0)
+            Look::Done(0)
         }
         (group, Some(name)) => match verbs::find(group.unwrap_or(""), name) {
-            Some(row) => parse_verb(row, globals, &rest[skip + 1..]),
+            Some(row) => Look::Verb(Typed { row, globals, rest: &rest[skip + 1..] }),
             None => usage_error(&verbs::unknown(group, name)),
         },
         (None, None) => usage_error("a command's name must be UTF-8"),
@@ -152,16 +199,20 @@ fn color(value: &OsStr) -> Result<ColorChoice, String> {
     }
 }
 
-fn usage_error(message: &str) -> Parsed {
+fn usage_error(message: &str) -> Look<'static> {
     report::err(&format!("teu: {message}\nhint: teu --help lists the commands\n"));
-    Parsed::Done(report::USAGE)
+    Look::Done(report::USAGE)
 }
 
 /// `teu help [GROUP] VERB`
-fn help(words: &[OsString]) -> Parsed {
+fn help(words: &[OsString]) -> Look<'static> {
     let mut args: Vec<OsString> = words.to_vec();
     args.push("--help".into());
-    parse(&args)
+    match parse(&args) {
+        Parsed::Done(code) => Look::Done(code),
+        // A word that takes --help for its own.
+        Parsed::Screen(_) | Parsed::Command(_) => usage_error("help is for commands"),
+    }
 }
 
 fn parse_verb(row: &'static Row, mut globals: Globals, args: &[OsString]) -> Parsed {

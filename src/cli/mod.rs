@@ -18,6 +18,6 @@ mod verbs;
 
 pub use commands::{run, run_without_engine};
 pub use complete::{COMPLETE_VARIABLE, complete};
-pub use globals::{ColorChoice, Command, Globals, Length, Parsed, parse};
-pub use options::options;
+pub use globals::{ColorChoice, Command, Globals, Length, Look, Parsed, look, parse};
+pub use options::{load_monitor, options, prepare};
 pub use report::failed_before_start;

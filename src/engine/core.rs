@@ -9,6 +9,7 @@ use super::watchdog::Watchdog;
 use super::{Error, ErrorKind, Options, Result};
 use crate::image::registry::{self, RegistryClient};
 use crate::image::snapshot::{self, Snapshotter};
+use crate::model::id::ContainerId;
 use crate::model::time::Timestamp;
 use crate::runtime::task::{self, Loading, Starting};
 use crate::store::{Db, StateRoot};
@@ -115,11 +116,12 @@ impl Core {
     }
 
     /// A monitor on its way, for one container.
-    pub fn begin_monitor(&self) -> Result<Starting> {
+    /// `id`: of a container that is about to be made; a monitor loaded ahead has its own.
+    pub fn begin_monitor(&self, id: Option<ContainerId>) -> Result<Starting> {
         let loading = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(match loading {
             Some(loading) => loading.ready()?,
-            None => task::begin(&self.options.program, &self.options.environment)?,
+            None => task::begin(&self.options.program, &self.options.environment, id)?,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::error::{Error, ErrorKind, Result};
 use super::{LoadingMonitor, Options};
+use crate::model::id::ContainerId;
 use crate::runtime::cgroup::scope;
 use crate::sys::{process, userns};
 use std::ffi::OsString;
@@ -31,9 +32,15 @@ pub fn enter_scope(args: &[OsString], runtime_dir: &Path) {
 }
 
 /// Begins to load the program of a monitor, while the engine that will tell it what to run is opened: on another
-/// processor that costs no time. To be called after [`enter_user_namespace`].
-pub fn load_monitor(options: &Options) -> LoadingMonitor {
-    LoadingMonitor::begin(options.program.clone(), options.environment.clone())
+/// processor that costs no time. `environment`: what the monitor gets of this process's. `new`: for a container that is
+/// yet to be made. To be called after [`enter_user_namespace`], or by root at any time (see [`is_root`]).
+pub fn load_monitor(environment: Vec<(OsString, OsString)>, new: bool) -> LoadingMonitor {
+    LoadingMonitor::begin(Options::PROGRAM.into(), environment, new.then(ContainerId::random))
+}
+
+/// Root of this machine, who needs no namespace. `inherited`: the value of [`USERNS_VARIABLE`].
+pub fn is_root(inherited: Option<&str>) -> bool {
+    inherited.is_none() && userns::is_root()
 }
 
 /// An ordinary user becomes root of a user namespace of its own, or of the one its containers already run in.

@@ -59,7 +59,7 @@ pub struct Options {
     pub insecure_registries: Vec<String>,
     /// Files with registry credentials (docker's and podman's), the first that knows a registry wins.
     pub auth_files: Vec<PathBuf>,
-    /// The teu program, for the monitors it starts; normally `/proc/self/exe`.
+    /// The teu program, for the monitors it starts; normally [`Options::PROGRAM`].
     pub program: PathBuf,
     /// What monitors, and what they run at their end, see of our environment; nothing else of it.
     pub environment: Vec<(OsString, OsString)>,
@@ -71,6 +71,11 @@ pub struct Options {
     pub default_network: bool,
     /// Sample live containers each second and follow other teu processes' changes (the TUI).
     pub background: bool,
+}
+
+impl Options {
+    /// This program, whatever becomes of its file.
+    pub const PROGRAM: &str = "/proc/self/exe";
 }
 
 /// A cheap handle; clones share one engine.

@@ -147,7 +147,7 @@ impl Overlay {
     /// The mark by which the kernel refuses to mount again what was volatile once. Within one boot nothing is lost.
     fn clear_mark(&self) {
         if self.volatile {
-            let _ = std::fs::remove_dir(self.work.join("work/incompat/volatile"));
+            let _ = std::fs::remove_dir_all(self.work.join("work/incompat/volatile"));
         }
     }
 }
@@ -187,8 +187,7 @@ fn overlay_detached(overlay: &Overlay) -> Result<OwnedFd> {
             .map_err(|e| explain("fsconfig", &context, kind, &format!("{key}={}", path.display()), e))?;
     }
     for (flag, _) in overlay.flags().iter().filter(|(_, wanted)| *wanted) {
-        rustix::mount::fsconfig_set_flag(&context, *flag)
-            .map_err(|e| explain("fsconfig", &context, kind, flag, e))?;
+        rustix::mount::fsconfig_set_flag(&context, *flag).map_err(|e| explain("fsconfig", &context, kind, flag, e))?;
     }
     rustix::mount::fsconfig_create(&context)
         .map_err(|e| explain("fsconfig create", &context, kind, &overlay.upper.display().to_string(), e))?;

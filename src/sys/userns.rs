@@ -63,6 +63,11 @@ pub fn identity() -> &'static Identity {
     IDENTITY.get_or_init(present)
 }
 
+/// This process needs no namespace to be root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Enters the user namespace when an ordinary user runs this, else only looks. Call before any thread exists, and once.
 ///
 /// `inherited` is the value of [`VARIABLE`] from the environment; it counts only for root inside a namespace.

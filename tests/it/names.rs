@@ -74,7 +74,7 @@ pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<Endp
 pub fn start(launch: &Launch) -> State {
     // The monitor finds helpers where the test would.
     let environment = [("PATH".into(), std::env::var_os("PATH").unwrap_or_default())];
-    run(async { task::begin(program(), &environment).unwrap().launch(launch, None).await }).unwrap();
+    run(async { task::begin(program(), &environment, None).unwrap().launch(launch, None).await }).unwrap();
     teu::runtime::state::read(&launch.dir, &launch.run_dir).unwrap()
 }
 

@@ -18,7 +18,7 @@ const NAME_TRIES: u32 = 50;
 
 pub(super) async fn create(cx: &mut JobContext, args: CreateArgs) -> Result<Output> {
     let (image, mut warnings) = find_image(cx, &args).await?;
-    let (container, more) = make(cx, &args, &image).await?;
+    let (container, more) = make(cx, &args, &image, ContainerId::random()).await?;
     warnings.extend(more);
     Ok(Output::Container { id: container.id, warnings })
 }
@@ -75,14 +75,18 @@ fn fits(image: &Image, args: &CreateArgs) -> bool {
 }
 
 /// Everything a container is before it starts, and what its user should know. Undone as a whole when a part fails.
-pub(super) async fn make(cx: &mut JobContext, args: &CreateArgs, image: &Image) -> Result<(Container, Vec<String>)> {
+pub(super) async fn make(
+    cx: &mut JobContext,
+    args: &CreateArgs,
+    image: &Image,
+    id: ContainerId,
+) -> Result<(Container, Vec<String>)> {
     if let Some(name) = &args.name {
         check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     }
     let mut config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
     let warnings = networks::choose(&cx.core, &mut config, args.default_network)?;
     bundle::check(&config)?;
-    let id = ContainerId::random();
     let container = Container {
         name: String::new(),
         image: image.id.clone(),

@@ -5,14 +5,16 @@ use super::{Error, ErrorKind, JobContext, Output, Result, create, remove, start}
 use crate::engine::job::Chunk;
 use crate::engine::request::RunArgs;
 use crate::model::container::Container;
+use crate::model::id::ContainerId;
 use crate::runtime::task::Attach;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     // Loading the monitor takes as long as making the container: both at once.
-    let monitor = cx.core.begin_monitor()?;
+    let monitor = cx.core.begin_monitor(Some(ContainerId::random()))?;
+    let id = monitor.id().cloned().unwrap_or_else(ContainerId::random);
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
-    let made = create::make(&mut child, &args.create, &image).await;
+    let made = create::make(&mut child, &args.create, &image, id).await;
     let (container, more) = child.finish(made).await?;
     warnings.extend(more);
     let attach = (!args.detach).then_some(Attach {

@@ -46,7 +46,7 @@ pub(super) async fn one(core: &Arc<Core>, container: &Container) -> Result<Start
 
 /// Starts it; with `attach` the connection is its first session and misses nothing.
 pub(super) async fn launch(core: &Arc<Core>, container: &Container, attach: Option<Attach>) -> Result<Started> {
-    let monitor = core.begin_monitor()?;
+    let monitor = core.begin_monitor(None)?;
     launch_with(core, container, attach, monitor).await
 }
 

@@ -63,46 +63,61 @@ pub struct Group(Kind);
 enum Kind {
     V2(v2::Group),
     V1(v1::Group),
-    /// No group can be had here (an ordinary user without delegation): everything is a no-op.
-    None,
+    /// No group can be had here (an ordinary user without delegation), and why: everything is a no-op.
+    None(String),
 }
 
 impl Group {
     /// Makes the group and applies the limits. Returns it with one line per limit that could not be applied because
     /// this machine lacks the controller; a wrong value is an error, and leaves nothing behind.
     pub fn create(id: &str, limits: &Limits, identity: &Identity) -> Result<(Group, Vec<String>)> {
-        let hierarchies = Hierarchies::read();
-        let plan = Plan::new(limits)?;
-        let none = |reason: &str| {
-            let missing = plan.asked().into_iter().map(|name| format!("{name} not applied: {reason}")).collect();
-            Ok((Group(Kind::None), missing))
-        };
-        match &hierarchies {
+        check(limits)?;
+        let group = Self::make(id, identity)?;
+        match group.limit(limits) {
+            Ok(warnings) => Ok((group, warnings)),
+            Err(e) => {
+                // The first failure is the news; what was made is taken back as far as it goes.
+                let _ = group.remove();
+                Err(e)
+            }
+        }
+    }
+
+    /// The group as yet without limits. See [`Group::limit`].
+    pub fn make(id: &str, identity: &Identity) -> Result<Group> {
+        let none = |reason: &str| Kind::None(reason.to_owned());
+        Ok(Group(match &Hierarchies::read() {
             Hierarchies::V2(mount) => match v2::place(mount, identity) {
-                Ok(parent) => {
-                    let (group, warnings) = v2::Group::create(mount, &parent, id, &plan)?;
-                    Ok((Group(Kind::V2(group)), warnings))
-                }
+                Ok(parent) => Kind::V2(v2::Group::create(mount, &parent, id)?),
                 Err(reason) => none(&reason),
             },
             Hierarchies::V1(_) if identity.rootless => none(support::ROOTLESS_V1),
-            Hierarchies::V1(mounts) => {
-                let (group, warnings) = v1::Group::create(mounts, id, &plan)?;
-                Ok((Group(Kind::V1(group)), warnings))
-            }
+            Hierarchies::V1(mounts) => Kind::V1(v1::Group::create(mounts, id)?),
             Hierarchies::None => none(support::NO_HIERARCHY),
+        }))
+    }
+
+    /// Applies a new group's limits. Returns as [`Group::create`].
+    pub fn limit(&self, limits: &Limits) -> Result<Vec<String>> {
+        let plan = Plan::new(limits)?;
+        match &self.0 {
+            Kind::V2(group) => group.apply(&plan),
+            Kind::V1(group) => group.apply(&plan),
+            Kind::None(reason) => {
+                Ok(plan.asked().into_iter().map(|name| format!("{name} not applied: {reason}")).collect())
+            }
         }
     }
 
     /// The group with this path (as [`Group::path`] gave it), whether or not it still exists.
     pub fn open(path: &str) -> Group {
         if path.is_empty() {
-            return Group(Kind::None);
+            return Group(Kind::None(String::new()));
         }
         match Hierarchies::read() {
             Hierarchies::V2(mount) => Group(Kind::V2(v2::Group::open(&mount, path))),
             Hierarchies::V1(mounts) => Group(Kind::V1(v1::Group::open(&mounts, path))),
-            Hierarchies::None => Group(Kind::None),
+            Hierarchies::None => Group(Kind::None(String::new())),
         }
     }
 
@@ -111,7 +126,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.path(),
             Kind::V1(group) => group.path(),
-            Kind::None => "",
+            Kind::None(_) => "",
         }
     }
 
@@ -130,7 +145,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => Ok(group.restrict_devices(rules)),
             Kind::V1(group) => group.restrict_devices(rules),
-            Kind::None => Ok(Some("devices are not restricted: the container has no control group".into())),
+            Kind::None(_) => Ok(Some("devices are not restricted: the container has no control group".into())),
         }
     }
 
@@ -143,7 +158,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.join("0"),
             Kind::V1(group) => group.join_current(),
-            Kind::None => Ok(()),
+            Kind::None(_) => Ok(()),
         }
     }
 
@@ -152,7 +167,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.join(&pid.to_string()),
             Kind::V1(group) => group.join(pid),
-            Kind::None => Ok(()),
+            Kind::None(_) => Ok(()),
         }
     }
 
@@ -161,7 +176,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.kill_all(),
             Kind::V1(group) => group.kill_all(),
-            Kind::None => Ok(()),
+            Kind::None(_) => Ok(()),
         }
     }
 
@@ -170,7 +185,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.freeze(),
             Kind::V1(group) => group.freeze(),
-            Kind::None => Err(Error::Invalid(format!(
+            Kind::None(_) => Err(Error::Invalid(format!(
                 "a container without a control group cannot be paused: {}",
                 support::unavailable()
             ))),
@@ -181,7 +196,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.thaw(),
             Kind::V1(group) => group.thaw(),
-            Kind::None => Ok(()),
+            Kind::None(_) => Ok(()),
         }
     }
 
@@ -191,8 +206,8 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.apply(&plan),
             Kind::V1(group) => group.apply(&plan),
-            Kind::None if plan.asked().is_empty() => Ok(Vec::new()),
-            Kind::None => Err(Error::Invalid(format!(
+            Kind::None(_) if plan.asked().is_empty() => Ok(Vec::new()),
+            Kind::None(_) => Err(Error::Invalid(format!(
                 "{} cannot be changed: the container has no control group ({})",
                 plan.asked().join(", "),
                 support::unavailable()
@@ -205,7 +220,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.populated(),
             Kind::V1(group) => group.populated(),
-            Kind::None => false,
+            Kind::None(_) => false,
         }
     }
 
@@ -214,7 +229,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.pids(),
             Kind::V1(group) => group.pids(),
-            Kind::None => Vec::new(),
+            Kind::None(_) => Vec::new(),
         }
     }
 
@@ -223,7 +238,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.oom_kills(),
             Kind::V1(group) => group.oom_kills(),
-            Kind::None => 0,
+            Kind::None(_) => 0,
         }
     }
 
@@ -233,7 +248,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.remove(),
             Kind::V1(group) => group.remove(),
-            Kind::None => Ok(()),
+            Kind::None(_) => Ok(()),
         }
     }
 }

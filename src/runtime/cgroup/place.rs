@@ -22,10 +22,12 @@ impl Group {
         let made = match Hierarchies::read() {
             Hierarchies::V2(mount) => v2::Group::create_at(&mount, path).map(|(g, old)| (Group(Kind::V2(g)), old)),
             Hierarchies::V1(mounts) => v1::Group::create_at(&mounts, path).map(|(g, old)| (Group(Kind::V1(g)), old)),
-            Hierarchies::None => Ok((Group(Kind::None), false)),
+            Hierarchies::None => Ok((Group(Kind::None(String::new())), false)),
         };
         match made {
-            Err(Error::Io { source, .. }) if optional && is_refusal(&source) => Ok((Group(Kind::None), false)),
+            Err(Error::Io { source, .. }) if optional && is_refusal(&source) => {
+                Ok((Group(Kind::None(String::new())), false))
+            }
             other => other,
         }
     }
@@ -37,7 +39,7 @@ impl Group {
             let outcome = match &self.0 {
                 Kind::V2(group) => group.set(&setting.file, &setting.value),
                 Kind::V1(group) => group.set(&setting.controller, &setting.file, &setting.value),
-                Kind::None => Err(Error::Invalid(format!(
+                Kind::None(_) => Err(Error::Invalid(format!(
                     "{} cannot be set: the container has no control group ({})",
                     setting.file,
                     super::support::unavailable()
@@ -65,7 +67,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.exists(),
             Kind::V1(group) => group.exists(),
-            Kind::None => false,
+            Kind::None(_) => false,
         }
     }
 
@@ -74,7 +76,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.frozen(),
             Kind::V1(group) => group.frozen(),
-            Kind::None => false,
+            Kind::None(_) => false,
         }
     }
 
@@ -83,7 +85,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => vec![(String::new(), group.directory().to_owned())],
             Kind::V1(group) => group.directories(),
-            Kind::None => Vec::new(),
+            Kind::None(_) => Vec::new(),
         }
     }
 
@@ -92,7 +94,7 @@ impl Group {
         match &self.0 {
             Kind::V2(group) => group.restrict_by(rules),
             Kind::V1(group) => group.restrict_by(rules),
-            Kind::None => Ok(()),
+            Kind::None(_) => Ok(()),
         }
     }
 }

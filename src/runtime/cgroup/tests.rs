@@ -147,7 +147,8 @@ fn a_delegated_group_with_a_process_of_its_own_takes_containers() {
 
     let plan = Plan::new(&Limits::default()).expect("no limits");
     let parent = format!("{scope}/teu");
-    let (group, warnings) = v2::Group::create(&mount, &parent, "one", &plan).expect("a group beside the process");
+    let group = v2::Group::create(&mount, &parent, "one").expect("a group beside the process");
+    let warnings = group.apply(&plan).expect("its limits");
     assert_eq!(warnings, [""; 0]);
     group.join(&inside.id().to_string()).expect("a group that takes processes");
     group.kill_all().expect("killing");

@@ -26,13 +26,12 @@ pub struct Group {
 }
 
 impl Group {
-    pub fn create(mounts: &V1Mounts, id: &str, plan: &Plan) -> Result<(Group, Vec<String>)> {
+    /// Without limits; nothing is left of a failure.
+    pub fn create(mounts: &V1Mounts, id: &str) -> Result<Group> {
         let group = Self::open(mounts, &format!("{PARENT}/{id}"));
-        let result = group.make(mounts).and_then(|()| group.apply(plan));
-        match result {
-            Ok(warnings) => Ok((group, warnings)),
+        match group.make(mounts) {
+            Ok(()) => Ok(group),
             Err(e) => {
-                // The first failure is the news; what was made is taken back as far as it goes.
                 let _ = group.remove();
                 Err(e)
             }

@@ -67,21 +67,18 @@ fn ready(dir: &Path) -> bool {
 }
 
 impl Group {
-    pub fn create(mount: &Path, parent: &str, id: &str, plan: &Plan) -> Result<(Group, Vec<String>)> {
+    /// Without limits; nothing is left of a failure.
+    pub fn create(mount: &Path, parent: &str, id: &str) -> Result<Group> {
         let path = join(parent, id);
         let (base, dir) = (below(mount, parent), below(mount, &path));
         let above = base.parent().unwrap_or(mount).to_owned();
         make(&above, &base, &dir)?;
-        let result = File::open(&dir).map_err(|e| error("opening", &dir, e)).and_then(|fd| {
-            let group = Group { path, dir: dir.clone(), fd: Some(fd) };
-            let warnings = group.apply(plan)?;
-            Ok((group, warnings))
-        });
+        let result = File::open(&dir).map_err(|e| error("opening", &dir, e));
         if result.is_err() {
             let _ = files::remove_tree(&dir);
             files::remove_if_empty(&base);
         }
-        result
+        Ok(Group { path, dir, fd: Some(result?) })
     }
 
     /// See [`super::Group::create_at`].

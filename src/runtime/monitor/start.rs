@@ -11,7 +11,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind, Reply};
 use crate::runtime::{log, state};
 use crate::sys::poll::{Epoll, Interest, Signals};
-use crate::sys::{channel, poll, process, userns};
+use crate::sys::{channel, facts, poll, process, userns};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -210,7 +210,7 @@ fn running_state(
         started: Some(clock()),
         restarts: launch.restarts,
         cgroup: group.path().to_owned(),
-        boot_id: state::boot_id().unwrap_or_default(),
+        boot_id: facts::boot_id().unwrap_or_default().to_owned(),
         warnings: launch.warnings.iter().cloned().chain(warnings).chain(network.warnings()).collect(),
         endpoints: network.endpoints(),
         ports: network.ports(),

@@ -1,10 +1,11 @@
 //! Starts a monitor and hands it a launch.
 
+use super::ahead::Ahead;
 use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
+use crate::model::id::ContainerId;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
-use crate::runtime::seccomp;
 use crate::sys;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,48 +24,53 @@ pub struct Started {
 /// Starts a monitor (`<program> __monitor`) for `launch` and waits until the container runs, or could not be started:
 /// then nothing of it is left.
 pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
-    begin(program, &[])?.launch(launch, attach).await
+    begin(program, &[], None)?.launch(launch, attach).await
 }
 
 /// A monitor's program that is being loaded, while what it is to run is still being prepared. Dropped, it goes away.
 pub struct Starting {
     connection: Option<Connection>,
     child: Child,
+    ahead: Option<Ahead>,
 }
 
 /// Starts the program alone: its loading takes about as long as the preparation of a launch. `environment` is all the
-/// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc.
-pub fn begin(program: &Path, environment: &[(OsString, OsString)]) -> Result<Starting> {
-    Loading::begin(program.to_owned(), environment.to_owned()).ready()
+/// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc. `id`: of the
+/// container that is going to be made; what can be is made ahead for it.
+pub fn begin(program: &Path, environment: &[(OsString, OsString)], id: Option<ContainerId>) -> Result<Starting> {
+    Loading::begin(program.to_owned(), environment.to_owned(), id).ready()
 }
 
 /// A monitor's program that is being started, on a thread of its own; needs no async runtime yet.
-pub struct Loading(Receiver<Result<Loaded>>);
+pub struct Loading {
+    loaded: Receiver<Result<Loaded>>,
+    ahead: Option<Ahead>,
+}
 
 type Loaded = (std::os::unix::net::UnixStream, Child);
 
 impl Loading {
     /// See [`begin`].
-    pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>) -> Loading {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>, id: Option<ContainerId>) -> Loading {
+        let (sender, loaded) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
             // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is
             // the file itself, and the init refuses to run it inside.
             let sealed = sys::process::read_only_program(&program).ok();
             let name = sealed.as_ref().map_or(program.as_path(), |(_, name)| name);
             let _ = sender.send(execute(&program, name, &environment));
-            seccomp::prepare();
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });
-        Loading(receiver)
+        // Meanwhile, here.
+        Loading { loaded, ahead: id.map(Ahead::make) }
     }
 
     /// Waits until the program has been executed.
     pub fn ready(self) -> Result<Starting> {
-        let (socket, child) = self.0.recv().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
+        let (socket, child) = self.loaded.recv().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
         socket.set_nonblocking(true)?;
-        Ok(Starting { connection: Some(Connection::new(UnixStream::from_std(socket)?)), child })
+        Ok(Starting { connection: Some(Connection::new(UnixStream::from_std(socket)?)), child, ahead: self.ahead })
     }
 }
 
@@ -89,9 +95,17 @@ fn execute(program: &Path, name: &Path, environment: &[(OsString, OsString)]) ->
 }
 
 impl Starting {
+    /// Of the container for which something was made ahead.
+    pub fn id(&self) -> Option<&ContainerId> {
+        self.ahead.as_ref().map(|ahead| &ahead.id)
+    }
+
     /// See [`spawn`].
     pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
         let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
+        if let Some(ahead) = self.ahead.take_if(|ahead| ahead.id.as_str() == launch.id) {
+            ahead.hand_over();
+        }
         let answer = start(connection, launch, attach).await;
         // Its first process leaves as soon as the monitor is nobody's child.
         match (answer, self.child.wait()) {
