@@ -2,6 +2,7 @@
 
 use super::files::{Error, NO_ADDRESS, own_names, put};
 use crate::model::network::Endpoint;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -14,13 +15,15 @@ enum Line {
 
 /// Follows a change of where the container is, or of what it is called there. In the hosts file in `dir` the lines of
 /// addresses it no longer has go; those of its addresses lose what it is no longer called, and end with what is new; addresses
-/// that are new get lines of their own. The rest stays, whoever wrote it.
+/// that are new get lines of their own. The rest stays, whoever wrote it. Where there is no such file there is nothing to do.
 pub fn follow(dir: &Path, before: &[Endpoint], now: &[&Endpoint]) -> Result<(), Error> {
-    let read = |name: &str| {
-        let path = dir.join(name);
-        std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })
+    let path = dir.join("hosts");
+    let old = match std::fs::read_to_string(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|source| Error::Read { path, source })?,
     };
-    let (old, hostname) = (read("hosts")?, read("hostname")?);
+    // Without one the names on the networks must do.
+    let hostname = std::fs::read_to_string(dir.join("hostname")).unwrap_or_default();
     let hostname = hostname.trim();
     let without = format!("{NO_ADDRESS}\t{hostname}");
     let mut new = String::new();

@@ -30,14 +30,16 @@ impl std::fmt::Display for Lack {
 }
 
 /// Why a container cannot be put on a bridge here; `None`: nothing speaks against it. `user`: `<run>/networks` of an ordinary
-/// user, whose bridges are in a namespace of their own.
-pub fn bridges(user: Option<&Path>) -> Option<Lack> {
+/// user, whose bridges are in a namespace of their own. `bridge`: one that is there proves it, and costs no request that would
+/// have to wait for the kernel to take the interfaces of others down.
+pub fn bridges(user: Option<&Path>, bridge: &str) -> Option<Lack> {
     match user {
         Some(dir) if rootless::exists(dir) => None,
         Some(_) => {
             let found = NetNs::create().and_then(|ns| ns.enter(interfaces)?);
             found.unwrap_or_else(|e| Some(Lack::new(e.to_string(), "")))
         }
+        None if sysctl::knows(bridge) => forwarding(),
         None => match interfaces() {
             Ok(None) => forwarding(),
             Ok(lack) => lack,

@@ -14,6 +14,11 @@ pub fn read(name: &str) -> Option<String> {
     fs::read_to_string(path(name)).ok().map(|text| text.trim().to_owned())
 }
 
+/// An interface of that name is there.
+pub fn knows(interface: &str) -> bool {
+    !interface.is_empty() && path("ipv4/conf").join(interface).exists()
+}
+
 fn write(name: &str, value: &str) -> Result<(), sys::Error> {
     fs::write(path(name), value).map_err(|e| sys::Error::at("write", path(name), e))
 }

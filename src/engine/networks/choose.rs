@@ -47,8 +47,7 @@ fn choose_default(core: &Core, config: &mut ContainerConfig, publishes: bool) ->
         return Ok(None);
     }
     let rootless = userns::identity().rootless;
-    let user = rootless.then(|| core.networks_dir());
-    let lack = support::bridges(user.as_deref());
+    let lack = lacking(core)?;
     if let (Some(lack), true) = (&lack, publishes) {
         return Err(Error::new(ErrorKind::Unsupported, "ports cannot be published")
             .because(lack.to_string())
@@ -62,6 +61,12 @@ fn choose_default(core: &Core, config: &mut ContainerConfig, publishes: bool) ->
     config.network = NetworkMode::Attached;
     config.endpoints = vec![EndpointConfig { network: DEFAULT.to_owned(), ..EndpointConfig::default() }];
     Ok(None)
+}
+
+/// Why no container could be on the default network.
+pub(crate) fn lacking(core: &Core) -> Result<Option<support::Lack>> {
+    let user = userns::identity().rootless.then(|| core.networks_dir());
+    Ok(support::bridges(user.as_deref(), &core.host_interface(&core.network(DEFAULT)?)))
 }
 
 /// Where monitors look for programs.

@@ -118,8 +118,11 @@ fn cgroups(who: &Identity) -> Vec<Check> {
 /// What a container gets that names no network.
 fn networks(core: &Core, who: &Identity) -> Check {
     let name = "networks";
-    let user = who.rootless.then(|| core.networks_dir());
-    if let Some(lack) = support::bridges(user.as_deref()) {
+    let lack = match networks::lacking(core) {
+        Ok(lack) => lack,
+        Err(e) => return finding(CheckLevel::Fail, name, e.to_string(), "", ""),
+    };
+    if let Some(lack) = lack {
         let effect = "containers have loopback alone, or with --network host this machine's network";
         return finding(CheckLevel::Warn, name, lack.why, effect, lack.remedy);
     }

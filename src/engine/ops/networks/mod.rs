@@ -123,7 +123,7 @@ pub(super) fn prune(core: &Arc<Core>, going: &BTreeSet<ContainerId>, dry: bool) 
 /// start makes them anew. A start takes its addresses in a writing transaction, so none comes in between.
 fn withdraw(core: &Core) -> Result<()> {
     // Where nothing can be made, nothing is left.
-    if userns::identity().rootless || support::bridges(None).is_some() {
+    if userns::identity().rootless || support::bridges(None, "").is_some() {
         return Ok(());
     }
     let default = core.network(DEFAULT)?;
