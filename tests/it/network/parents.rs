@@ -50,7 +50,7 @@ fn as_neighbours(root: &StateRoot, outside: &Outside, driver: &str) {
     assert!(inside(root, "late", "http://front").is_some() || inside(root, "late", "http://front").is_some());
     root.teu(&["network", "reload"]).exits(0);
     root.teu(&["network", "disconnect", driver, "late"]).exits(0);
-    fails(root, 1, &["it is in use", "by client, front"], &["network", "rm", driver]);
+    fails(root, 1, &["it is in use", "front", "client"], &["network", "rm", driver]);
     root.teu(&["rm", "-f", "front", "client", "late"]).exits(0);
     root.teu(&["network", "rm", driver]).exits(0);
 }
