@@ -19,7 +19,7 @@
 //! | `store` | durable truth on disk | model, sys |
 //! | `image` | registry to root file system | model, sys, store |
 //! | `net` | networks of containers | model, sys |
-//! | `runtime` | bundle to living process: monitor, init, cgroup, log | model, sys |
+//! | `runtime` | bundle to living process: monitor, init, cgroup, log; the OCI runtime | model, sys |
 //! | `engine` | requests, jobs, inventory, events: the only door for front ends | all above |
 //! | `config` | the user's settings | model |
 //! | `tui`, `cli` | front ends; never each other, never below engine | engine, model, config |

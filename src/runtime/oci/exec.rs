@@ -230,7 +230,12 @@ fn launch(
     match side {
         clone::Side::Child => {
             drop(ours);
-            become_it(theirs.as_fd(), || run(setup, &theirs))
+            become_it(theirs.as_fd(), || {
+                if flags & clone::NEWCGROUP != 0 {
+                    clone::setns(init.as_fd(), clone::NEWCGROUP).during("entering the cgroup namespace")?;
+                }
+                run(setup, &theirs)
+            })
         }
         clone::Side::Parent { pid, pidfd } => {
             drop(theirs);
@@ -252,7 +257,8 @@ fn enter(group: &Group, init: &OwnedFd, flags: u64) -> crate::sys::Result<()> {
         joined
             .map_err(|e| crate::sys::Error::new("joining the control group", std::io::Error::other(e.to_string())))?;
     }
-    clone::setns(init.as_fd(), flags)
+    // Into the group comes the clone, and only from inside the group one enters its namespace.
+    clone::setns(init.as_fd(), flags & !clone::NEWCGROUP)
 }
 
 /// What the caller does until the program runs. Returns the terminal's master.

@@ -143,7 +143,7 @@ impl Plan {
             }
         }
         let mut later = Vec::new();
-        for (fd, bit, name) in &self.joined {
+        for (fd, bit, name) in self.joined.iter().filter(|(_, bit, _)| *bit != clone::NEWCGROUP) {
             match clone::setns(fd.as_fd(), *bit) {
                 // One that the user namespace still to be joined owns: allowed only from inside.
                 Err(e) if e.errno() == EPERM && *bit != clone::NEWUSER => later.push((fd, *bit, name)),
@@ -154,6 +154,16 @@ impl Plan {
             clone::setns(fd.as_fd(), bit).map_err(|e| sys::Error::at("setns", name, e.source))?;
         }
         Ok(())
+    }
+
+    /// By the first process itself, once it is in its group: from elsewhere the kernel lets nobody into a group that
+    /// lies in another namespace.
+    pub fn enter_cgroups(&self) -> sys::Result<()> {
+        if self.new_cgroup {
+            return clone::unshare(clone::NEWCGROUP);
+        }
+        let joined = self.joined.iter().find(|(_, bit, _)| *bit == clone::NEWCGROUP);
+        joined.map_or(Ok(()), |(fd, bit, _)| clone::setns(fd.as_fd(), *bit))
     }
 
     /// Writes the id maps of the new user namespace, by newuidmap and newgidmap where one's own powers do not suffice.

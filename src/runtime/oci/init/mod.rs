@@ -11,7 +11,7 @@ use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
 use crate::runtime::protocol::FailureKind;
 use crate::sys::mount_op::{self, Mounted};
-use crate::sys::{attributes, channel, clone, in_root, loopback, mount, poll, process, pty};
+use crate::sys::{attributes, channel, in_root, loopback, mount, poll, process, pty};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -94,9 +94,7 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
 /// Namespaces' content and the mounts; the root is not entered.
 fn surroundings(setup: &Setup<'_>, socket: &OwnedFd) -> Outcome<Mounted> {
     let spec = &setup.bundle.spec;
-    if setup.namespaces.new_cgroup {
-        clone::unshare(clone::NEWCGROUP).during("making the cgroup namespace")?;
-    }
+    setup.namespaces.enter_cgroups().during("entering the cgroup namespace")?;
     process::setsid().during("starting a session")?;
     process::umask(0);
     if setup.namespaces.makes_network() {
