@@ -11,7 +11,7 @@ use std::time::Duration;
 pub fn events(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<()> {
     let interval = interval(args.text("interval").unwrap_or("5s"))?;
     let mut figures = observe::Figures::open(runtime, id)?;
-    while let Some(figure) = figures.next()? {
+    while let Some(figure) = figures.take()? {
         output::out(&format!("{figure}\n"));
         if args.on("stats") {
             break;

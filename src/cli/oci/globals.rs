@@ -86,6 +86,10 @@ fn run(globals: &mut Globals, args: &[OsString], runtime_dir: Option<&OsStr>) ->
         }
     };
     let root = globals.root.clone().unwrap_or_else(|| default_root(runtime_dir));
+    if globals.debug {
+        let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
+        log(globals, "debug", &format!("{name} {} with containers in {}", words.join(" "), root.display()));
+    }
     let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup };
     commands::run(&name, &runtime, globals, &matches).map_err(|failure| words(&failure))
 }

@@ -80,6 +80,9 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals })
 }
 
+/// What a file system itself is told: keys, with a value or as a flag.
+type Data = Vec<(String, Option<String>)>;
+
 /// Options understood; see the specification's table of them.
 #[derive(Debug, Default)]
 struct Parsed {
@@ -87,7 +90,7 @@ struct Parsed {
     shallow: Change,
     deep: Change,
     propagation: Option<Propagation>,
-    data: Vec<(String, Option<String>)>,
+    data: Data,
     copy_up: bool,
 }
 
@@ -200,7 +203,7 @@ fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
         copy_up: false,
         optional: false,
     };
-    let new = |kind: &str, options: Vec<(String, Option<String>)>| {
+    let new = |kind: &str, options: Data| {
         let source = ("source".to_owned(), Some("cgroup".to_owned()));
         Source::New { kind: kind.into(), options: [vec![source], options].concat(), content: Vec::new() }
     };
@@ -222,7 +225,7 @@ fn hierarchies(
     directories: &[(String, PathBuf)],
     machine: &Machine<'_>,
     view: &dyn Fn(String, Source) -> Mount,
-    new: &dyn Fn(&str, Vec<(String, Option<String>)>) -> Source,
+    new: &dyn Fn(&str, Data) -> Source,
 ) -> Vec<Mount> {
     let mut content = Vec::new();
     let mut below = Vec::new();

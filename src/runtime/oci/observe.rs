@@ -60,7 +60,7 @@ impl Figures {
     }
 
     /// `None`: the container has ended.
-    pub fn next(&mut self) -> Outcome<Option<Value>> {
+    pub fn take(&mut self) -> Outcome<Option<Value>> {
         if self.container.init().is_none() {
             return Ok(None);
         }

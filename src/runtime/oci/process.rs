@@ -35,12 +35,14 @@ pub struct Plan {
     pub io_priority: Option<(u32, u32)>,
     pub personality: Option<u64>,
     pub memory_policy: Option<(i32, Vec<u64>)>,
-    /// Processors during the set-up of an `exec`, and for its program.
-    pub affinity: (Option<Vec<u32>>, Option<Vec<u32>>),
+    pub affinity: Affinity,
     pub apparmor: Option<String>,
     pub selinux: Option<String>,
     pub filter: Option<Filter>,
 }
+
+/// Processors during the set-up of an `exec`, and for its program.
+pub type Affinity = (Option<Vec<u32>>, Option<Vec<u32>>);
 
 /// A compiled filter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -206,7 +208,7 @@ fn memory_policy(spec: &Spec) -> Outcome<Option<(i32, Vec<u64>)>> {
     Ok(Some((mode | flags, mask)))
 }
 
-fn affinity(process: &Process) -> Outcome<(Option<Vec<u32>>, Option<Vec<u32>>)> {
+fn affinity(process: &Process) -> Outcome<Affinity> {
     let Some(given) = process.exec_cpu_affinity() else { return Ok((None, None)) };
     let list = |text: &Option<String>| {
         text.as_ref().filter(|t| !t.is_empty()).map(|t| numbers("execCPUAffinity", t)).transpose()
