@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = args_os().skip(1).collect();
     let userns = var(entry::USERNS_VARIABLE).ok();
     if args.first().is_some_and(|a| a == "__monitor") {
-        return teu::runtime::monitor::main(args.get(1), userns.as_deref()).into();
+        return teu::runtime::monitor::main(args.get(1), args.get(2), userns.as_deref()).into();
     }
     if let Some(args) = cli::oci::arguments(args_os().next(), &args) {
         return cli::oci::main(args, var_os("XDG_RUNTIME_DIR")).into();

@@ -37,9 +37,9 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The role's entry, called before any thread exists. `control` is the number of the descriptor of the socket that
-/// brings the launch, `userns` the value of [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor
-/// goes on as nobody's child.
-pub fn main(control: Option<&OsString>, userns: Option<&str>) -> u8 {
+/// brings the launch, `id` that of a container whose control group was made ahead, `userns` the value of
+/// [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor goes on as nobody's child.
+pub fn main(control: Option<&OsString>, id: Option<&OsString>, userns: Option<&str>) -> u8 {
     let Some(control) = control.and_then(|c| c.to_str()?.parse().ok()) else { return 1 };
     match clone::fork() {
         Ok(Some(_)) => process::exit_now(0),
@@ -55,7 +55,7 @@ pub fn main(control: Option<&OsString>, userns: Option<&str>) -> u8 {
     }
     // Its file has a descriptor's number for a name (see `task::spawn`).
     let _ = process::set_name(c"teu-monitor");
-    match start::begin(control.into()) {
+    match start::begin(control.into(), id.and_then(|id| id.to_str())) {
         Some(monitor) => monitor.run(),
         None => 1,
     }

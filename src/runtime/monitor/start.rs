@@ -24,9 +24,16 @@ pub(super) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const BUFFER: usize = 64 << 10;
 
 /// Reads the launch, starts the container and answers. `None`: nothing runs (and the client knows why).
-pub(super) fn begin(mut control: UnixStream) -> Option<Monitor> {
+/// `announced`: a container whose control group was made ahead; whoever made it may be dead by now.
+pub(super) fn begin(mut control: UnixStream, announced: Option<&str>) -> Option<Monitor> {
     let mut decoder = Decoder::default();
-    let (launch, hello) = match receive(&mut control, &mut decoder) {
+    let received = receive(&mut control, &mut decoder);
+    if let Some(id) = announced
+        && !matches!(&received, Ok((launch, _)) if launch.id == id)
+    {
+        let _ = Group::of(id, userns::identity()).remove();
+    }
+    let (launch, hello) = match received {
         Ok(received) => received,
         Err(message) => {
             refuse(&mut control, failure(FailureKind::Invalid, message));

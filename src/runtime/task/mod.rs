@@ -1,6 +1,5 @@
 //! Task: the engine's side of one monitor. Starts it, asks it, and exchanges a session's typed frames with it.
 
-mod ahead;
 mod connection;
 mod session;
 mod start;

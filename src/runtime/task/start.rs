@@ -1,9 +1,9 @@
 //! Starts a monitor and hands it a launch.
 
-use super::ahead::Ahead;
 use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
+use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
 use crate::sys;
@@ -31,7 +31,7 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
 pub struct Starting {
     connection: Option<Connection>,
     child: Child,
-    ahead: Option<Ahead>,
+    announced: Option<ContainerId>,
 }
 
 /// Starts the program alone: its loading takes about as long as the preparation of a launch. `environment` is all the
@@ -44,7 +44,7 @@ pub fn begin(program: &Path, environment: &[(OsString, OsString)], id: Option<Co
 /// A monitor's program that is being started, on a thread of its own; needs no async runtime yet.
 pub struct Loading {
     loaded: Receiver<Result<Loaded>>,
-    ahead: Option<Ahead>,
+    announced: Option<ContainerId>,
 }
 
 type Loaded = (std::os::unix::net::UnixStream, Child);
@@ -53,28 +53,42 @@ impl Loading {
     /// See [`begin`].
     pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>, id: Option<ContainerId>) -> Loading {
         let (sender, loaded) = std::sync::mpsc::sync_channel(1);
+        let announced = id.clone();
         std::thread::spawn(move || {
             // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is
             // the file itself, and the init refuses to run it inside.
             let sealed = sys::process::read_only_program(&program).ok();
             let name = sealed.as_ref().map_or(program.as_path(), |(_, name)| name);
-            let _ = sender.send(execute(&program, name, &environment));
+            let _ = sender.send(execute(&program, name, &environment, id.as_ref()));
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });
-        // Meanwhile, here.
-        Loading { loaded, ahead: id.map(Ahead::make) }
+        Loading { loaded, announced }
     }
 
     /// Waits until the program has been executed.
     pub fn ready(self) -> Result<Starting> {
         let (socket, child) = self.loaded.recv().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
         socket.set_nonblocking(true)?;
-        Ok(Starting { connection: Some(Connection::new(UnixStream::from_std(socket)?)), child, ahead: self.ahead })
+        if let Some(id) = &self.announced {
+            // While the program loads. What fails here fails again for the monitor, which says so; and the monitor takes
+            // it away when this process, or its launch, does not live to see the container.
+            let _ = Group::make(id.as_str(), sys::userns::identity());
+        }
+        Ok(Starting {
+            connection: Some(Connection::new(UnixStream::from_std(socket)?)),
+            child,
+            announced: self.announced,
+        })
     }
 }
 
-fn execute(program: &Path, name: &Path, environment: &[(OsString, OsString)]) -> Result<Loaded> {
+fn execute(
+    program: &Path,
+    name: &Path,
+    environment: &[(OsString, OsString)],
+    id: Option<&ContainerId>,
+) -> Result<Loaded> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
     let mut command = Command::new(name);
@@ -86,6 +100,7 @@ fn execute(program: &Path, name: &Path, environment: &[(OsString, OsString)]) ->
     }
     let child = command
         .args(["__monitor", "0"])
+        .args(id.map(ContainerId::as_str))
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -95,17 +110,14 @@ fn execute(program: &Path, name: &Path, environment: &[(OsString, OsString)]) ->
 }
 
 impl Starting {
-    /// Of the container for which something was made ahead.
+    /// Of the container that was announced to it.
     pub fn id(&self) -> Option<&ContainerId> {
-        self.ahead.as_ref().map(|ahead| &ahead.id)
+        self.announced.as_ref()
     }
 
     /// See [`spawn`].
     pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
         let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
-        if let Some(ahead) = self.ahead.take_if(|ahead| ahead.id.as_str() == launch.id) {
-            ahead.hand_over();
-        }
         let answer = start(connection, launch, attach).await;
         // Its first process leaves as soon as the monitor is nobody's child.
         match (answer, self.child.wait()) {
