@@ -137,7 +137,7 @@ fn from_nothing_to_a_shell_is_one_key() {
     let cmds = press(&mut app, "enter");
     let requests = submitted(&cmds);
     assert!(
-        matches!(requests[..], [Request::Run(run)] if run.create.image == "localhost/starter" && run.create.config.tty
+        matches!(requests[..], [Request::Run(run)] if run.create.image == "localhost/starter" && run.create.config.tty && run.create.default_network
             && run.size == Some((68, 14))),
         "{cmds:?}"
     );

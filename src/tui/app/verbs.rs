@@ -170,7 +170,7 @@ impl App {
     /// The shortest way from nothing to a shell: made from this machine's own tools when it is not there.
     pub(super) fn run_starter(&mut self) {
         let config = ContainerConfig { tty: true, open_stdin: true, ..ContainerConfig::default() };
-        let create = CreateArgs { image: STARTER.into(), config, ..CreateArgs::default() };
+        let create = CreateArgs { image: STARTER.into(), config, default_network: true, ..CreateArgs::default() };
         let request = Request::Run(Box::new(RunArgs { create, detach: false, stdin: true, size: None }));
         self.open_term(request, "starter", "sh", None, Place::Tab);
     }
