@@ -5,6 +5,9 @@ use super::resources::Setting;
 use super::{Error, Group, Kind, Result, Version, v1, v2};
 use std::io::ErrorKind;
 
+/// How often a group is made anew whose parent others remove at the same time.
+const REMADE: usize = 16;
+
 /// What groups are here.
 pub fn version() -> Version {
     match Hierarchies::read() {
@@ -20,7 +23,19 @@ impl Group {
     /// none instead of an error.
     pub fn create_at(path: &str, optional: bool) -> Result<(Group, bool)> {
         let made = match Hierarchies::read() {
-            Hierarchies::V2(mount) => v2::Group::create_at(&mount, path).map(|(g, old)| (Group(Kind::V2(g)), old)),
+            Hierarchies::V2(mount) => {
+                let mut made = v2::Group::create_at(&mount, path);
+                // An empty parent may be removed in between by whoever leaves it.
+                for _ in 0..REMADE {
+                    let vanished =
+                        |e: &Error| matches!(e, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound);
+                    if !made.as_ref().is_err_and(vanished) {
+                        break;
+                    }
+                    made = v2::Group::create_at(&mount, path);
+                }
+                made.map(|(group, old)| (Group(Kind::V2(group)), old))
+            }
             Hierarchies::V1(mounts) => v1::Group::create_at(&mounts, path).map(|(g, old)| (Group(Kind::V1(g)), old)),
             Hierarchies::None => Ok((Group(Kind::None(String::new())), false)),
         };
