@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     // For root nothing has to be prepared before it.
     let ahead = if entry::is_root(userns.as_deref()) { cli::load_monitor(look.length()) } else { None };
     let parsed = look.parse();
-    if parsed.starts_containers()
+    if parsed.fills_a_group()
         && let (Some(runtime_dir), None) = (var_os("XDG_RUNTIME_DIR"), var_os(entry::SCOPE_VARIABLE))
     {
         entry::enter_scope(&args, runtime_dir.as_ref());

@@ -33,11 +33,14 @@ pub enum Parsed {
 }
 
 impl Parsed {
-    /// May bring a monitor to life, which then stays in this process's control group.
-    pub fn starts_containers(&self) -> bool {
+    /// Wants a control group that it may fill: it may bring a monitor to life, which then stays in this process's; or it
+    /// tells what such a command would find.
+    pub fn fills_a_group(&self) -> bool {
         match self {
             Parsed::Screen(_) => true,
-            Parsed::Command(command) => matches!(command.verb, Verb::Run | Verb::Start | Verb::Restart),
+            Parsed::Command(command) => {
+                matches!(command.verb, Verb::Run | Verb::Start | Verb::Restart | Verb::Doctor | Verb::Info)
+            }
             Parsed::Done(_) => false,
         }
     }
@@ -256,4 +259,20 @@ fn clap_error(path: &str, error: &clap::Error) -> u8 {
     // As docker: 125 for a flag, 1 for names that are missing or too many.
     let flag = error.get(clap::error::ContextKind::InvalidArg).is_none_or(|arg| arg.to_string().starts_with('-'));
     if flag { report::USAGE } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_doctor_looks_from_where_containers_are_started() {
+        for (line, fills) in
+            [("run img", true), ("start web", true), ("doctor", true), ("info", true), ("ps -a", false)]
+        {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(parse(&args).fills_a_group(), fills, "{line}");
+        }
+        assert!(parse(&[]).fills_a_group(), "the screen");
+    }
 }

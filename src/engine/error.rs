@@ -136,7 +136,7 @@ impl fmt::Display for Error {
 }
 
 /// The standard library ends the kernel's words with "(os error 2)", which tells people nothing.
-fn without_number(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_number(text: &str) -> Cow<'_, str> {
     match text.split_once(" (os error ").and_then(|(before, rest)| Some((before, rest.split_once(')')?))) {
         Some((before, (number, after))) if number.bytes().all(|b| b.is_ascii_digit()) => {
             Cow::Owned(format!("{before}{}", without_number(after)))

@@ -26,6 +26,15 @@ fn an_exec_as_nobody_known_is_a_command_that_cannot_be_executed() {
 }
 
 #[test]
+fn a_container_without_an_input_is_attached_to_without_a_word() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    root.teu(&["create", "--network", "none", "--name", "box", STARTER, "echo", "hi"]).exits(0);
+    let answer = root.teu(&["start", "-i", "box"]).exits(0);
+    assert_eq!((answer.out(), answer.stderr.as_str()), ("hi", ""));
+}
+
+#[test]
 fn forced_removal_of_what_is_not_there_is_no_failure() {
     needs!(Userns);
     let root = StateRoot::new();

@@ -27,9 +27,11 @@ impl From<End> for Output {
 }
 
 pub(super) async fn attach(cx: &mut JobContext, args: AttachArgs) -> Result<Output> {
+    // A container without an input has nobody who types into it.
+    let stdin = args.stdin && (args.exec.is_some() || cx.core.container(&args.container)?.container.config.open_stdin);
     let wanted = Attach {
         exec: args.exec.as_ref().map(|e| e.as_str().to_owned()),
-        stdin: args.stdin,
+        stdin,
         replay: args.replay,
         size: args.size,
         lossless: false,

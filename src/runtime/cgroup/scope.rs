@@ -54,7 +54,7 @@ fn works(runtime_dir: &Path, mut trial: Command) -> bool {
         return text == "yes";
     }
     let trial = trial.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let works = trial.is_ok_and(|child| succeeds(child));
+    let works = trial.is_ok_and(succeeds);
     // Without the note it is tried again next time.
     let _ = std::fs::write(known, if works { "yes" } else { "no" });
     works

@@ -5,6 +5,7 @@ mod limits;
 
 use crate::engine::context::JobContext;
 use crate::engine::core::Core;
+use crate::engine::error::without_number;
 use crate::engine::job::{Check, CheckLevel, Output};
 use crate::engine::networks;
 use crate::engine::{Error, ErrorKind, Result};
@@ -56,7 +57,8 @@ fn ok(name: &str, found: impl Into<String>) -> Check {
 }
 
 fn finding(level: CheckLevel, name: &str, found: impl Into<String>, effect: &str, remedy: &str) -> Check {
-    Check { name: name.into(), level, found: found.into(), effect: effect.into(), remedy: remedy.into() }
+    let found = without_number(&found.into()).into_owned();
+    Check { name: name.into(), level, found, effect: effect.into(), remedy: remedy.into() }
 }
 
 fn data_dir(data: &Path) -> Check {
@@ -191,5 +193,17 @@ fn starter() -> Check {
             "localhost/starter cannot be made; pulled images work",
             "install busybox",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_words_without_the_library_s_numbers() {
+        let error = std::io::Error::from_raw_os_error(13);
+        let check = finding(CheckLevel::Warn, "/dev/net/tun", error.to_string(), "", "");
+        assert_eq!(check.found, "Permission denied");
     }
 }
