@@ -216,7 +216,7 @@ impl LayerStore {
         let fresh: Vec<PathBuf> = fs::read_dir(&self.layers)
             .map_err(|e| Error::io(&self.layers, e))?
             .filter_map(|entry| Some(entry.ok()?.path().join(UNSYNCED)))
-            .filter(|mark| fs::read_to_string(mark).is_ok_and(|written| written.starts_with(&boot)))
+            .filter(|mark| fs::read_to_string(mark).is_ok_and(|written| written.starts_with(boot)))
             .collect();
         if fresh.is_empty() {
             return Ok(());

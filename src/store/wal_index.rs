@@ -148,7 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = left_behind(dir.path());
         let said = std::fs::read_to_string(mark(&path)).unwrap();
-        std::fs::write(mark(&path), said.replacen(&facts::boot_id().unwrap(), "another-boot", 1)).unwrap();
+        std::fs::write(mark(&path), said.replacen(facts::boot_id().unwrap(), "another-boot", 1)).unwrap();
         assert!(!keep(&path));
         std::fs::write(mark(&path), &said).unwrap();
         let whole = std::fs::read(log(&path)).unwrap();
