@@ -97,18 +97,6 @@ impl Group {
         }))
     }
 
-    /// The group that [`Group::make`] makes for this id, whether or not it is there.
-    pub fn of(id: &str, identity: &Identity) -> Group {
-        match Hierarchies::read() {
-            Hierarchies::V2(mount) => match v2::place(&mount, identity) {
-                Ok(parent) => Group(Kind::V2(v2::Group::open(&mount, &v2::join(&parent, id)))),
-                Err(reason) => Group(Kind::None(reason)),
-            },
-            Hierarchies::V1(mounts) => Group(Kind::V1(v1::Group::open(&mounts, &v1::path(id)))),
-            Hierarchies::None => Group(Kind::None(String::new())),
-        }
-    }
-
     /// Applies a new group's limits. Returns as [`Group::create`].
     pub fn limit(&self, limits: &Limits) -> Result<Vec<String>> {
         let plan = Plan::new(limits)?;

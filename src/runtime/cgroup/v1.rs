@@ -25,15 +25,10 @@ pub struct Group {
     dirs: BTreeMap<&'static str, PathBuf>,
 }
 
-/// Of a container's group, below each mount.
-pub fn path(id: &str) -> String {
-    format!("{PARENT}/{id}")
-}
-
 impl Group {
     /// Without limits; nothing is left of a failure.
     pub fn create(mounts: &V1Mounts, id: &str) -> Result<Group> {
-        let group = Self::open(mounts, &path(id));
+        let group = Self::open(mounts, &format!("{PARENT}/{id}"));
         match group.make(mounts) {
             Ok(()) => Ok(group),
             Err(e) => {

@@ -49,7 +49,7 @@ pub fn place(mount: &Path, identity: &Identity) -> Result<String, String> {
     occupied.map(|path| join(path, PARENT)).ok_or_else(|| not_delegated(&own))
 }
 
-pub fn join(path: &str, name: &str) -> String {
+fn join(path: &str, name: &str) -> String {
     format!("{}/{name}", path.trim_end_matches('/'))
 }
 

@@ -37,7 +37,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The role's entry, called before any thread exists. `control` is the number of the descriptor of the socket that
-/// brings the launch, `id` that of a container whose control group was made ahead, `userns` the value of
+/// brings the launch, `id` that of a container whose control group can be made ahead, `userns` the value of
 /// [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor goes on as nobody's child.
 pub fn main(control: Option<&OsString>, id: Option<&OsString>, userns: Option<&str>) -> u8 {
     let Some(control) = control.and_then(|c| c.to_str()?.parse().ok()) else { return 1 };

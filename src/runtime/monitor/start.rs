@@ -24,15 +24,19 @@ pub(super) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const BUFFER: usize = 64 << 10;
 
 /// Reads the launch, starts the container and answers. `None`: nothing runs (and the client knows why).
-/// `announced`: a container whose control group was made ahead; whoever made it may be dead by now.
+/// `announced`: a container whose control group is made while the engine still works out what it is to run.
 pub(super) fn begin(mut control: UnixStream, announced: Option<&str>) -> Option<Monitor> {
     let mut decoder = Decoder::default();
+    // What cannot be made will fail again with the launch, and be told.
+    let ahead = announced.and_then(|id| Group::make(id, userns::identity()).ok());
     let received = receive(&mut control, &mut decoder);
-    if let Some(id) = announced
-        && !matches!(&received, Ok((launch, _)) if launch.id == id)
-    {
-        let _ = Group::of(id, userns::identity()).remove();
-    }
+    let ahead = match (&received, ahead) {
+        (Ok((launch, _)), Some(group)) if announced == Some(&launch.id) => Some(group),
+        (_, unwanted) => {
+            let _ = unwanted.map(|group| group.remove());
+            None
+        }
+    };
     let (launch, hello) = match received {
         Ok(received) => received,
         Err(message) => {
@@ -42,7 +46,7 @@ pub(super) fn begin(mut control: UnixStream, announced: Option<&str>) -> Option<
     };
     poll::trim_heap();
     let (dir, run_dir) = (launch.dir.clone(), launch.run_dir.clone());
-    match prepare(launch) {
+    match prepare(launch, ahead) {
         Ok(mut monitor) => {
             let pid = monitor.state.pid;
             if control.set_nonblocking(true).is_ok() {
@@ -102,13 +106,13 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<(Launch, O
 }
 
 /// Everything up to the running process. On failure all of it is undone.
-fn prepare(launch: Launch) -> Result<Monitor, Failure> {
+fn prepare(launch: Launch, ahead: Option<Group>) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let lock = state::take_lock(&launch.run_dir).map_err(|e| internal("take the container's lock", &e))?;
     let Some(lock) = lock else {
         return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
     };
-    let mut undo = Undo { run_dir: &launch.run_dir, group: None, network: None, done: false };
+    let mut undo = Undo { run_dir: &launch.run_dir, group: ahead, network: None, done: false };
     if !launch.dir.is_dir() {
         // By another teu, while this one waited for the lock.
         return Err(failure(FailureKind::NotFound, format!("container {} was removed", launch.name)));
@@ -116,10 +120,13 @@ fn prepare(launch: Launch) -> Result<Monitor, Failure> {
     let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
     let signals = Signals::take().map_err(|e| internal("set up", &e))?;
     epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
-    let (group, mut warnings) =
-        Group::create(&launch.id, &launch.limits, userns::identity()).map_err(|e| group_failure(&e))?;
-    let oom_before = group.oom_kills();
+    let group = match undo.group.take() {
+        Some(group) => group,
+        None => Group::make(&launch.id, userns::identity()).map_err(|e| group_failure(&e))?,
+    };
     let group = undo.group.insert(group);
+    let mut warnings = group.limit(&launch.limits).map_err(|e| group_failure(&e))?;
+    let oom_before = group.oom_kills();
     // In a user namespace the kernel refuses all devices by itself.
     if !userns::identity().in_user_namespace
         && let Some(rules) = devices::of_spec(&launch.spec)

@@ -101,6 +101,11 @@ pub fn architectures() -> Vec<&'static str> {
 /// The default filter with the default capabilities: what nearly all containers get.
 static USUAL: OnceLock<Option<Vec<u8>>> = OnceLock::new();
 
+/// Makes the usual filter ahead, on whatever thread has the time: whoever needs it meanwhile waits for it.
+pub fn prepare() {
+    let _ = usual_capabilities().map(|capabilities| compile(&SeccompProfile::Default, capabilities));
+}
+
 fn usual_capabilities() -> Option<u64> {
     caps::choose(&[], &[], false).ok()
 }

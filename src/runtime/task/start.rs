@@ -3,9 +3,9 @@
 use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
-use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
+use crate::runtime::seccomp;
 use crate::sys;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -60,6 +60,7 @@ impl Loading {
             let sealed = sys::process::read_only_program(&program).ok();
             let name = sealed.as_ref().map_or(program.as_path(), |(_, name)| name);
             let _ = sender.send(execute(&program, name, &environment, id.as_ref()));
+            seccomp::prepare();
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });
@@ -70,11 +71,6 @@ impl Loading {
     pub fn ready(self) -> Result<Starting> {
         let (socket, child) = self.loaded.recv().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
         socket.set_nonblocking(true)?;
-        if let Some(id) = &self.announced {
-            // While the program loads. What fails here fails again for the monitor, which says so; and the monitor takes
-            // it away when this process, or its launch, does not live to see the container.
-            let _ = Group::make(id.as_str(), sys::userns::identity());
-        }
         Ok(Starting {
             connection: Some(Connection::new(UnixStream::from_std(socket)?)),
             child,
