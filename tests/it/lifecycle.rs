@@ -101,6 +101,18 @@ fn logs_by_tail() {
     });
 }
 
+/// As docker has it: nothing later than `--until` is of interest, so nothing is waited for.
+#[test]
+fn following_the_log_ends_when_its_time_has_passed() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let script = "echo one; sleep 600";
+    root.teu(&["run", "-d", "--name", "say", "--network", "none", "localhost/starter", "sh", "-c", script]).exits(0);
+    wait_until("its word", || (root.teu(&["logs", "say"]).exits(0).out() == "one").then_some(()));
+    assert_eq!(root.teu(&["logs", "-f", "--until", "0s", "say"]).exits(0).out(), "one");
+    root.teu(&["rm", "-f", "say"]).exits(0);
+}
+
 #[test]
 fn a_new_volume_has_the_images_files_and_outlives_the_container() {
     needs!(Root);

@@ -2,12 +2,14 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, wait};
 use crate::engine::context::SessionIo;
+use crate::engine::core::now;
 use crate::engine::job::Chunk;
 use crate::engine::ready::Ready;
 use crate::engine::request::LogsArgs;
 use crate::model::log::LogRecord;
 use crate::model::time::Timestamp;
 use crate::runtime::log::Reader;
+use std::time::Duration;
 
 /// Records sent together.
 const BATCH: usize = 256;
@@ -34,8 +36,8 @@ pub(super) async fn logs(cx: &mut JobContext, args: LogsArgs) -> Result<Output> 
         }
         let Some(fd) = watch else { return Ok(Output::Nothing) };
         let watch = Ready::on(fd)?;
-        let ended = wait::end(&core, &id, state);
-        tokio::pin!(ended);
+        let (ended, passed) = (wait::end(&core, &id, state), pass(until));
+        tokio::pin!(ended, passed);
         loop {
             let over = tokio::select! {
                 biased;
@@ -44,6 +46,7 @@ pub(super) async fn logs(cx: &mut JobContext, args: LogsArgs) -> Result<Output> 
                     false
                 }
                 _ = &mut ended => true,
+                () = &mut passed => true,
             };
             if !drain(&mut reader, &io, until).await.map_err(during)? || over {
                 return Ok(Output::Nothing);
@@ -54,6 +57,17 @@ pub(super) async fn logs(cx: &mut JobContext, args: LogsArgs) -> Result<Output> 
         biased;
         () = cx.cancel.cancelled() => Ok(Output::Detached),
         result = work => result,
+    }
+}
+
+/// Returns when that moment has passed; without one, never.
+async fn pass(until: Option<Timestamp>) {
+    match until {
+        Some(until) => {
+            let left = u64::try_from(until.0.saturating_sub(now().0)).unwrap_or(0);
+            tokio::time::sleep(Duration::from_nanos(left)).await;
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -9,7 +9,11 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 /// podman with everything of its own below the bundle's directory.
-struct Podman(Bundle);
+struct Podman {
+    bundle: Bundle,
+    /// podman takes no path of more than 50 bytes.
+    run: tempfile::TempDir,
+}
 
 impl Podman {
     fn new() -> Podman {
@@ -18,20 +22,21 @@ impl Podman {
         let settings = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\
             [engine]\nevents_logger = \"file\"\nruntime_supports_json = [\"teu-oci\"]\n";
         fs::write(bundle.dir.join("containers.conf"), settings).unwrap();
-        let podman = Podman(bundle);
-        let layer = podman.0.dir.join("layer.tar");
-        let rootfs = podman.0.dir.join("rootfs");
+        let run = tempfile::Builder::new().prefix("teu-test-").tempdir_in("/tmp").unwrap();
+        let podman = Podman { bundle, run };
+        let layer = podman.bundle.dir.join("layer.tar");
+        let rootfs = podman.bundle.dir.join("rootfs");
         program::finish(Command::new("tar").arg("-C").arg(rootfs).arg("-cf").arg(&layer).arg(".")).exits(0);
         podman.call(&["import", &layer.to_string_lossy(), "box"]).exits(0);
         podman
     }
 
     fn call(&self, words: &[&str]) -> Answer {
-        let dir = &self.0.dir;
+        let dir = &self.bundle.dir;
         let mut command = Command::new("podman");
         command.env("CONTAINERS_CONF", dir.join("containers.conf")).stdin(Stdio::null());
         command.arg("--runtime").arg(dir.join("teu-oci")).arg("--root").arg(dir.join("p/root"));
-        command.arg("--runroot").arg(dir.join("p/run")).args(["--storage-driver=vfs", "--cgroup-manager=cgroupfs"]);
+        command.arg("--runroot").arg(self.run.path()).args(["--storage-driver=vfs", "--cgroup-manager=cgroupfs"]);
         program::finish(command.args(words))
     }
 }
@@ -39,6 +44,9 @@ impl Podman {
 impl Drop for Podman {
     fn drop(&mut self) {
         let _ = self.call(&["rm", "--all", "--force", "--time=0"]);
+        // podman leaves its empty parents: nothing else is removed by rmdir.
+        let empty = "find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null";
+        let _ = Command::new("sh").args(["-c", empty]).status();
     }
 }
 
