@@ -44,8 +44,11 @@ impl Podman {
 impl Drop for Podman {
     fn drop(&mut self) {
         let _ = self.call(&["rm", "--all", "--force", "--time=0"]);
-        // podman leaves its empty parents: nothing else is removed by rmdir.
-        let empty = "find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null";
+        // podman leaves its empty parents, once the last conmon has gone: nothing else is removed by rmdir.
+        let empty = "for i in $(seq 100); do
+            find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null
+            ls -d /sys/fs/cgroup/libpod_parent /sys/fs/cgroup/*/libpod_parent >/dev/null 2>&1 || break
+            sleep 0.1; done";
         let _ = Command::new("sh").args(["-c", empty]).status();
     }
 }
