@@ -146,16 +146,21 @@ fn end(pidfd: &OwnedFd) {
 /// The namespaces a spec asks for, as clone flags; those with a path to join are not offered by teu.
 fn namespace_flags(launch: &Launch) -> u64 {
     let namespaces = launch.spec.linux().as_ref().and_then(|l| l.namespaces().as_deref()).unwrap_or_default();
-    namespaces.iter().fold(0, |flags, namespace| {
-        flags
-            | match namespace.typ() {
-                LinuxNamespaceType::Mount => clone::NEWNS,
-                LinuxNamespaceType::Pid => clone::NEWPID,
-                LinuxNamespaceType::Uts => clone::NEWUTS,
-                LinuxNamespaceType::Ipc => clone::NEWIPC,
-                LinuxNamespaceType::Network => clone::NEWNET,
-                LinuxNamespaceType::Cgroup => clone::NEWCGROUP,
-                _ => 0,
-            }
-    })
+    // The whole of an ordinary user's teu is in its user namespace; time namespaces are not offered.
+    let own = |kind| !matches!(kind, LinuxNamespaceType::User | LinuxNamespaceType::Time);
+    namespaces.iter().map(|n| n.typ()).filter(|kind| own(*kind)).fold(0, |flags, kind| flags | namespace_flag(kind))
+}
+
+/// The clone flag that makes a namespace of that kind.
+pub fn namespace_flag(kind: LinuxNamespaceType) -> u64 {
+    match kind {
+        LinuxNamespaceType::Mount => clone::NEWNS,
+        LinuxNamespaceType::Pid => clone::NEWPID,
+        LinuxNamespaceType::Uts => clone::NEWUTS,
+        LinuxNamespaceType::Ipc => clone::NEWIPC,
+        LinuxNamespaceType::Network => clone::NEWNET,
+        LinuxNamespaceType::Cgroup => clone::NEWCGROUP,
+        LinuxNamespaceType::User => clone::NEWUSER,
+        LinuxNamespaceType::Time => clone::NEWTIME,
+    }
 }

@@ -8,8 +8,8 @@ use super::init::{become_it, take_terminal};
 use super::{Outcome, Runtime, conflict, internal, invalid, namespaces, process as plans};
 use crate::runtime::caps;
 use crate::runtime::cgroup::Group;
-use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
+use crate::runtime::init::{lookup, namespace_flag};
 use crate::sys::{attributes, channel, clone, in_root, process, pty, rlimit};
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
 use std::convert::Infallible;
@@ -216,7 +216,7 @@ fn launch(
     });
     let setup = Setup { plan, setting, notified };
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
-    let flags = super::config::listed(spec).iter().fold(0, |all, n| all | namespaces::flag(n.typ()));
+    let flags = super::config::listed(spec).iter().fold(0, |all, n| all | namespace_flag(n.typ()));
     let side = namespaces::by_helper(|| {
         if let Some(processors) = &plan.affinity.0 {
             attributes::set_affinity(processors)?;

@@ -3,7 +3,7 @@
 use super::config::Bundle;
 use super::{Outcome, invalid, unsupported};
 use crate::runtime::cgroup::{self, Group};
-use crate::runtime::rootfs::options;
+use crate::runtime::rootfs::{LINKS, options};
 use crate::sys::mount::{self, Change, Propagation};
 use crate::sys::mount_node::{Device, Kind};
 use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
@@ -32,14 +32,6 @@ pub struct Machine<'a> {
 /// The specification's default devices: name, major, minor.
 const DEVICES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
-const LINKS: [(&str, &str); 6] = [
-    ("fd", "/proc/self/fd"),
-    ("stdin", "/proc/self/fd/0"),
-    ("stdout", "/proc/self/fd/1"),
-    ("stderr", "/proc/self/fd/2"),
-    ("core", "/proc/kcore"),
-    ("ptmx", "pts/ptmx"),
-];
 
 pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     let spec = &bundle.spec;

@@ -2,6 +2,7 @@
 
 use super::{Outcome, internal, invalid};
 use crate::runtime::cgroup::Group;
+use crate::runtime::init::namespace_flag;
 use crate::runtime::init::report::{During, failure, text};
 use crate::runtime::protocol::FailureKind;
 use crate::sys::{self, clone, process};
@@ -30,19 +31,6 @@ pub fn path(namespace: &LinuxNamespace) -> Option<&Path> {
     namespace.path().as_deref().filter(|p| !p.as_os_str().is_empty())
 }
 
-pub fn flag(kind: LinuxNamespaceType) -> u64 {
-    match kind {
-        LinuxNamespaceType::Mount => clone::NEWNS,
-        LinuxNamespaceType::Pid => clone::NEWPID,
-        LinuxNamespaceType::Uts => clone::NEWUTS,
-        LinuxNamespaceType::Ipc => clone::NEWIPC,
-        LinuxNamespaceType::Network => clone::NEWNET,
-        LinuxNamespaceType::Cgroup => clone::NEWCGROUP,
-        LinuxNamespaceType::User => clone::NEWUSER,
-        LinuxNamespaceType::Time => clone::NEWTIME,
-    }
-}
-
 pub fn plan(spec: &Spec) -> Outcome<Plan> {
     let linux = spec.linux().as_ref();
     let map = |m: Option<&Option<Vec<LinuxIdMapping>>>| m.and_then(Clone::clone).unwrap_or_default();
@@ -56,7 +44,7 @@ pub fn plan(spec: &Spec) -> Outcome<Plan> {
         gid_map: map(linux.map(|l| l.gid_mappings())),
     };
     for namespace in super::config::listed(spec) {
-        let (kind, bit) = (namespace.typ(), flag(namespace.typ()));
+        let (kind, bit) = (namespace.typ(), namespace_flag(namespace.typ()));
         match path(namespace) {
             Some(path) => plan.joined.push((open(path, kind)?, bit, kind.to_string())),
             None if kind == LinuxNamespaceType::Cgroup => plan.new_cgroup = true,

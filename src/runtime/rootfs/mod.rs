@@ -25,7 +25,7 @@ pub enum Error {
 }
 
 /// Links every container has in `/dev`.
-const LINKS: [(&str, &str); 6] = [
+pub const LINKS: [(&str, &str); 6] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
