@@ -1,182 +1,194 @@
-//! Which devices a container may open or make: without this, root inside could open the host's disks by a node of its own.
+//! Which devices a container may open or make: without this, root inside could open the host's disks by a node of its
+//! own. Lists of rules as the OCI specification has them (allow and deny, later ones win); what v1's files take is made
+//! here, v2's program in [`super::device_program`].
 
-use crate::sys::device_filter::Instruction;
-use oci_spec::runtime::{LinuxDeviceType, Spec};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, Spec};
 
+/// Which nodes a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    All,
     Block,
     Character,
 }
 
-/// One thing that is allowed; `None`: any number.
+/// `None`: any number. Access is a set of [`MAKE`], [`READ`], [`WRITE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeviceRule {
+pub struct Rule {
+    pub allow: bool,
     pub kind: Kind,
     pub major: Option<u32>,
     pub minor: Option<u32>,
-    /// Reading and writing too; otherwise only making the node.
-    pub open: bool,
+    pub access: u32,
 }
 
-impl DeviceRule {
-    pub const fn open(kind: Kind, major: u32, minor: Option<u32>) -> DeviceRule {
-        DeviceRule { kind, major: Some(major), minor, open: true }
-    }
+/// `BPF_DEVCG_ACC_*` of linux/bpf.h.
+pub const MAKE: u32 = 1;
+pub const READ: u32 = 2;
+pub const WRITE: u32 = 4;
+pub const EVERYTHING: u32 = MAKE | READ | WRITE;
 
-    /// `c 1:3 rwm`, as v1's `devices.allow` takes it.
-    pub fn to_line(self) -> String {
-        let kind = if self.kind == Kind::Block { 'b' } else { 'c' };
-        let number = |number: Option<u32>| number.map_or("*".into(), |number| number.to_string());
-        format!("{kind} {}:{} {}", number(self.major), number(self.minor), if self.open { "rwm" } else { "m" })
-    }
-}
+const NOTHING: Rule = Rule { allow: false, kind: Kind::All, major: None, minor: None, access: EVERYTHING };
 
 /// What every container may: make any node (useless by itself), and open null, zero, full, random, urandom, tty,
 /// console, ptmx and pseudo-terminals. The OCI runtime specification's default devices.
-pub const DEFAULT: [DeviceRule; 11] = [
-    DeviceRule { kind: Kind::Character, major: None, minor: None, open: false },
-    DeviceRule { kind: Kind::Block, major: None, minor: None, open: false },
-    DeviceRule::open(Kind::Character, 1, Some(3)),
-    DeviceRule::open(Kind::Character, 1, Some(5)),
-    DeviceRule::open(Kind::Character, 1, Some(7)),
-    DeviceRule::open(Kind::Character, 1, Some(8)),
-    DeviceRule::open(Kind::Character, 1, Some(9)),
-    DeviceRule::open(Kind::Character, 5, Some(0)),
-    DeviceRule::open(Kind::Character, 5, Some(1)),
-    DeviceRule::open(Kind::Character, 5, Some(2)),
-    DeviceRule::open(Kind::Character, 136, None),
+const DEFAULT: [Rule; 11] = [
+    Rule { allow: true, kind: Kind::Character, major: None, minor: None, access: MAKE },
+    Rule { allow: true, kind: Kind::Block, major: None, minor: None, access: MAKE },
+    Rule::character(1, Some(3)),
+    Rule::character(1, Some(5)),
+    Rule::character(1, Some(7)),
+    Rule::character(1, Some(8)),
+    Rule::character(1, Some(9)),
+    Rule::character(5, Some(0)),
+    Rule::character(5, Some(1)),
+    Rule::character(5, Some(2)),
+    Rule::character(136, None),
 ];
 
-/// The defaults and the devices that the specification puts into the container. `None`: all devices are allowed
-/// (privileged), which `linux.resources.devices` says with a rule that allows every kind.
-pub fn of_spec(spec: &Spec) -> Option<Vec<DeviceRule>> {
+/// Nothing, then what is given, then the default devices. An error names what cannot be understood.
+pub fn rules(given: &[LinuxDeviceCgroup]) -> Result<Vec<Rule>, String> {
+    let mut rules = vec![NOTHING];
+    for rule in given {
+        rules.push(one(rule)?);
+    }
+    // A container whose rules end by allowing everything needs no exceptions.
+    if rules.last().is_some_and(|r| r.allow_all()) {
+        return Ok(rules.split_off(rules.len() - 1));
+    }
+    rules.extend(DEFAULT);
+    Ok(rules)
+}
+
+/// [`rules`] of what `linux.resources` says, and each device that the specification puts into the container may be
+/// used, unless a rule there is about exactly that one. `None`: all are allowed (privileged), nothing is restricted.
+pub fn of_spec(spec: &Spec) -> Result<Option<Vec<Rule>>, String> {
     let linux = spec.linux().as_ref();
     let resources = linux.and_then(|linux| linux.resources().as_ref());
-    let listed = resources.and_then(|resources| resources.devices().as_ref());
-    let every = listed.is_some_and(|rules| {
-        rules.iter().any(|rule| {
-            rule.allow()
-                && rule.major().is_none()
-                && rule.minor().is_none()
-                && !matches!(rule.typ(), Some(LinuxDeviceType::B | LinuxDeviceType::C))
-        })
-    });
-    if every {
-        return None;
+    let given = resources.and_then(|resources| resources.devices().as_deref()).unwrap_or_default();
+    let mut rules = rules(given)?;
+    if let [only] = rules[..]
+        && only.allow_all()
+    {
+        return Ok(None);
     }
-    let nodes = linux.and_then(|linux| linux.devices().as_deref()).unwrap_or_default();
-    let nodes = nodes.iter().filter_map(|node| {
-        let kind = match node.typ() {
-            LinuxDeviceType::B => Kind::Block,
-            LinuxDeviceType::C | LinuxDeviceType::U => Kind::Character,
-            _ => return None,
-        };
-        Some(DeviceRule::open(kind, u32::try_from(node.major()).ok()?, Some(u32::try_from(node.minor()).ok()?)))
-    });
-    let mut rules = DEFAULT.to_vec();
-    for rule in nodes {
-        if !rules.contains(&rule) {
+    for node in linux.and_then(|linux| linux.devices().as_deref()).unwrap_or_default() {
+        let Some(rule) = of_node(node) else { continue };
+        let same = |r: &Rule| (r.kind, r.major, r.minor) == (rule.kind, rule.major, rule.minor);
+        if !rules.iter().any(same) {
             rules.push(rule);
         }
     }
-    Some(rules)
+    Ok(Some(rules))
 }
 
-// Values of `linux/bpf.h` and `linux/bpf_common.h`.
-const LOAD_WORD: u8 = 0x61;
-const MOVE_IMMEDIATE: u8 = 0xb7;
-const MOVE: u8 = 0xbf;
-const AND_IMMEDIATE: u8 = 0x57;
-const SHIFT_RIGHT: u8 = 0x77;
-const JUMP_UNLESS_EQUAL: u8 = 0x55;
-const EXIT: u8 = 0x95;
-const TYPE_BLOCK: i32 = 1;
-const TYPE_CHARACTER: i32 = 2;
-const ACCESS_MAKE: i32 = 1;
-const ACCESS_OPEN: i32 = 2 | 4;
+fn of_node(node: &LinuxDevice) -> Option<Rule> {
+    let kind = match node.typ() {
+        LinuxDeviceType::B => Kind::Block,
+        LinuxDeviceType::C | LinuxDeviceType::U => Kind::Character,
+        _ => return None,
+    };
+    let (major, minor) = (u32::try_from(node.major()).ok()?, u32::try_from(node.minor()).ok()?);
+    Some(Rule { allow: true, kind, major: Some(major), minor: Some(minor), access: EVERYTHING })
+}
 
-/// The program: registers 2..=5 hold kind, access, major, minor; each rule is a block that allows or falls through.
-pub fn program(rules: &[DeviceRule]) -> Vec<Instruction> {
-    let instruction =
-        |code, to: u8, from: u8, offset, immediate| Instruction { code, registers: to | from << 4, offset, immediate };
-    let mut all = vec![
-        instruction(LOAD_WORD, 2, 1, 0, 0),
-        instruction(MOVE, 3, 2, 0, 0),
-        instruction(AND_IMMEDIATE, 2, 0, 0, 0xffff),
-        instruction(SHIFT_RIGHT, 3, 0, 0, 16),
-        instruction(LOAD_WORD, 4, 1, 4, 0),
-        instruction(LOAD_WORD, 5, 1, 8, 0),
-    ];
-    for rule in rules {
-        let kind = if rule.kind == Kind::Block { TYPE_BLOCK } else { TYPE_CHARACTER };
-        let mut checks = vec![(2, kind)];
-        let refused = if rule.open { 0 } else { ACCESS_OPEN };
-        checks.extend((refused != 0).then_some((6, 0)));
-        checks.extend(rule.major.map(|major| (4, major.cast_signed())));
-        checks.extend(rule.minor.map(|minor| (5, minor.cast_signed())));
-        // Register 6: the accesses asked for that this rule refuses.
-        let prelude = [instruction(MOVE, 6, 3, 0, 0), instruction(AND_IMMEDIATE, 6, 0, 0, refused & !ACCESS_MAKE)];
-        all.extend(prelude);
-        let count = checks.len();
-        for (at, (register, value)) in checks.into_iter().enumerate() {
-            // Over the remaining checks and the two instructions that allow.
-            let over = (count - at - 1 + 2) as i16;
-            all.push(instruction(JUMP_UNLESS_EQUAL, register, 0, over, value));
-        }
-        all.push(instruction(MOVE_IMMEDIATE, 0, 0, 0, 1));
-        all.push(instruction(EXIT, 0, 0, 0, 0));
+fn one(rule: &LinuxDeviceCgroup) -> Result<Rule, String> {
+    let kind = match rule.typ() {
+        None | Some(LinuxDeviceType::A) => Kind::All,
+        Some(LinuxDeviceType::B) => Kind::Block,
+        Some(LinuxDeviceType::C | LinuxDeviceType::U) => Kind::Character,
+        Some(LinuxDeviceType::P) => return Err("a device rule cannot be about FIFOs".into()),
+    };
+    // Negative numbers are the older way to say "any".
+    let number = |number: Option<i64>| match number {
+        None | Some(..0) => Ok(None),
+        Some(n) => u32::try_from(n).map(Some).map_err(|_| format!("device number {n} is out of range")),
+    };
+    let mut access = 0;
+    for letter in rule.access().as_deref().unwrap_or("rwm").chars() {
+        access |= match letter {
+            'r' => READ,
+            'w' => WRITE,
+            'm' => MAKE,
+            other => return Err(format!("device access '{other}' is none of r, w and m")),
+        };
     }
-    all.push(instruction(MOVE_IMMEDIATE, 0, 0, 0, 0));
-    all.push(instruction(EXIT, 0, 0, 0, 0));
-    all
+    let access = if access == 0 { EVERYTHING } else { access };
+    let (major, minor) = (number(rule.major())?, number(rule.minor())?);
+    // v1's "a" is all there is: numbers and access mean nothing beside it.
+    if kind == Kind::All && (major, minor) == (None, None) {
+        return Ok(Rule { allow: rule.allow(), ..NOTHING });
+    }
+    Ok(Rule { allow: rule.allow(), kind, major, minor, access })
+}
+
+impl Rule {
+    const fn character(major: u32, minor: Option<u32>) -> Rule {
+        Rule { allow: true, kind: Kind::Character, major: Some(major), minor, access: EVERYTHING }
+    }
+
+    fn allow_all(&self) -> bool {
+        *self == Rule { allow: true, ..NOTHING }
+    }
+
+    /// For v1: the file and its lines. A rule about all kinds with a number becomes two.
+    pub fn lines(&self) -> (&'static str, Vec<String>) {
+        let file = if self.allow { "devices.allow" } else { "devices.deny" };
+        if self.kind == Kind::All && (self.major, self.minor) == (None, None) {
+            return (file, vec!["a".into()]);
+        }
+        let letters = match self.kind {
+            Kind::All => "bc",
+            Kind::Block => "b",
+            Kind::Character => "c",
+        };
+        let number = |n: Option<u32>| n.map_or("*".into(), |n| n.to_string());
+        let access: String = [(READ, 'r'), (WRITE, 'w'), (MAKE, 'm')]
+            .iter()
+            .filter(|(bit, _)| self.access & bit != 0)
+            .map(|a| a.1)
+            .collect();
+        let line = |kind| format!("{kind} {}:{} {access}", number(self.major), number(self.minor));
+        (file, letters.chars().map(line).collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
-    /// What the kernel would do: kind, access, major, minor in, allowed out.
-    fn interpret(program: &[Instruction], context: [i64; 3]) -> bool {
-        let mut registers = [0i64; 11];
-        let mut at = 0usize;
-        loop {
-            let i = program[at];
-            let (to, from) = (usize::from(i.registers & 15), usize::from(i.registers >> 4));
-            at += 1;
-            match i.code {
-                LOAD_WORD => registers[to] = context[i.offset as usize / 4],
-                MOVE => registers[to] = registers[from],
-                MOVE_IMMEDIATE => registers[to] = i64::from(i.immediate),
-                AND_IMMEDIATE => registers[to] &= i64::from(i.immediate),
-                SHIFT_RIGHT => registers[to] >>= i.immediate,
-                JUMP_UNLESS_EQUAL if registers[to] != i64::from(i.immediate) => at += i.offset as usize,
-                JUMP_UNLESS_EQUAL => {}
-                EXIT => return registers[0] == 1,
-                other => panic!("unknown instruction {other:#x}"),
-            }
-        }
+    fn given(rules: Value) -> Vec<LinuxDeviceCgroup> {
+        serde_json::from_value(rules).unwrap()
     }
 
     #[test]
-    fn only_the_default_devices_open_but_any_node_can_be_made() {
-        let program = program(&DEFAULT);
-        let ask = |kind: i32, access: i32, major: i64, minor: i64| {
-            interpret(&program, [i64::from(kind | access << 16), major, minor])
+    fn lines_of_v1() {
+        let parsed = rules(&given(json!([{ "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw" }])));
+        let lines: Vec<_> = parsed.unwrap().iter().map(Rule::lines).collect();
+        assert_eq!(lines[0], ("devices.deny", vec!["a".to_owned()]));
+        assert_eq!(lines[1], ("devices.allow", vec!["c 10:229 rw".to_owned()]));
+        assert_eq!(lines[2], ("devices.allow", vec!["c *:* m".to_owned()]));
+        assert_eq!(lines[4], ("devices.allow", vec!["c 1:3 rwm".to_owned()]));
+        assert_eq!(lines[12], ("devices.allow", vec!["c 136:* rwm".to_owned()]));
+        assert!(rules(&given(json!([{ "allow": true, "access": "x" }]))).is_err());
+    }
+
+    #[test]
+    fn nodes_of_the_container_may_be_used_as_far_as_its_rules_say() {
+        let spec = |rules: Value| {
+            let nodes = json!([{ "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229 },
+                { "path": "/dev/null", "type": "c", "major": 1, "minor": 3 }]);
+            let linux = json!({ "devices": nodes, "resources": { "devices": rules } });
+            let spec: Spec = serde_json::from_value(json!({ "ociVersion": "1.3.0", "linux": linux })).unwrap();
+            of_spec(&spec).unwrap()
         };
-        assert!(ask(TYPE_CHARACTER, 2, 1, 3), "reading /dev/null");
-        assert!(ask(TYPE_CHARACTER, 6, 136, 77), "a pseudo-terminal");
-        assert!(ask(TYPE_BLOCK, ACCESS_MAKE, 8, 0), "making a disk's node");
-        assert!(!ask(TYPE_BLOCK, 2, 8, 0), "reading the disk");
-        assert!(!ask(TYPE_BLOCK, 2 | ACCESS_MAKE, 8, 0), "making and reading it");
-        assert!(!ask(TYPE_CHARACTER, 2, 1, 1), "/dev/mem");
-        assert!(!ask(TYPE_CHARACTER, 4, 10, 200), "/dev/net/tun");
-    }
-
-    #[test]
-    fn lines_for_v1() {
-        assert_eq!(DEFAULT[0].to_line(), "c *:* m");
-        assert_eq!(DEFAULT[2].to_line(), "c 1:3 rwm");
-        assert_eq!(DEFAULT[10].to_line(), "c 136:* rwm");
+        let plain = spec(json!([])).unwrap();
+        assert_eq!(plain.last(), Some(&Rule::character(10, Some(229))));
+        assert_eq!(plain.len(), 13, "null is a default already: {plain:?}");
+        let reading = spec(json!([{ "allow": true, "type": "c", "major": 10, "minor": 229, "access": "r" }])).unwrap();
+        let about = |r: &&Rule| r.minor == Some(229);
+        assert_eq!(reading.iter().filter(about).map(|r| r.access).collect::<Vec<_>>(), [READ]);
+        assert_eq!(spec(json!([{ "allow": true, "access": "rwm" }])), None);
     }
 }

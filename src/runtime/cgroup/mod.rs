@@ -3,7 +3,7 @@
 //! A container's group is `/teu/<id>` below each hierarchy's root (below the nearest delegated group for an ordinary
 //! user). Groups of the machine or of others are never touched.
 
-pub mod device_rules;
+mod device_program;
 pub mod devices;
 mod files;
 mod hierarchy;
@@ -139,13 +139,15 @@ impl Group {
         }
     }
 
-    /// Lets nothing be opened or made inside but what the rules allow (see [`devices::DEFAULT`]). For real root only: in
-    /// a user namespace the kernel refuses devices by itself. Returns a warning where the kernel cannot do it.
-    pub fn restrict_devices(&self, rules: &[devices::DeviceRule]) -> Result<Option<String>> {
-        match &self.0 {
-            Kind::V2(group) => Ok(group.restrict_devices(rules)),
-            Kind::V1(group) => group.restrict_devices(rules),
-            Kind::None(_) => Ok(Some("devices are not restricted: the container has no control group".into())),
+    /// [`Group::restrict`], with a warning where this machine cannot do it: there the container's capabilities still
+    /// refuse much. For real root only: in a user namespace the kernel refuses devices by itself.
+    pub fn restrict_if_possible(&self, rules: &[devices::Rule]) -> Result<Option<String>> {
+        if matches!(self.0, Kind::None(_)) {
+            return Ok(Some("devices are not restricted: the container has no control group".into()));
+        }
+        match self.restrict(rules) {
+            Err(Error::Invalid(why)) => Ok(Some(why)),
+            other => other.map(|()| None),
         }
     }
 

@@ -105,10 +105,10 @@ impl Group {
     }
 
     /// Lets nothing be opened or made but by these rules: later ones win.
-    pub fn restrict_by(&self, rules: &[super::device_rules::Rule]) -> Result<()> {
+    pub fn restrict(&self, rules: &[super::devices::Rule]) -> Result<()> {
         match &self.0 {
-            Kind::V2(group) => group.restrict_by(rules),
-            Kind::V1(group) => group.restrict_by(rules),
+            Kind::V2(group) => group.restrict(rules),
+            Kind::V1(group) => group.restrict(rules),
             Kind::None(_) => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! Groups on v1 and hybrid machines: one directory per controller, `/teu/<id>` beside the machine's own groups.
 
-use super::devices::DeviceRule;
+use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{V1Mounts, below};
 use super::limits::{self, Plan};
@@ -106,9 +106,9 @@ impl Group {
         self.dirs.iter().map(|(name, dir)| ((*name).to_owned(), dir.clone())).collect()
     }
 
-    pub fn restrict_by(&self, rules: &[super::device_rules::Rule]) -> Result<()> {
+    pub fn restrict(&self, rules: &[Rule]) -> Result<()> {
         let Some(dir) = self.dirs.get("devices") else {
-            return Err(Error::Invalid("devices cannot be restricted: there is no devices controller".into()));
+            return Err(Error::Invalid("devices cannot be restricted: this machine has no devices controller".into()));
         };
         for rule in rules {
             let (file, lines) = rule.lines();
@@ -156,16 +156,6 @@ impl Group {
     /// Any one directory: all processes are in all of them.
     fn any(&self) -> Option<&PathBuf> {
         ["freezer", "pids", "memory"].iter().find_map(|name| self.dirs.get(name)).or_else(|| self.dirs.values().next())
-    }
-
-    pub fn restrict_devices(&self, rules: &[DeviceRule]) -> Result<Option<String>> {
-        let Some(dir) = self.dirs.get("devices") else {
-            return Ok(Some("devices are not restricted: this machine has no devices controller".into()));
-        };
-        write(&dir.join("devices.deny"), "a")?;
-        let allow = dir.join("devices.allow");
-        rules.iter().try_for_each(|rule| write(&allow, &rule.to_line()))?;
-        Ok(None)
     }
 
     pub fn join_current(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Groups on the unified hierarchy: born-in by `clone3`, one kill file, one freeze file.
 
-use super::devices::{self, DeviceRule};
+use super::device_program;
+use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{below, own_v2_path};
 use super::limits::{self, Plan, io_weight, weight_of_shares};
@@ -122,9 +123,9 @@ impl Group {
         &self.dir
     }
 
-    pub fn restrict_by(&self, rules: &[super::device_rules::Rule]) -> Result<()> {
+    pub fn restrict(&self, rules: &[Rule]) -> Result<()> {
         let Some(fd) = &self.fd else { return Ok(()) };
-        device_filter::attach(fd.as_fd(), &super::device_rules::program(rules))
+        device_filter::attach(fd.as_fd(), &device_program::program(rules))
             .map_err(|e| Error::Invalid(format!("devices cannot be restricted: {e}")))
     }
 
@@ -140,13 +141,6 @@ impl Group {
 
     pub fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
         self.fd.as_ref().map(AsFd::as_fd)
-    }
-
-    /// A kernel without cgroup BPF gives a warning: the container's capabilities still refuse to make nodes.
-    pub fn restrict_devices(&self, rules: &[DeviceRule]) -> Option<String> {
-        let fd = self.fd.as_ref()?;
-        let attached = device_filter::attach(fd.as_fd(), &devices::program(rules));
-        attached.err().map(|e| format!("devices are not restricted: {e}"))
     }
 
     pub fn join(&self, pid: &str) -> Result<()> {

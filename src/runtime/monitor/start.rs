@@ -129,9 +129,9 @@ fn prepare(launch: Launch, ahead: Option<Group>) -> Result<Monitor, Failure> {
     let oom_before = group.oom_kills();
     // In a user namespace the kernel refuses all devices by itself.
     if !userns::identity().in_user_namespace
-        && let Some(rules) = devices::of_spec(&launch.spec)
+        && let Some(rules) = devices::of_spec(&launch.spec).map_err(|e| failure(FailureKind::Invalid, e))?
     {
-        warnings.extend(group.restrict_devices(&rules).map_err(|e| group_failure(&e))?);
+        warnings.extend(group.restrict_if_possible(&rules).map_err(|e| group_failure(&e))?);
     }
     let network = undo.network.insert(Network::prepare(&launch)?);
     let (child, Recorded { state, listener, log }) = start_recorded(&launch, group, network, &epoll, warnings)?;

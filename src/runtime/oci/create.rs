@@ -7,7 +7,7 @@ use super::init::sync::{self, Message};
 use super::init::{self, Setup};
 use super::{Outcome, Runtime, conflict, internal, invalid, mounts, namespaces, process as plans, unsupported};
 use crate::model::time::Timestamp;
-use crate::runtime::cgroup::{Group, OCI_PARENT, device_rules, resources, version};
+use crate::runtime::cgroup::{Group, OCI_PARENT, devices, resources, version};
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
 use crate::sys::{channel, clone, process, pty, rlimit, userns};
@@ -195,8 +195,8 @@ fn group(attempt: &mut Attempt, bundle: &Bundle, namespaces: &namespaces::Plan) 
     // In a user namespace the kernel refuses devices by itself.
     if !optional && !namespaces.joins_users() {
         let listed = given.and_then(|r| r.devices().as_deref()).unwrap_or_default();
-        let rules = device_rules::rules(listed).map_err(|e| invalid(format!("config.json: {e}")))?;
-        group.restrict_by(&rules).map_err(refused)?;
+        let rules = devices::rules(listed).map_err(|e| invalid(format!("config.json: {e}")))?;
+        group.restrict(&rules).map_err(refused)?;
     }
     Ok(group)
 }
