@@ -30,6 +30,9 @@ pub struct Launch {
     /// The filter as `struct sock_filter` bytes; empty: unconfined. As text: thousands of numbers are slow to read.
     #[serde(with = "text")]
     pub seccomp: Vec<u8>,
+    /// How it is loaded: `FILTER_*` of `sys::confine`.
+    #[serde(default)]
+    pub seccomp_flags: u32,
     pub limits: Limits,
     /// The whole of teu runs inside a user namespace: overlay takes `userxattr`, devices are bound instead of made.
     pub user_namespace: bool,

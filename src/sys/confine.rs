@@ -63,9 +63,9 @@ pub fn no_new_privileges() -> Result<()> {
     check("prctl PR_SET_NO_NEW_PRIVS", result)
 }
 
-/// Loads a filter given as `struct sock_filter` bytes (8 each). Needs no-new-privileges or CAP_SYS_ADMIN.
-pub fn seccomp(program: &[u8]) -> Result<()> {
-    seccomp_with(program, 0).map(drop)
+/// Loads a filter given as `struct sock_filter` bytes (8 each), with flags (`FILTER_*`). Needs no-new-privileges or CAP_SYS_ADMIN.
+pub fn seccomp(program: &[u8], flags: u32) -> Result<()> {
+    seccomp_with(program, flags).map(drop)
 }
 
 /// The five sets of a process, as bits.
@@ -101,12 +101,11 @@ pub fn set_all_capabilities(sets: &Sets) -> Result<()> {
 /// Flags of a filter (seccomp(2)).
 pub const FILTER_LOG: u32 = 1 << 1;
 pub const FILTER_SPEC_ALLOW: u32 = 1 << 2;
-pub const FILTER_TSYNC: u32 = 1;
 pub const FILTER_WAIT_KILLABLE: u32 = 1 << 5;
 /// Makes [`seccomp_with`] return the listener of a filter that notifies.
 pub const FILTER_NEW_LISTENER: u32 = 1 << 3;
 
-/// [`seccomp`] with flags; the descriptor is the listener's, where one was asked for.
+/// [`seccomp`]; the descriptor is the listener's, where one was asked for.
 pub fn seccomp_with(program: &[u8], flags: u32) -> Result<Option<std::os::fd::OwnedFd>> {
     use std::os::fd::FromRawFd;
     let filters = instructions(program);

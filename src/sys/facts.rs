@@ -49,3 +49,8 @@ pub fn magic_of(fd: impl std::os::fd::AsFd) -> Result<i64> {
         Err(e) => Err(Error::new("fstatfs", e)),
     }
 }
+
+/// `6.18.44-fc`, by a system call: no file is read.
+pub fn kernel_release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}

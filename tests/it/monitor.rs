@@ -76,6 +76,7 @@ impl Fixture {
             user: String::new(),
             group_add: Vec::new(),
             seccomp: Vec::new(),
+            seccomp_flags: 0,
             limits: Limits::default(),
             user_namespace: false,
             init: false,

@@ -101,6 +101,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         shared: shared.as_deref(),
     };
     files::write(&input.dir, &names)?;
+    let filter = filter(input, capabilities)?;
     let stop = if config.stop_signal.is_empty() {
         input.image.config().as_ref().and_then(|c| c.stop_signal().clone()).unwrap_or_default()
     } else {
@@ -123,7 +124,8 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         rootfs,
         user: config.user.clone(),
         group_add: config.group_add.clone(),
-        seccomp: filter(input, capabilities)?,
+        seccomp: filter.program,
+        seccomp_flags: filter.flags,
         limits: config.limits.clone(),
         user_namespace: input.identity.in_user_namespace,
         init: config.init,
@@ -182,11 +184,11 @@ fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
     Ok(name)
 }
 
-fn filter(input: &BundleInput<'_>, capabilities: u64) -> Result<Vec<u8>, Error> {
+fn filter(input: &BundleInput<'_>, capabilities: u64) -> Result<seccomp::Compiled, Error> {
     let security = &input.container.config.security;
     match &security.seccomp {
         // As with docker, privilege means no default filter; one that was named is applied all the same.
-        SeccompProfile::Default if security.privileged => Ok(Vec::new()),
+        SeccompProfile::Default if security.privileged => Ok(seccomp::Compiled::default()),
         profile => Ok(seccomp::compile(profile, capabilities)?),
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Program<'a> {
     rlimits: &'a [PosixRlimit],
     no_new_privileges: bool,
     seccomp: &'a [u8],
+    seccomp_flags: u32,
     init: bool,
     own_binary: Option<(u64, u64)>,
 }
@@ -52,6 +53,7 @@ impl<'a> Program<'a> {
             rlimits: process.rlimits().as_deref().unwrap_or_default(),
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             seccomp: &launch.seccomp,
+            seccomp_flags: launch.seccomp_flags,
             init: launch.init,
             own_binary: lookup::own_binary(),
         })
@@ -145,7 +147,7 @@ pub(super) fn run(program: &Program<'_>, socket: &OwnedFd) -> Result<Infallible,
     process::reset_signals().during("resetting signals")?;
     process::parent_death_signal(0).during("letting go of the monitor")?;
     if program.no_new_privileges && !program.seccomp.is_empty() {
-        confine::seccomp(program.seccomp).during("loading the system call filter")?;
+        confine::seccomp(program.seccomp, program.seccomp_flags).during("loading the system call filter")?;
     }
     if program.init {
         reaper::split(socket)?;
@@ -209,7 +211,7 @@ fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<(), Failure
     if program.no_new_privileges {
         confine::no_new_privileges().during("switching off new privileges")?;
     } else if !program.seccomp.is_empty() {
-        confine::seccomp(program.seccomp).during("loading the system call filter")?;
+        confine::seccomp(program.seccomp, program.seccomp_flags).during("loading the system call filter")?;
     }
     confine::drop_bounding(program.capabilities).during("dropping capabilities")?;
     process::set_groups(&who.groups).or_else(ignore_single).during("setting the groups")?;

@@ -7,12 +7,9 @@ use crate::sys::attributes::Scheduling;
 use crate::sys::confine::{self, Sets};
 use oci_spec::runtime::{
     Capabilities, IOPriorityClass, LinuxPersonalityDomain, LinuxSchedulerFlag, LinuxSchedulerPolicy, LinuxSeccomp,
-    LinuxSeccompFilterFlag, Process, Scheduler, Spec,
+    Process, Scheduler, Spec,
 };
 use std::path::PathBuf;
-
-/// `SECCOMP_RET_USER_NOTIF`.
-const NOTIFY: &str = "SCMP_ACT_NOTIFY";
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -237,31 +234,18 @@ fn selinux(process: &Process) -> Outcome<Option<String>> {
 }
 
 fn filter(given: &LinuxSeccomp) -> Outcome<Filter> {
-    let mut flags = 0;
-    for flag in given.flags().iter().flatten() {
-        flags |= match flag {
-            LinuxSeccompFilterFlag::SeccompFilterFlagLog => confine::FILTER_LOG,
-            LinuxSeccompFilterFlag::SeccompFilterFlagTsync => confine::FILTER_TSYNC,
-            LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => confine::FILTER_SPEC_ALLOW,
-            LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => confine::FILTER_WAIT_KILLABLE,
-        };
-    }
     // The specification's words are docker's, which the compiler reads.
     let text = serde_json::to_string(given).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
-    let notifies = text.contains(NOTIFY);
+    let mut compiled = seccomp::compile_spec(&text).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     let path = given.listener_path().clone().filter(|p| !p.as_os_str().is_empty());
-    let listener = match (notifies, path) {
-        (true, None) => return Err(invalid(format!("linux.seccomp: {NOTIFY} needs a listenerPath"))),
+    let listener = match (compiled.notifies, path) {
+        (true, None) => return Err(invalid("linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath")),
         (true, Some(path)) => {
-            flags |= confine::FILTER_NEW_LISTENER;
+            compiled.flags |= confine::FILTER_NEW_LISTENER;
             Some((path, given.listener_metadata().clone().unwrap_or_default()))
         }
         // A listener without calls to hear of gets nothing.
         (false, _) => None,
     };
-    let program = seccomp::compile_spec(&text).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
-    if flags & confine::FILTER_WAIT_KILLABLE != 0 && !notifies {
-        return Err(invalid(format!("linux.seccomp: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for {NOTIFY} only")));
-    }
-    Ok(Filter { program, flags: flags & !confine::FILTER_TSYNC, listener })
+    Ok(Filter { program: compiled.program, flags: compiled.flags, listener })
 }

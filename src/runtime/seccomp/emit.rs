@@ -47,23 +47,22 @@ const fn branch(code: u16, k: u32, jt: u8, jf: u8) -> Instruction {
 pub(super) fn program(filter: &Filter) -> Vec<Instruction> {
     let mut out = vec![plain(LOAD, OFFSET_ARCH)];
     for arch in &filter.arches {
-        let body = body(arch, filter.default);
+        let body = body(filter, arch);
         out.push(branch(JEQ, arch.audit, 1, 0));
         out.push(plain(JUMP, body.len() as u32));
         out.extend(body);
     }
-    // Any other architecture gets what an unlisted call gets.
-    out.push(plain(RETURN, filter.default.0));
+    out.push(plain(RETURN, filter.foreign.0));
     out
 }
 
-fn body(arch: &ArchRules, default: Action) -> Vec<Instruction> {
+fn body(filter: &Filter, arch: &ArchRules) -> Vec<Instruction> {
     let mut out = vec![plain(LOAD, OFFSET_NUMBER)];
     if let Some(foreign) = arch.foreign_from {
         out.push(branch(JGE, foreign, 0, 1));
         out.push(plain(RETURN, Action::errno(ENOSYS).0));
     }
-    out.extend(search(&ranges(arch, default)));
+    out.extend(search(&ranges(filter, arch)));
     out
 }
 
@@ -73,23 +72,26 @@ struct Range {
     code: Vec<Instruction>,
 }
 
-fn ranges(arch: &ArchRules, default: Action) -> Vec<Range> {
-    let refuse = vec![plain(RETURN, default.0)];
+fn ranges(filter: &Filter, arch: &ArchRules) -> Vec<Range> {
+    let refuse = |first| Range { first, code: vec![plain(RETURN, filter.default.0)] };
     let mut ranges: Vec<Range> = Vec::new();
-    let mut push = |first: u32, code: Vec<Instruction>| {
-        if ranges.last().is_none_or(|last| last.code != code) {
-            ranges.push(Range { first, code });
-        }
-    };
+    // The entries that decide the last range; nothing is emitted again for a number right after it with the same ones.
+    let mut last: Vec<usize> = Vec::new();
     let mut next = 0;
-    for (number, rules) in &arch.calls {
-        if *number > next {
-            push(next, refuse.clone());
+    for calls in arch.calls.chunk_by(|a, b| a.0 == b.0) {
+        let number = calls[0].0;
+        let gap = number > next;
+        if gap {
+            ranges.push(refuse(next));
         }
-        push(*number, call(rules, default));
+        if gap || !calls.iter().map(|(_, entry)| entry).eq(&last) {
+            ranges.push(Range { first: number, code: call(&filter.rules(calls), filter.default) });
+            last.clear();
+            last.extend(calls.iter().map(|(_, entry)| *entry));
+        }
         next = number + 1;
     }
-    push(next, refuse);
+    ranges.push(refuse(next));
     ranges
 }
 
@@ -118,7 +120,7 @@ fn search(ranges: &[Range]) -> Vec<Instruction> {
 }
 
 /// The alternatives of one call, in order.
-fn call(rules: &[Rule], default: Action) -> Vec<Instruction> {
+fn call(rules: &[&Rule], default: Action) -> Vec<Instruction> {
     let mut out = Vec::new();
     for rule in rules {
         let start = out.len();

@@ -1,17 +1,25 @@
-//! System call filters: a profile in docker's format becomes a BPF program in microseconds, without libseccomp.
+//! System call filters: a profile in docker's format, or the OCI specification's, becomes a BPF program without
+//! libseccomp.
 
 mod arch;
 mod emit;
 mod profile;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::caps;
 use crate::model::container::SeccompProfile;
-use std::sync::OnceLock;
 
 /// The profile of every container that names none.
 const DEFAULT: &str = include_str!("../../../assets/seccomp.json");
+/// What it becomes for a container with the default capabilities, as nearly all are: starting one reads no profile and
+/// compiles nothing. A test compares it with what the compiler makes of [`DEFAULT`]; rules that depend on the kernel
+/// are about older ones than teu runs on. Empty: this architecture has none stored, the profile is compiled.
+#[cfg(target_arch = "x86_64")]
+const USUAL: &[u8] = include_bytes!("../../../assets/seccomp.x86_64.bpf");
+#[cfg(not(target_arch = "x86_64"))]
+const USUAL: &[u8] = &[];
 /// Largest profile accepted.
 const MAX_PROFILE: usize = 1 << 20;
 /// Longest program the kernel accepts, in instructions.
@@ -27,8 +35,10 @@ pub enum Error {
     Unknown { what: &'static str, value: String },
     #[error("seccomp profile: argument index {0} is not within 0..=5")]
     Index(u32),
-    #[error("seccomp profile: action {0} is not supported")]
-    Unsupported(String),
+    #[error("seccomp profile: errno {value} does not go with {action}")]
+    Errno { action: String, value: u32 },
+    #[error("seccomp profile: {0}")]
+    Notify(&'static str),
     #[error("seccomp profile leads to {0} instructions, the kernel takes {MAX_PROGRAM}")]
     TooLong(usize),
 }
@@ -39,6 +49,7 @@ pub struct Action(pub u32);
 
 impl Action {
     pub const ALLOW: Action = Action(0x7fff_0000);
+    pub const KILL_PROCESS: Action = Action(0x8000_0000);
 
     /// The call fails with this errno.
     pub const fn errno(number: u32) -> Action {
@@ -74,23 +85,39 @@ struct Rule {
     action: Action,
 }
 
-/// The program as `struct sock_filter` bytes; empty: no filter. `capabilities` is the container's bounding set.
-pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Vec<u8>, Error> {
+/// What the kernel is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compiled {
+    /// `struct sock_filter` bytes; empty: no filter.
+    pub program: Vec<u8>,
+    /// `FILTER_*` of [`crate::sys::confine`].
+    pub flags: u32,
+    /// Some calls wait for somebody's answer.
+    pub notifies: bool,
+}
+
+/// The filter of a container; `capabilities` is its bounding set. Nobody listens to notified calls here: a profile that
+/// has some is refused.
+pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Compiled, Error> {
     let text = match profile {
-        SeccompProfile::Unconfined => return Ok(Vec::new()),
-        SeccompProfile::Default if Some(capabilities) == usual_capabilities() => {
-            let usual = USUAL.get_or_init(|| bytes(DEFAULT, capabilities).ok());
-            return usual.clone().map_or_else(|| bytes(DEFAULT, capabilities), Ok);
+        SeccompProfile::Unconfined => return Ok(Compiled::default()),
+        SeccompProfile::Default if !USUAL.is_empty() && caps::choose(&[], &[], false) == Ok(capabilities) => {
+            return Ok(Compiled { program: USUAL.to_vec(), ..Compiled::default() });
         }
         SeccompProfile::Default => DEFAULT,
         SeccompProfile::Custom(text) => text,
     };
-    bytes(text, capabilities)
+    match compile_text(text, capabilities)? {
+        compiled if compiled.notifies => {
+            Err(Error::Notify("SCMP_ACT_NOTIFY is not supported: nobody listens to the calls"))
+        }
+        compiled => Ok(compiled),
+    }
 }
 
 /// A filter as the OCI specification describes it, which is docker's format without conditions on the machine.
-pub fn compile_spec(text: &str) -> Result<Vec<u8>, Error> {
-    bytes(text, 0)
+pub fn compile_spec(text: &str) -> Result<Compiled, Error> {
+    compile_text(text, 0)
 }
 
 /// The architectures a filter can be made for here, in libseccomp's words.
@@ -98,37 +125,29 @@ pub fn architectures() -> Vec<&'static str> {
     arch::ARCHES.iter().map(|arch| arch.scmp).collect()
 }
 
-/// The default filter with the default capabilities: what nearly all containers get.
-static USUAL: OnceLock<Option<Vec<u8>>> = OnceLock::new();
-
-/// Makes the usual filter ahead, on whatever thread has the time: whoever needs it meanwhile waits for it.
-pub fn prepare() {
-    let _ = usual_capabilities().map(|capabilities| compile(&SeccompProfile::Default, capabilities));
+fn compile_text(text: &str, capabilities: u64) -> Result<Compiled, Error> {
+    let release = crate::sys::facts::kernel_release();
+    // A release without numbers is taken for a new one.
+    let filter = read(text, capabilities, words::version(&release).unwrap_or((u32::MAX, 0)))?;
+    let instructions = program(&filter)?;
+    Ok(Compiled {
+        program: instructions.iter().flat_map(|i| i.bytes()).collect(),
+        flags: filter.flags,
+        notifies: filter.notifies,
+    })
 }
 
-fn usual_capabilities() -> Option<u64> {
-    caps::choose(&[], &[], false).ok()
-}
-
-fn bytes(text: &str, capabilities: u64) -> Result<Vec<u8>, Error> {
-    let instructions = program(text, capabilities)?;
-    Ok(instructions.iter().flat_map(|i| i.bytes()).collect())
-}
-
-fn program(text: &str, capabilities: u64) -> Result<Vec<emit::Instruction>, Error> {
+fn read(text: &str, capabilities: u64, kernel: (u32, u32)) -> Result<profile::Filter, Error> {
     if text.len() > MAX_PROFILE {
         return Err(Error::TooLarge);
     }
-    let filter = profile::read(text, capabilities, kernel_version())?;
-    let instructions = emit::program(&filter);
+    profile::read(text, capabilities, kernel)
+}
+
+fn program(filter: &profile::Filter) -> Result<Vec<emit::Instruction>, Error> {
+    let instructions = emit::program(filter);
     match instructions.len() {
         0..=MAX_PROGRAM => Ok(instructions),
         length => Err(Error::TooLong(length)),
     }
-}
-
-/// Major and minor of the running kernel, which some rules depend on.
-fn kernel_version() -> (u32, u32) {
-    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    profile::version(text.trim()).unwrap_or((u32::MAX, 0))
 }

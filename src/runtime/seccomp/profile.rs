@@ -1,15 +1,22 @@
 //! Reading a profile: which rules count for these capabilities, this kernel and these architectures.
 
-use super::arch::{ARCHES, Arch};
-use super::{Action, Condition, Error, Op, Rule};
+use super::arch::{ARCHES, Arch, X32_BIT};
+use super::words::{self, NOTIFY, version};
+use super::{Action, Condition, Error, Rule};
 use crate::runtime::caps;
+use crate::sys::confine;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// What a profile means on this machine.
 #[derive(Debug)]
 pub struct Filter {
     pub default: Action,
+    /// For architectures the profile does not name.
+    pub foreign: Action,
+    pub flags: u32,
+    pub notifies: bool,
+    /// What entries of the profile say, each once.
+    pub entries: Vec<Vec<Rule>>,
     /// The machine's own architecture first.
     pub arches: Vec<ArchRules>,
 }
@@ -17,12 +24,25 @@ pub struct Filter {
 #[derive(Debug)]
 pub struct ArchRules {
     pub audit: u32,
+    /// Numbers from here on belong to another ABI (x32) that is answered with ENOSYS.
     pub foreign_from: Option<u32>,
-    /// By number; alternatives in order, the default applies when none holds.
-    pub calls: BTreeMap<u32, Vec<Rule>>,
+    /// Number and entry, sorted: several entries about one number stand in the profile's order.
+    pub calls: Vec<(u32, usize)>,
 }
 
-/// Docker's format. Fields that steer other tools (comments, flags) are let be.
+impl Filter {
+    /// The alternatives for one number, whose part of [`ArchRules::calls`] this is; the default applies when none holds.
+    pub fn rules(&self, calls: &[(u32, usize)]) -> Vec<&Rule> {
+        let mut rules: Vec<&Rule> = calls.iter().flat_map(|(_, entry)| &self.entries[*entry]).collect();
+        // A rule without conditions decides alone, wherever it stands (libseccomp's reading).
+        if let Some(plain) = rules.iter().position(|r| r.conditions.is_empty()) {
+            rules = vec![rules[plain]];
+        }
+        rules
+    }
+}
+
+/// Docker's format. What is for people (comments) is let be.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct File {
@@ -31,8 +51,8 @@ struct File {
     #[serde(default)]
     architectures: Vec<String>,
     arch_map: Option<Vec<ArchMap>>,
-    /// Of the OCI specification: who hears of the calls that are notified.
-    listener_path: Option<String>,
+    #[serde(default)]
+    flags: Vec<String>,
     #[serde(default)]
     syscalls: Vec<Entry>,
 }
@@ -78,49 +98,91 @@ struct Gate {
 
 pub(super) fn read(text: &str, capabilities: u64, kernel: (u32, u32)) -> Result<Filter, Error> {
     let file: File = serde_json::from_str(text)?;
-    let default = action(&file.default_action, file.default_errno_ret, file.listener_path.is_some())?;
-    let native = &ARCHES[0];
-    let mut entries = Vec::new();
-    for entry in &file.syscalls {
-        let does = action(&entry.action, entry.errno_ret, file.listener_path.is_some())?;
-        let conditions = entry.args.iter().flatten().map(condition).collect::<Result<Vec<_>, _>>()?;
-        let wanted = included(entry.includes.as_ref(), native, capabilities, kernel)?
-            && !excluded(entry.excludes.as_ref(), native, capabilities, kernel)?;
-        // A rule that says what happens anyway is none, as in runc.
-        if wanted && does != default {
-            entries.push((entry, alternatives(conditions, does)));
-        }
+    let default = words::action(&file.default_action, file.default_errno_ret)?;
+    if default == NOTIFY {
+        return Err(Error::Notify("SCMP_ACT_NOTIFY cannot be the default: handing over the listener needs calls, too"));
     }
-    let arches = ARCHES.iter().enumerate().filter(|(n, arch)| *n == 0 || also(&file, arch));
-    let arches = arches.map(|(_, arch)| rules(arch, &entries)).collect();
-    Ok(Filter { default, arches })
+    let flags = file.flags.iter().try_fold(0, |all, flag| Ok::<_, Error>(all | words::flag(flag)?))?;
+    let mut filter =
+        Filter { default, foreign: foreign(default), flags, notifies: false, entries: Vec::new(), arches: Vec::new() };
+    let mut used = Vec::new();
+    for entry in &file.syscalls {
+        let does = words::action(&entry.action, entry.errno_ret)?;
+        let conditions = entry.args.iter().flatten().map(condition).collect::<Result<Vec<_>, _>>()?;
+        let wanted = included(entry.includes.as_ref(), &ARCHES[0], capabilities, kernel)?
+            && !excluded(entry.excludes.as_ref(), &ARCHES[0], capabilities, kernel)?;
+        // A rule that says what happens anyway is none, as in runc.
+        if !wanted || does == default {
+            continue;
+        }
+        if does == NOTIFY {
+            filter.notifies = true;
+            if entry.names().any(|name| name == "write") {
+                return Err(Error::Notify("SCMP_ACT_NOTIFY cannot be for write: it hands over the listener"));
+            }
+        }
+        let rules = alternatives(conditions, does);
+        let index = filter.entries.iter().position(|known| *known == rules).unwrap_or_else(|| {
+            filter.entries.push(rules);
+            filter.entries.len() - 1
+        });
+        used.push((entry, index));
+    }
+    if flags & confine::FILTER_WAIT_KILLABLE != 0 && !filter.notifies {
+        return Err(Error::Notify("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY only"));
+    }
+    for arch in architectures(&file)? {
+        add(&mut filter.arches, arch, &used);
+    }
+    Ok(filter)
 }
 
-fn also(file: &File, arch: &Arch) -> bool {
+/// A call of an architecture that no rule is about passes no filter at all, so that what lets calls pass must not be
+/// what happens to it: then it ends the process, as libseccomp has it.
+fn foreign(default: Action) -> Action {
+    let refuses = matches!(default.0 & 0xffff_0000, 0 | 0x8000_0000 | 0x0003_0000 | 0x0005_0000);
+    if refuses { default } else { Action::KILL_PROCESS }
+}
+
+/// The machine's own, and those of its others that the profile names.
+fn architectures(file: &File) -> Result<Vec<&'static Arch>, Error> {
     let native = ARCHES[0].scmp;
     let mapped = file.arch_map.iter().flatten().filter(|m| m.architecture == native);
-    file.architectures.iter().any(|a| a == arch.scmp)
-        || mapped.flat_map(|m| m.sub_architectures.iter().flatten()).any(|a| a == arch.scmp)
+    let mapped = mapped.flat_map(|m| m.sub_architectures.iter().flatten());
+    let mut named = Vec::new();
+    for name in file.architectures.iter().chain(mapped) {
+        words::check_architecture(name)?;
+        named.push(name.as_str());
+    }
+    Ok(ARCHES.iter().enumerate().filter(|(n, arch)| *n == 0 || named.contains(&arch.scmp)).map(|a| a.1).collect())
 }
 
 /// Names an architecture does not have are no error: profiles are written for all.
-fn rules(arch: &Arch, entries: &[(&Entry, Vec<Rule>)]) -> ArchRules {
+fn add(arches: &mut Vec<ArchRules>, arch: &Arch, used: &[(&Entry, usize)]) {
     let numbers = arch.numbers();
-    let mut calls: BTreeMap<u32, Vec<Rule>> = BTreeMap::new();
-    for (entry, rules) in entries {
-        for name in entry.names.iter().chain(&entry.name) {
-            if let Some(number) = numbers.get(name.as_str()) {
-                calls.entry(*number).or_default().extend(rules.iter().cloned());
-            }
+    let names = used.iter().flat_map(|(entry, index)| entry.names().map(move |name| (name, *index)));
+    let mut calls: Vec<(u32, usize)> =
+        names.filter_map(|(name, index)| Some((numbers.get(name)? | arch.bit, index))).collect();
+    // Stable: what is about one number keeps its order.
+    calls.sort_by_key(|(number, _)| *number);
+    calls.dedup();
+    match arches.iter_mut().find(|known| known.audit == arch.audit) {
+        // Its numbers are all above.
+        Some(known) => {
+            known.foreign_from = None;
+            known.calls.extend(calls);
+        }
+        None => {
+            let shared = ARCHES.iter().any(|other| other.audit == arch.audit && other.bit != 0);
+            arches.push(ArchRules { audit: arch.audit, foreign_from: shared.then_some(X32_BIT), calls });
         }
     }
-    for rules in calls.values_mut() {
-        // A rule without conditions decides alone, wherever it stands (libseccomp's reading).
-        if let Some(plain) = rules.iter().position(|r| r.conditions.is_empty()) {
-            *rules = vec![rules.swap_remove(plain)];
-        }
+}
+
+impl Entry {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().chain(&self.name).map(String::as_str)
     }
-    ArchRules { audit: arch.audit, foreign_from: arch.foreign_from, calls }
 }
 
 /// Conditions on different arguments must all hold; several on the same one are alternatives (runc's reading).
@@ -167,40 +229,8 @@ fn min_kernel(gate: &Gate) -> Result<Option<(u32, u32)>, Error> {
     version(text).map(Some).ok_or_else(|| Error::Unknown { what: "kernel version", value: text.to_owned() })
 }
 
-/// `6.18.44-fc` is (6, 18).
-pub(super) fn version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-fn action(name: &str, errno: Option<u32>, notify: bool) -> Result<Action, Error> {
-    let data = errno.unwrap_or(1);
-    Ok(match name {
-        "SCMP_ACT_ALLOW" => Action::ALLOW,
-        "SCMP_ACT_ERRNO" => Action::errno(data),
-        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => Action(0),
-        "SCMP_ACT_KILL_PROCESS" => Action(0x8000_0000),
-        "SCMP_ACT_TRAP" => Action(0x0003_0000),
-        "SCMP_ACT_TRACE" => Action(0x7ff0_0000 | (data & 0xffff)),
-        "SCMP_ACT_LOG" => Action(0x7ffc_0000),
-        // Needs somebody who listens.
-        "SCMP_ACT_NOTIFY" if notify => Action(0x7fc0_0000),
-        "SCMP_ACT_NOTIFY" => return Err(Error::Unsupported(name.to_owned())),
-        _ => return Err(Error::Unknown { what: "action", value: name.to_owned() }),
-    })
-}
-
 fn condition(arg: &Arg) -> Result<Condition, Error> {
-    let op = match arg.op.as_str() {
-        "SCMP_CMP_NE" => Op::Ne,
-        "SCMP_CMP_LT" => Op::Lt,
-        "SCMP_CMP_LE" => Op::Le,
-        "SCMP_CMP_EQ" => Op::Eq,
-        "SCMP_CMP_GE" => Op::Ge,
-        "SCMP_CMP_GT" => Op::Gt,
-        "SCMP_CMP_MASKED_EQ" => Op::MaskedEq,
-        other => return Err(Error::Unknown { what: "operator", value: other.to_owned() }),
-    };
+    let op = words::operator(&arg.op)?;
     if arg.index > 5 {
         return Err(Error::Index(arg.index));
     }

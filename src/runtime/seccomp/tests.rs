@@ -1,7 +1,7 @@
 //! The emitted programs, run by a small interpreter over every rule and its boundary values, and against an oracle.
 
 use super::emit::{AND, Instruction, JEQ, JGE, JGT, JUMP, LOAD, RETURN};
-use super::profile::{self, Filter};
+use super::profile::{self, ArchRules, Filter};
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +30,13 @@ fn run(program: &[Instruction], arch: u32, number: u32, args: [u64; 6]) -> u32 {
     }
 }
 
+fn program(text: &str, capabilities: u64) -> Result<Vec<Instruction>, Error> {
+    super::program(&read(text, capabilities, (6, 1))?)
+}
+
 /// What the rules say, without BPF.
 fn expect(filter: &Filter, audit: u32, number: u32, args: [u64; 6]) -> Action {
-    let Some(arch) = filter.arches.iter().find(|a| a.audit == audit) else { return filter.default };
+    let Some(arch) = filter.arches.iter().find(|a| a.audit == audit) else { return filter.foreign };
     if arch.foreign_from.is_some_and(|f| number >= f) {
         return Action::errno(38);
     }
@@ -48,13 +52,19 @@ fn expect(filter: &Filter, audit: u32, number: u32, args: [u64; 6]) -> Action {
             Op::MaskedEq => v & c.value == c.second,
         }
     };
-    let rules = arch.calls.get(&number).into_iter().flatten();
+    let rules = rules(filter, arch, number).into_iter();
     rules.filter(|r| r.conditions.iter().all(holds)).map(|r| r.action).next().unwrap_or(filter.default)
+}
+
+fn rules<'a>(filter: &'a Filter, arch: &ArchRules, number: u32) -> Vec<&'a Rule> {
+    let first = arch.calls.partition_point(|(n, _)| *n < number);
+    let end = arch.calls.partition_point(|(n, _)| *n <= number);
+    filter.rules(&arch.calls[first..end])
 }
 
 fn boundaries(filter: &Filter) -> Vec<u64> {
     let mut values: BTreeSet<u64> = [0, 1, 1 << 32, u64::MAX, u64::MAX >> 1, 0xffff_ffff].into();
-    for rule in filter.arches.iter().flat_map(|a| a.calls.values()).flatten() {
+    for rule in filter.entries.iter().flatten() {
         for c in &rule.conditions {
             for v in [c.value, c.second, c.value | c.second, !c.value] {
                 values.extend([v, v.wrapping_add(1), v.wrapping_sub(1), v ^ (1 << 32), v ^ (1 << 63)]);
@@ -70,10 +80,10 @@ fn check_all(text: &str, capabilities: u64) {
     assert!(program.len() <= MAX_PROGRAM, "{}", program.len());
     let values = boundaries(&filter);
     for audit in filter.arches.iter().map(|a| a.audit).chain([0, 0xdead_beef]) {
-        let known = filter.arches.iter().flat_map(|a| a.calls.keys()).flat_map(|n| [n.saturating_sub(1), *n, n + 1]);
+        let known = filter.arches.iter().flat_map(|a| &a.calls).flat_map(|(n, _)| [n.saturating_sub(1), *n, n + 1]);
         let numbers: BTreeSet<u32> = known.chain([0, 511, 600]).collect();
         for number in numbers.into_iter().chain([1000, 0x3fff_ffff, 0x4000_0000, 0x4000_0001, u32::MAX]) {
-            let rules = filter.arches.iter().find(|a| a.audit == audit).and_then(|a| a.calls.get(&number));
+            let rules = filter.arches.iter().find(|a| a.audit == audit).map(|a| rules(&filter, a, number));
             let simple = rules.is_none_or(|r| r.iter().all(|r| r.conditions.is_empty()));
             for v in if simple { &values[..1] } else { &values[..] } {
                 for args in [[*v; 6], [*v, 0, 0, 0, 0, 0], [0, *v, 1, 2, 3, 4]] {
@@ -149,6 +159,72 @@ fn the_default_profile_guards_what_it_must() {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_default_profile_guards_32_bit_calls_too() {
+    let plain = program(DEFAULT, 0).unwrap();
+    let x86 = &super::arch::ARCHES[1];
+    let ask = |name: &str, first: u64| run(&plain, x86.audit, x86.numbers()[name], [first, 0, 0, 0, 0, 0]);
+    for (family, allowed) in [(2, true), (38, false), (39, true), (40, false)] {
+        assert_eq!(ask("socket", family) == Action::ALLOW.0, allowed, "family {family}");
+    }
+    assert_eq!(ask("socketcall", 1), Action::errno(38).0, "a socket whose family cannot be seen");
+    assert_eq!(ask("socketcall", 3), Action::ALLOW.0, "connecting it");
+    assert_eq!((ask("clone3", 0), ask("mount", 0)), (Action::errno(38).0, Action::errno(1).0));
+    // x32, which the profile does not name, and an architecture that this machine is not.
+    let native = super::arch::ARCHES[0].audit;
+    assert_eq!(run(&plain, native, 0x4000_0000, [0; 6]), Action::errno(38).0);
+    assert_eq!(run(&plain, 0xc000_00b7, 0, [0; 6]), Action::errno(1).0);
+}
+
+/// What is stored is what the compiler makes, on any kernel that teu runs on.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_stored_program_is_the_default_profile_s() {
+    let capabilities = crate::runtime::caps::choose(&[], &[], false).unwrap();
+    for kernel in [(5, 11), (6, 18), (u32::MAX, 0)] {
+        let instructions = super::program(&read(DEFAULT, capabilities, kernel).unwrap()).unwrap();
+        let bytes: Vec<u8> = instructions.iter().flat_map(|i| i.bytes()).collect();
+        if bytes != USUAL {
+            let path = std::env::temp_dir().join("seccomp.x86_64.bpf");
+            std::fs::write(&path, bytes).unwrap();
+            panic!("assets/seccomp.json has changed: look at the change, then put {} in assets/", path.display());
+        }
+    }
+    let compiled = compile(&SeccompProfile::Default, capabilities).unwrap();
+    assert_eq!((compiled.program.as_slice(), compiled.flags), (USUAL, 0));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn architectures_a_profile_names_have_rules_of_their_own() {
+    let text = |arches: &str, default: &str| {
+        format!(
+            r#"{{"defaultAction":"{default}","architectures":[{arches}],"syscalls":[
+            {{"names":["read","ioctl"],"action":"SCMP_ACT_ERRNO","errnoRet":7}}]}}"#
+        )
+    };
+    let (native, x86) = (super::arch::ARCHES[0].audit, super::arch::ARCHES[1].audit);
+    let ask = |p: &[Instruction], audit, number| run(p, audit, number, [0; 6]);
+    let all = text(r#""SCMP_ARCH_X86_64","SCMP_ARCH_X86","SCMP_ARCH_X32""#, "SCMP_ACT_ALLOW");
+    check_all(&all, 0);
+    let p = program(&all, 0).unwrap();
+    // read and ioctl of each; x32 has its own number for the second one.
+    for (audit, number) in
+        [(native, 0), (native, 16), (x86, 3), (x86, 54), (native, 0x4000_0000), (native, 0x4000_0202)]
+    {
+        assert_eq!(ask(&p, audit, number), Action::errno(7).0, "{audit:#x} {number:#x}");
+    }
+    assert_eq!(ask(&p, native, 0x4000_0010), Action::ALLOW.0);
+    // What is not named must not be a way around the rules: neither by another ABI nor by another architecture.
+    let p = program(&text("", "SCMP_ACT_ALLOW"), 0).unwrap();
+    assert_eq!(ask(&p, native, 1), Action::ALLOW.0);
+    assert_eq!(ask(&p, native, 0x4000_0000), Action::errno(38).0);
+    assert_eq!(ask(&p, x86, 3), Action::KILL_PROCESS.0);
+    let p = program(&text("", "SCMP_ACT_TRAP"), 0).unwrap();
+    assert_eq!(ask(&p, x86, 3), 0x0003_0000);
+}
+
 #[test]
 fn operators_and_alternatives() {
     for op in ["NE", "LT", "LE", "EQ", "GE", "GT"] {
@@ -187,35 +263,56 @@ fn long_programs_jump_far() {
     check_all(&format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{}]}}"#, entries.join(",")), 0);
 }
 
-/// Another implementation agrees about every plain rule.
+/// Another implementation agrees about everything that is allowed: it knows one action per filter, so that its refusals
+/// are one.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn an_oracle_agrees_about_plain_calls() {
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
-    let filter = profile::read(DEFAULT, 0, (6, 1)).unwrap();
-    let ours = super::emit::program(&filter);
-    let allowed: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = filter.arches[0]
-        .calls
-        .iter()
-        .filter(|(_, rules)| rules[0].conditions.is_empty() && rules[0].action == Action::ALLOW)
-        .map(|(n, _)| (i64::from(*n), Vec::new()))
-        .collect();
-    assert!(allowed.len() > 270, "{}", allowed.len());
-    let oracle =
-        SeccompFilter::new(allowed, SeccompAction::Errno(1), SeccompAction::Allow, TargetArch::x86_64).unwrap();
-    let oracle: BpfProgram = oracle.try_into().unwrap();
-    let oracle: Vec<Instruction> =
-        oracle.iter().map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
-    for number in 0..600 {
-        let conditional = filter.arches[0]
-            .calls
-            .get(&number)
-            .is_some_and(|r| r[0].action != Action::ALLOW || !r[0].conditions.is_empty());
-        if !conditional {
-            let arch = filter.arches[0].audit;
-            assert_eq!(run(&ours, arch, number, [0; 6]), run(&oracle, arch, number, [0; 6]), "call {number}");
+fn an_oracle_agrees_about_what_is_allowed() {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
+    for capabilities in [0, caps_of(&["SYS_CHROOT"]), caps_of(&["SYS_ADMIN"]), u64::MAX] {
+        let filter = profile::read(DEFAULT, capabilities, (6, 1)).unwrap();
+        let ours = super::emit::program(&filter);
+        let arch = &filter.arches[0];
+        let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        for (number, _) in &arch.calls {
+            let rules = rules(&filter, arch, *number);
+            if rules.iter().any(|r| r.action == Action::ALLOW) {
+                let conditional = rules.iter().filter(|r| r.action == Action::ALLOW && !r.conditions.is_empty());
+                allowed.insert(i64::from(*number), conditional.map(|r| oracle_s(r)).collect());
+            }
+        }
+        assert!(allowed.len() > 270, "{}", allowed.len());
+        let oracle = SeccompFilter::new(allowed, SeccompAction::Errno(1), SeccompAction::Allow, TargetArch::x86_64);
+        let oracle: BpfProgram = oracle.unwrap().try_into().unwrap();
+        let oracle: Vec<Instruction> =
+            oracle.iter().map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        let values = boundaries(&filter);
+        for number in 0..600 {
+            let simple = rules(&filter, arch, number).iter().all(|r| r.conditions.is_empty());
+            for v in if simple { &values[..1] } else { &values[..] } {
+                let ask = |program: &[Instruction]| run(program, arch.audit, number, [*v; 6]) == Action::ALLOW.0;
+                assert_eq!(ask(&ours), ask(&oracle), "call {number} with {v:#x}");
+            }
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn oracle_s(rule: &Rule) -> seccompiler::SeccompRule {
+    use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
+    let conditions = rule.conditions.iter().map(|c| {
+        let (op, value) = match c.op {
+            Op::Ne => (SeccompCmpOp::Ne, c.value),
+            Op::Lt => (SeccompCmpOp::Lt, c.value),
+            Op::Le => (SeccompCmpOp::Le, c.value),
+            Op::Eq => (SeccompCmpOp::Eq, c.value),
+            Op::Ge => (SeccompCmpOp::Ge, c.value),
+            Op::Gt => (SeccompCmpOp::Gt, c.value),
+            Op::MaskedEq => (SeccompCmpOp::MaskedEq(c.value), c.second),
+        };
+        SeccompCondition::new(c.index as u8, SeccompCmpArgLen::Qword, op, value).unwrap()
+    });
+    SeccompRule::new(conditions.collect()).unwrap()
 }
 
 #[test]
@@ -224,7 +321,30 @@ fn mistakes_are_named() {
     assert!(bad("{").contains("seccomp profile"));
     assert!(bad(r#"{"defaultAction":"NOPE"}"#).contains("'NOPE'"));
     let rule = |r: &str| format!(r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{r}]}}"#);
-    assert!(bad(&rule(r#"{"names":["read"],"action":"SCMP_ACT_NOTIFY"}"#)).contains("not supported"));
+    let notify = rule(r#"{"names":["read"],"action":"SCMP_ACT_NOTIFY"}"#);
+    let custom = compile(&SeccompProfile::Custom(notify.clone()), 0).unwrap_err().to_string();
+    assert!(custom.contains("nobody listens"), "{custom}");
+    assert!(compile_spec(&notify).unwrap().notifies);
+    assert!(bad(&notify.replace("read", "write")).contains("cannot be for write"));
+    assert!(bad(r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#).contains("cannot be the default"));
+    let flags = |flag: &str| format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_{flag}"]}}"#);
+    assert_eq!(compile_spec(&flags("LOG")).unwrap().flags, crate::sys::confine::FILTER_LOG);
+    assert_eq!(compile_spec(&flags("SPEC_ALLOW")).unwrap().flags, crate::sys::confine::FILTER_SPEC_ALLOW);
+    assert_eq!(compile_spec(&flags("TSYNC")).unwrap().flags, 0);
+    assert!(bad(&flags("WAIT_KILLABLE_RECV")).contains("SCMP_ACT_NOTIFY only"));
+    assert!(bad(&flags("X")).contains("flag 'SECCOMP_FILTER_FLAG_X'"));
+    assert!(bad(r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_Z80"]}"#).contains("'SCMP_ARCH_Z80'"));
+    let errno = |action: &str, n: u32| format!(r#"{{"defaultAction":"SCMP_ACT_{action}","defaultErrnoRet":{n}}}"#);
+    for (action, n, fits) in [
+        ("ERRNO", 4095, true),
+        ("ERRNO", 4096, false),
+        ("TRACE", 65535, true),
+        ("TRACE", 65536, false),
+        ("ALLOW", 1, false),
+        ("KILL", 1, false),
+    ] {
+        assert_eq!(program(&errno(action, n), 0).is_ok(), fits, "{action} {n}");
+    }
     assert!(
         bad(&rule(r#"{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":6,"value":0,"op":"SCMP_CMP_EQ"}]}"#))
             .contains("index 6")

@@ -5,7 +5,6 @@ use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
-use crate::runtime::seccomp;
 use crate::sys;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -60,7 +59,6 @@ impl Loading {
             let sealed = sys::process::read_only_program(&program).ok();
             let name = sealed.as_ref().map_or(program.as_path(), |(_, name)| name);
             let _ = sender.send(execute(&program, name, &environment, id.as_ref()));
-            seccomp::prepare();
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });

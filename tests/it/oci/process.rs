@@ -182,7 +182,9 @@ fn seccomp_must_be_applied() {
         let answer = bundle.create().exits(1);
         assert!(answer.stderr.contains(words), "{}", answer.stderr);
     };
-    refuse(json!({ "defaultAction": "SCMP_ACT_NOTIFY" }), "listenerPath");
+    let notified = json!([{ "names": ["read"], "action": "SCMP_ACT_NOTIFY" }]);
+    refuse(json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": notified }), "listenerPath");
+    refuse(json!({ "defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/x" }), "cannot be the default");
     refuse(json!({ "defaultAction": "SCMP_ACT_WHAT" }), "SCMP_ACT_WHAT");
 }
 

@@ -2,6 +2,7 @@
 
 mod containers;
 mod driver;
+mod filter;
 mod hostile;
 mod sessions;
 

@@ -10,6 +10,7 @@ pub mod registry;
 pub mod registry_server;
 pub mod screen;
 pub mod state;
+pub mod syscall;
 pub mod wait;
 
 pub use program::Answer;
