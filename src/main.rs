@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         return teu::runtime::monitor::main(args.get(1), args.get(2), userns.as_deref()).into();
     }
     if let Some(args) = cli::oci::arguments(args_os().next(), &args) {
-        return cli::oci::main(args, var_os("XDG_RUNTIME_DIR")).into();
+        return cli::oci::main(args, &|name| var_os(name)).into();
     }
     if let Some(shell) = var_os(cli::COMPLETE_VARIABLE) {
         return cli::complete(&shell, &args, inventory).into();

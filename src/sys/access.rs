@@ -12,3 +12,11 @@ pub fn why_not_writable(dir: &Path) -> Option<std::io::Error> {
     use nix::unistd::{AccessFlags, access};
     access(dir, AccessFlags::W_OK | AccessFlags::X_OK).err().map(std::io::Error::from)
 }
+
+/// Whether a descriptor of that number was there when this program began: whatever it opens itself closes at exec.
+pub fn is_inherited(number: u32) -> bool {
+    let Ok(number) = std::os::fd::RawFd::try_from(number) else { return false };
+    // SAFETY: only its flags are read, and only for the time of the call.
+    let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_getfd(fd).is_ok_and(|flags| !flags.contains(rustix::io::FdFlags::CLOEXEC))
+}

@@ -14,6 +14,8 @@ pub mod files;
 pub mod in_root;
 pub mod loopback;
 pub mod mount;
+mod mount_below;
+mod mount_fill;
 pub mod mount_node;
 pub mod mount_op;
 pub mod netlink;

@@ -75,12 +75,21 @@ fn setattr(dir: BorrowedFd<'_>, path: &std::ffi::CStr, flags: i32, change: Chang
     if attributes.attr_set == 0 && attributes.attr_clr == 0 && attributes.propagation == 0 {
         return Ok(());
     }
-    let flags = flags | if change.recursive { libc::AT_RECURSIVE } else { 0 };
-    let size = size_of::<libc::mount_attr>();
+    set_attributes(dir, path, flags, change.recursive, &attributes)
+}
+
+fn set_attributes(
+    dir: BorrowedFd<'_>,
+    path: &std::ffi::CStr,
+    flags: i32,
+    recursive: bool,
+    attributes: &libc::mount_attr,
+) -> Result<()> {
+    let flags = flags | if recursive { libc::AT_RECURSIVE } else { 0 };
+    let (attributes, size) = (std::ptr::from_ref(attributes), size_of::<libc::mount_attr>());
     // SAFETY: path and attributes outlive the call, size is that of the struct.
-    let result = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, dir.as_raw_fd(), path.as_ptr(), flags, &raw const attributes, size)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_mount_setattr, dir.as_raw_fd(), path.as_ptr(), flags, attributes, size) };
     check("mount_setattr", result as i32)
 }
 
@@ -96,6 +105,40 @@ pub fn new_file_system(kind: &str, options: &[(String, Option<String>)], attribu
     }
     rustix::mount::fsconfig_create(&context).map_err(|e| explain("fsconfig create", &context, kind, "", e))?;
     finish(&context, kind, attributes)
+}
+
+/// Options of a file system that is mounted, as fsconfig(2) takes them.
+pub fn reconfigure(mount: BorrowedFd<'_>, options: &[(String, Option<String>)]) -> Result<()> {
+    use rustix::mount::FsPickFlags;
+    let flags = FsPickFlags::FSPICK_EMPTY_PATH | FsPickFlags::FSPICK_CLOEXEC;
+    let context = rustix::mount::fspick(mount, "", flags).map_err(|e| Error::new("fspick", e))?;
+    for (key, value) in options {
+        let set = match value {
+            Some(value) => rustix::mount::fsconfig_set_string(&context, key.as_str(), value.as_str()),
+            None => rustix::mount::fsconfig_set_flag(&context, key.as_str()),
+        };
+        set.map_err(|e| explain("fsconfig", &context, "remount", &option_text(key, value.as_deref()), e))?;
+    }
+    rustix::mount::fsconfig_reconfigure(&context)
+        .map_err(|e| explain("fsconfig reconfigure", &context, "remount", "", e))
+}
+
+/// Owners of files in the mount are seen as the user namespace behind `users` maps them (Linux 5.12).
+pub fn map_ids(mount: BorrowedFd<'_>, users: BorrowedFd<'_>, recursive: bool) -> Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: users.as_raw_fd() as u64,
+    };
+    set_attributes(mount, c"", libc::AT_EMPTY_PATH, recursive, &attributes)
+}
+
+/// Whether this kernel has [`map_ids`].
+pub fn maps_ids() -> bool {
+    let none = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let asked = set_attributes(rustix::fs::CWD, c"", 0, false, &none);
+    asked.err().is_none_or(|e| e.errno() != libc::ENOSYS)
 }
 
 fn finish(context: &OwnedFd, kind: &str, attributes: u64) -> Result<OwnedFd> {
@@ -264,6 +307,23 @@ pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
 
 fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|e| Error::at("path", path, e))
+}
+
+/// Moves the mount behind `root` over the root of this mount namespace, for a root that cannot be pivoted (a RAM disk).
+/// What shows the machine (procfs, sysfs) goes first: the old root is still there, below the new one.
+pub fn move_to_root(root: BorrowedFd<'_>) -> Result<()> {
+    rustix::process::fchdir(root).map_err(|e| Error::new("fchdir", e))?;
+    let place = std::env::current_dir().map_err(|e| Error::new("getcwd", e))?;
+    for (kind, at) in super::mount_below::mounts()?.into_iter().rev() {
+        if matches!(kind.as_str(), "proc" | "sysfs") && !at.starts_with(&place) {
+            // One that is locked by a user namespace stays.
+            let _ = detach(&at);
+        }
+    }
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(root, "", rustix::fs::CWD, "/", flags).map_err(|e| Error::at("move_mount", "/", e))?;
+    rustix::process::chroot(".").map_err(|e| Error::at("chroot", ".", e))?;
+    rustix::process::chdir("/").map_err(|e| Error::at("chdir", "/", e))
 }
 
 #[cfg(test)]

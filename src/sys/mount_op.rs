@@ -5,6 +5,9 @@
 
 use super::in_root::{self, Make};
 use super::mount::{self, Change, Overlay, Propagation};
+use super::mount_below;
+pub use super::mount_fill::Node;
+use super::mount_fill::{bind_hosts, fill};
 use super::mount_node::{self, Device};
 use super::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -55,6 +58,8 @@ pub struct Mount {
     pub copy_up: bool,
     /// A kernel that lacks this file system is no reason to fail.
     pub optional: bool,
+    /// The propagation is that of the mount itself: those below it are private.
+    pub alone: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,33 +68,10 @@ pub enum Source {
     New { kind: String, options: Vec<(String, Option<String>)>, content: Vec<Node> },
     /// A file or directory of the host, or with `recursive` the whole tree of mounts there.
     Bind { path: PathBuf, recursive: bool },
-}
-
-/// An entry of a fresh file system (a `/dev` in the making).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Node {
-    Directory {
-        name: String,
-        mode: u32,
-    },
-    Link {
-        name: String,
-        to: String,
-    },
-    Device {
-        name: String,
-        block: bool,
-        major: u32,
-        minor: u32,
-        mode: u32,
-        uid: u32,
-        gid: u32,
-    },
-    /// Where device nodes cannot be made (a user namespace): the host's own, bound on a file.
-    Host {
-        name: String,
-        path: PathBuf,
-    },
+    /// A tree that the caller has made already: its place in the list given to [`open`].
+    Prepared(usize),
+    /// What is mounted at the target stays and is changed; `options` are the file system's own.
+    Remount { options: Vec<(String, Option<String>)> },
 }
 
 /// The finished root, not yet pivoted to.
@@ -106,7 +88,7 @@ pub struct Mounted {
 /// Builds the root at `place`, a directory that the container never sees. The caller is in a mount namespace of its
 /// own whose mounts may still be shared with the host's.
 pub fn apply(root: &Root, ops: &[MountOp], place: &Path) -> Result<Mounted> {
-    open(root, ops, place)?.build(root, ops, place)
+    open(root, ops, place, &[])?.build(root, ops, place)
 }
 
 /// Everything of the host's that the steps need, opened before anything is changed.
@@ -117,10 +99,11 @@ pub struct Sources {
     directory: Option<(OwnedFd, OwnedFd)>,
 }
 
-/// Opens the sources: with the powers of the caller, who may give them up before [`Sources::build`].
-pub fn open(root: &Root, ops: &[MountOp], place: &Path) -> Result<Sources> {
+/// Opens the sources: with the powers of the caller, who may give them up before [`Sources::build`]. `prepared`: the
+/// trees that [`Source::Prepared`] means.
+pub fn open(root: &Root, ops: &[MountOp], place: &Path, prepared: &[OwnedFd]) -> Result<Sources> {
     // Shared sources keep their peers only when they are copied before the whole tree goes private.
-    let steps = ops.iter().map(open_source).collect::<Result<Vec<_>>>()?;
+    let steps = ops.iter().map(|op| open_source(op, prepared)).collect::<Result<Vec<_>>>()?;
     let directory = match root {
         Root::Directory(path) => {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -160,7 +143,7 @@ impl Sources {
 impl Mounted {
     /// Further steps, which need no source of the host's.
     pub fn go_on(&mut self, ops: &[MountOp]) -> Result<()> {
-        ops.iter().try_for_each(|op| self.step(op, open_source(op)?))
+        ops.iter().try_for_each(|op| self.step(op, open_source(op, &[])?))
     }
 
     fn step(&mut self, op: &MountOp, source: Opened) -> Result<()> {
@@ -198,9 +181,15 @@ struct Opened {
     hosts: Vec<OwnedFd>,
 }
 
-fn open_source(op: &MountOp) -> Result<Opened> {
+fn open_source(op: &MountOp, prepared: &[OwnedFd]) -> Result<Opened> {
     let MountOp::Mount(m) = op else { return Ok(Opened::default()) };
     match &m.source {
+        Source::Remount { .. } => Ok(Opened::default()),
+        Source::Prepared(number) => {
+            let missing = || Error::at("open_tree", &m.target, rustix::io::Errno::BADF);
+            let tree = prepared.get(*number).ok_or_else(missing)?.try_clone();
+            Ok(Opened { tree: Some(tree.map_err(|e| Error::at("dup", &m.target, e))?), hosts: Vec::new() })
+        }
         Source::Bind { path, recursive } => {
             let tree = mount::clone_tree(rustix::fs::CWD, path, *recursive);
             match tree {
@@ -224,12 +213,13 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     // A volume is filled before it becomes read-only.
     let after_fill = if m.copy_up { m.change.set & mount::RDONLY } else { 0 };
     let (tree, make) = match &m.source {
-        Source::Bind { .. } => {
+        Source::Remount { options } => return remount(made, m, options),
+        Source::Bind { .. } | Source::Prepared(_) => {
             let Some(tree) = opened.tree else { return Ok(()) };
             let make = if in_root::kind(&tree)? == FileType::Directory { Make::Directory } else { Make::File };
             // A bind keeps the attributes of its source unless told otherwise, but never its peers.
             let propagation = m.change.propagation.or(Some(Propagation::Private));
-            mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
+            mount::change(tree.as_fd(), Change { propagation, recursive: !m.alone, ..Change::default() })?;
             mount::change(tree.as_fd(), Change { propagation: None, recursive: true, ..m.deep })?;
             mount::change(tree.as_fd(), Change { propagation: None, set: m.change.set & !after_fill, ..m.change })?;
             (tree, make)
@@ -254,6 +244,9 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
         mount::change(tree.as_fd(), Change { set: after_fill, recursive, ..Change::default() })?;
     }
     mount::attach(tree.as_fd(), target.as_fd())?;
+    if m.alone {
+        mount_below::make_private(tree.as_fd())?;
+    }
     if let Source::New { kind, content, .. } = &m.source {
         bind_hosts(tree.as_fd(), content, &opened.hosts)?;
         match kind.as_str() {
@@ -265,51 +258,14 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     Ok(())
 }
 
-fn fill(tree: BorrowedFd<'_>, content: &[Node]) -> Result<()> {
-    for node in content {
-        let (name, made) = match node {
-            Node::Directory { name, mode } => {
-                (name, rustix::fs::mkdirat(tree, name.as_str(), Mode::from_raw_mode(*mode)))
-            }
-            Node::Link { name, to } => (name, rustix::fs::symlinkat(to.as_str(), tree, name.as_str())),
-            Node::Device { name, .. } => (name, make_device(tree, node)),
-            Node::Host { name, .. } => (name, empty_file(tree, name)),
-        };
-        made.map_err(|e| Error::at("make", name, e))?;
+/// Changes what is mounted at the target, which has to be a mount.
+fn remount(made: &Mounted, m: &Mount, options: &[(String, Option<String>)]) -> Result<()> {
+    let target = in_root::open(made.root.as_fd(), &m.target, OFlags::PATH)?;
+    if !options.is_empty() {
+        mount::reconfigure(target.as_fd(), options)?;
     }
-    Ok(())
-}
-
-fn empty_file(tree: BorrowedFd<'_>, name: &str) -> rustix::io::Result<()> {
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(tree, name, flags, Mode::from_raw_mode(0o600)).map(drop)
-}
-
-fn make_device(tree: BorrowedFd<'_>, node: &Node) -> rustix::io::Result<()> {
-    let Node::Device { name, block, major, minor, mode, uid, gid } = node else { return Ok(()) };
-    let kind = if *block { FileType::BlockDevice } else { FileType::CharacterDevice };
-    let name = name.as_str();
-    rustix::fs::mknodat(tree, name, kind, Mode::from_raw_mode(*mode), rustix::fs::makedev(*major, *minor))?;
-    if (*uid, *gid) != (0, 0) {
-        let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
-        rustix::fs::chownat(tree, name, Some(uid), Some(gid), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
-    }
-    Ok(())
-}
-
-/// Only after the file system is attached: older kernels refuse to mount on a detached one.
-fn bind_hosts(tree: BorrowedFd<'_>, content: &[Node], hosts: &[OwnedFd]) -> Result<()> {
-    let names = content.iter().filter_map(|n| if let Node::Host { name, .. } = n { Some(name) } else { None });
-    for (name, host) in names.zip(hosts) {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let target = rustix::fs::openat(tree, name.as_str(), flags, Mode::empty());
-        let target = target.map_err(|e| Error::at("open", name, e))?;
-        let quiet =
-            Change { set: mount::NOSUID | mount::NOEXEC, propagation: Some(Propagation::Private), ..Change::default() };
-        mount::change(host.as_fd(), quiet)?;
-        mount::attach(host.as_fd(), target.as_fd())?;
-    }
-    Ok(())
+    mount::change(target.as_fd(), Change { recursive: true, propagation: None, ..m.deep })?;
+    mount::change(target.as_fd(), m.change)
 }
 
 /// The null device, verified to be it: as a mask's source anything else would let the container choose what we mount.

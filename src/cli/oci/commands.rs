@@ -13,10 +13,10 @@ pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatche
     let args = Args(matches);
     let id = args.text("id").unwrap_or_default();
     match name {
-        "create" => warn(globals, &create::create(runtime, id, &creation(args)?)?.warnings),
+        "create" => warn(globals, &create::create(runtime, id, &creation(globals, args)?)?.warnings),
         "run" => {
             let how = run::How { detach: args.on("detach"), keep: args.on("keep") };
-            let (code, warnings) = run::run(runtime, id, &creation(args)?, how, &mut std::io::stdout())?;
+            let (code, warnings) = run::run(runtime, id, &creation(globals, args)?, how, &mut std::io::stdout())?;
             warn(globals, &warnings);
             return Ok(code);
         }
@@ -58,12 +58,13 @@ fn path(args: Args<'_>, flag: &str) -> Option<PathBuf> {
     args.text(flag).filter(|p| !p.is_empty()).map(PathBuf::from)
 }
 
-fn creation(args: Args<'_>) -> Outcome<create::Options> {
+fn creation(globals: &Globals, args: Args<'_>) -> Outcome<create::Options> {
     Ok(create::Options {
         bundle: path(args, "bundle").unwrap_or_else(|| PathBuf::from(".")),
         pid_file: path(args, "pid-file"),
         console_socket: path(args, "console-socket"),
         preserve_fds: number(args, "preserve-fds")?.unwrap_or(0),
+        sockets: globals.sockets.clone(),
         no_new_keyring: args.on("no-new-keyring"),
         no_pivot: args.on("no-pivot"),
         keep_terminal: false,
@@ -82,6 +83,7 @@ fn execute(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<u8> {
         detach: args.on("detach"),
         preserve_fds: number(args, "preserve-fds")?.unwrap_or(0),
         ignore_paused: args.on("ignore-paused"),
+        cgroups: args.owned("cgroup"),
     };
     let process = match path(args, "process") {
         Some(file) => exec::Wanted::File(file),

@@ -121,6 +121,7 @@ fn exec(command: Command) -> Command {
         .arg(texts("cap").short('c'))
         .arg(text("preserve-fds").value_name("COUNT"))
         .arg(on("ignore-paused"))
+        .arg(texts("cgroup").value_name("[CONTROLLER:]PATH"))
         .arg(id())
         .arg(rest("args"))
 }

@@ -1,6 +1,7 @@
 //! The flags before the command, the command's place in the table, and how a failure is told.
 
 use super::{commands, flags, output};
+use crate::engine::oci::create::Sockets;
 use crate::engine::oci::{Failure, Runtime, SPEC_VERSION};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -23,6 +24,16 @@ pub struct Globals {
     pub format: Format,
     pub debug: bool,
     pub systemd_cgroup: bool,
+    /// Given along by a service manager.
+    pub sockets: Option<Sockets>,
+}
+
+/// Sockets meant for this process, and nobody else: sd_listen_fds(3).
+fn sockets(variables: Variables<'_>) -> Option<Sockets> {
+    let number = |name| variables(name)?.to_str()?.parse::<u32>().ok();
+    let count = number("LISTEN_FDS").filter(|n| *n > 0 && number("LISTEN_PID") == Some(std::process::id()))?;
+    let names = variables("LISTEN_FDNAMES").and_then(|names| names.into_string().ok());
+    Some(Sockets { count, names })
 }
 
 /// What is meant for the runtime: all arguments when the program is called by one of its names, else what follows `oci`.
@@ -34,10 +45,12 @@ pub fn arguments(program: Option<OsString>, args: &[OsString]) -> Option<&[OsStr
     NAMES.iter().any(|n| name == *n).then_some(args)
 }
 
-/// `runtime_dir`: `$XDG_RUNTIME_DIR`.
-pub fn main(args: &[OsString], runtime_dir: Option<OsString>) -> u8 {
-    let mut globals = Globals::default();
-    match run(&mut globals, args, runtime_dir.as_deref()) {
+/// A variable of the environment, by name.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+pub fn main(args: &[OsString], variables: Variables<'_>) -> u8 {
+    let mut globals = Globals { sockets: sockets(variables), ..Globals::default() };
+    match run(&mut globals, args, variables) {
         Ok(code) => code,
         Err(message) => {
             tell(&globals, &message);
@@ -46,7 +59,7 @@ pub fn main(args: &[OsString], runtime_dir: Option<OsString>) -> u8 {
     }
 }
 
-fn run(globals: &mut Globals, args: &[OsString], runtime_dir: Option<&OsStr>) -> Result<u8, String> {
+fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Result<u8, String> {
     let mut rest = args;
     while let Some(first) = rest.first().and_then(|a| a.to_str()).filter(|a| a.starts_with('-')) {
         match first {
@@ -85,7 +98,7 @@ fn run(globals: &mut Globals, args: &[OsString], runtime_dir: Option<&OsStr>) ->
             return Err(message.lines().map(str::trim).collect::<Vec<_>>().join(" "));
         }
     };
-    let root = globals.root.clone().unwrap_or_else(|| default_root(runtime_dir));
+    let root = globals.root.clone().unwrap_or_else(|| default_root(variables("XDG_RUNTIME_DIR").as_deref()));
     if globals.debug {
         let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
         log(globals, "debug", &format!("{name} {} with containers in {}", words.join(" "), root.display()));

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The v1 controllers teu puts containers into, where they are mounted.
 pub const V1_CONTROLLERS: [&str; 8] = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"];
 
+/// Those an OCI configuration may name beside them.
+const V1_OTHERS: [&str; 5] = ["hugetlb", "net_cls", "net_prio", "perf_event", "rdma"];
+
 /// Mount points by controller; two controllers mounted together share one.
 pub type V1Mounts = BTreeMap<&'static str, PathBuf>;
 
@@ -21,6 +24,15 @@ pub enum Hierarchies {
 
 impl Hierarchies {
     pub fn read() -> Self {
+        let mut found = Self::read_all();
+        if let Hierarchies::V1(mounts) = &mut found {
+            mounts.retain(|name, _| V1_CONTROLLERS.contains(name));
+        }
+        found
+    }
+
+    /// With the controllers that only few containers need.
+    pub fn read_all() -> Self {
         Self::parse(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
     }
 
@@ -33,7 +45,7 @@ impl Hierarchies {
             if kind == "cgroup2" {
                 v2.get_or_insert(mount_point);
             } else if kind == "cgroup" {
-                for name in V1_CONTROLLERS {
+                for name in V1_CONTROLLERS.into_iter().chain(V1_OTHERS) {
                     if options.split(',').any(|option| option == name) {
                         v1.entry(name).or_insert_with(|| mount_point.clone());
                     }
@@ -41,7 +53,7 @@ impl Hierarchies {
             }
         }
         match v2 {
-            _ if !v1.is_empty() => Hierarchies::V1(v1),
+            _ if v1.keys().any(|name| V1_CONTROLLERS.contains(name)) => Hierarchies::V1(v1),
             Some(mount) => Hierarchies::V2(mount),
             None => Hierarchies::None,
         }

@@ -15,6 +15,17 @@ pub struct Setting {
     pub value: String,
     /// May be written again with the next one, when the order of two limits depends on what they were.
     pub retry: bool,
+    pub absent: Absent,
+}
+
+/// What becomes of a setting whose file is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    #[default]
+    Refuse,
+    Skip,
+    /// File and value instead.
+    Other(String, String),
 }
 
 struct List(Vec<Setting>);
@@ -22,7 +33,13 @@ struct List(Vec<Setting>);
 impl List {
     fn push(&mut self, controller: &str, file: &str, value: impl ToString) {
         let (controller, file, value) = (controller.to_owned(), file.to_owned(), value.to_string());
-        self.0.push(Setting { controller, file, value, retry: false });
+        self.0.push(Setting { controller, file, value, retry: false, absent: Absent::Refuse });
+    }
+
+    fn or(&mut self, absent: Absent) {
+        if let Some(last) = self.0.last_mut() {
+            last.absent = absent;
+        }
     }
 
     fn either(&mut self, controller: &str, file: &str, value: impl ToString) {
@@ -53,11 +70,14 @@ pub fn settings(version: Version, resources: &LinuxResources) -> Result<Vec<Sett
     }
     for limit in resources.hugepage_limits().iter().flatten() {
         let (size, value) = (limit.page_size(), limit.limit());
-        if v2 {
-            list.push("hugetlb", &format!("hugetlb.{size}.max"), max_or(value));
-        } else {
-            list.push("hugetlb", &format!("hugetlb.{size}.limit_in_bytes"), value);
+        if size.is_empty() || !size.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(Error::Invalid(format!("huge page size '{size}' is not written like 2MB")));
         }
+        let (name, value) = if v2 { ("max", max_or(value)) } else { ("limit_in_bytes", value.to_string()) };
+        list.push("hugetlb", &format!("hugetlb.{size}.{name}"), &value);
+        // Reservations, which newer kernels count too.
+        list.push("hugetlb", &format!("hugetlb.{size}.rsvd.{name}"), &value);
+        list.or(Absent::Skip);
     }
     network_and_rdma(&mut list, resources, v2)?;
     if let Some(unified) = resources.unified() {
@@ -199,8 +219,10 @@ fn block_io(list: &mut List, block: &LinuxBlockIo, v2: bool) -> Result<()> {
     if let Some(weight) = block.weight().filter(|w| *w != 0) {
         if v2 {
             list.push("io", "io.weight", io_weight(weight));
+            list.or(Absent::Other("io.bfq.weight".into(), weight.to_string()));
         } else {
             list.push("blkio", "blkio.weight", weight);
+            list.or(Absent::Other("blkio.bfq.weight".into(), weight.to_string()));
         }
     }
     for device in block.weight_device().iter().flatten() {
@@ -208,8 +230,10 @@ fn block_io(list: &mut List, block: &LinuxBlockIo, v2: bool) -> Result<()> {
         let number = format!("{}:{}", device.major(), device.minor());
         if v2 {
             list.push("io", "io.weight", format!("{number} {}", io_weight(weight)));
+            list.or(Absent::Other("io.bfq.weight".into(), format!("{number} {weight}")));
         } else {
             list.push("blkio", "blkio.weight_device", format!("{number} {weight}"));
+            list.or(Absent::Other("blkio.bfq.weight_device".into(), format!("{number} {weight}")));
         }
     }
     let rates: [(&Option<Vec<LinuxThrottleDevice>>, &str, &str); 4] = [
@@ -297,7 +321,7 @@ mod tests {
             "memory": { "limit": 100, "swap": 150, "reservation": 50 }, "pids": { "limit": -1 },
             "cpu": { "shares": 1024, "period": 10000 },
             "unified": { "memory.high": "90", "cpu.uclamp.min": "max" },
-            "hugepageLimits": [{ "pageSize": "2MB", "limit": 4 }],
+            "hugepageLimits": [{ "pageSize": "2MB", "limit": 4 }], "rdma": { "mlx": { "hcaHandles": 3 } },
         });
         let expected = [
             "memory.swap.max=50",
@@ -307,6 +331,8 @@ mod tests {
             "cpu.max=max 10000",
             "pids.max=max",
             "hugetlb.2MB.max=4",
+            "hugetlb.2MB.rsvd.max=4",
+            "rdma.max=mlx hca_handle=3",
             "cpu.uclamp.min=max",
             "memory.high=90",
         ];

@@ -122,6 +122,23 @@ impl Group {
         Group { path: path.to_owned(), dirs }
     }
 
+    /// The same with a directory below in all hierarchies, or in those of `controllers`.
+    pub fn inner(mut self, controllers: Option<&str>, path: &str) -> Result<Group> {
+        for name in controllers.into_iter().flat_map(|c| c.split(',')).filter(|name| !self.dirs.contains_key(name)) {
+            return Err(Error::Invalid(format!("there is no control group hierarchy '{name}'")));
+        }
+        let chosen = |name: &str| controllers.is_none_or(|c| c.split(',').any(|one| one == name));
+        // Controllers that are mounted together have one directory.
+        let outer: Vec<PathBuf> = self.dirs.iter().filter(|(name, _)| chosen(name)).map(|(_, d)| d.clone()).collect();
+        for dir in self.dirs.values_mut().filter(|dir| outer.contains(dir)) {
+            dir.push(path);
+            if !dir.is_dir() {
+                return Err(Error::Gone(dir.clone()));
+            }
+        }
+        Ok(self)
+    }
+
     fn make(&self, mounts: &V1Mounts) -> Result<()> {
         for dir in self.distinct() {
             let parent = dir.parent().unwrap_or(dir);

@@ -149,9 +149,6 @@ fn namespaces(spec: &Spec) -> Outcome<()> {
     let own = listed(spec).iter().find(|n| n.typ() == LinuxNamespaceType::Mount);
     match own {
         None => Err(unsupported("a container without a mount namespace of its own is not supported")),
-        Some(n) if super::namespaces::path(n).is_some() => {
-            Err(unsupported("joining a mount namespace by path is not supported: it must be a new one"))
-        }
         Some(_) => Ok(()),
     }
 }

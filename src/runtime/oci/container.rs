@@ -135,7 +135,7 @@ impl Container {
     }
 
     pub fn group(&self) -> Group {
-        Group::open(&self.record.cgroup)
+        Group::open_at(&self.record.cgroup)
     }
 
     /// The first process, while it lives.

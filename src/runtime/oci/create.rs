@@ -5,17 +5,16 @@ use super::container::{self, Container, Record, Status};
 use super::hooks::{self, Moment};
 use super::init::sync::{self, Message};
 use super::init::{self, Setup};
-use super::{Outcome, Runtime, conflict, internal, invalid, mounts, namespaces, process as plans, unsupported};
+use super::{Outcome, Runtime, group, internal, invalid, mapped, mounts, namespaces, process as plans, terminal};
 use crate::model::time::Timestamp;
-use crate::runtime::cgroup::{Group, OCI_PARENT, devices, resources, version};
+use crate::runtime::cgroup::Group;
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
-use crate::sys::{channel, clone, process, pty, rlimit, userns};
+use crate::sys::{access, channel, clone, process, pty, rlimit, userns};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the caller chose.
 #[derive(Clone, Debug, Default)]
@@ -25,10 +24,19 @@ pub struct Options {
     /// Gets the master of the container's terminal.
     pub console_socket: Option<PathBuf>,
     pub preserve_fds: u32,
+    /// Listening sockets that a service manager gave along; they come before the preserved ones.
+    pub sockets: Option<Sockets>,
     pub no_new_keyring: bool,
     pub no_pivot: bool,
     /// The caller itself takes the terminal (`run` in the foreground).
     pub keep_terminal: bool,
+}
+
+/// Socket activation, as sd_listen_fds(3) describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    pub count: u32,
+    pub names: Option<String>,
 }
 
 /// A container whose first process waits.
@@ -44,21 +52,20 @@ pub struct Created {
 
 pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> {
     container::check_id(id)?;
-    if options.no_pivot {
-        return Err(unsupported("--no-pivot is not supported: the root is always entered by pivot_root"));
-    }
+    inherited(options)?;
     let bundle = config::load(&options.bundle)?;
     let plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec)).transpose()?;
-    let console = console_socket(options, plan.as_ref())?;
+    let terminal = plan.as_ref().is_some_and(|p| p.terminal);
+    let console = terminal::console(options.console_socket.as_deref(), terminal, options.keep_terminal)?;
     let namespaces = namespaces::plan(&bundle.spec)?;
-    let cgroup = cgroup_path(runtime, id, &bundle)?;
+    let cgroup = group::path(runtime, id, &bundle)?;
     let record = record(id, &bundle, cgroup);
     let container = Container::reserve(&runtime.root, record)?;
     let mut attempt = Attempt { container, lock: None, group: None, done: false };
     attempt.lock = Some(attempt.container.lock()?);
     attempt.container.save()?;
     container::replace(&attempt.container.dir.join(container::CONFIG), &bundle.text)?;
-    let group = group(&mut attempt, &bundle, &namespaces)?;
+    let group = group::make(&mut attempt.container.record, &bundle, &namespaces, &mut attempt.group)?;
     let created = start_init(&mut attempt, &bundle, plan.as_ref(), &namespaces, &group, options)?;
     let (pidfd, terminal, socket) = match created {
         Ok(parts) => parts,
@@ -68,16 +75,8 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
             return Err(failure);
         }
     };
-    let terminal = match (console, terminal) {
-        (Some(console), Some(master)) => {
-            channel::send_fd(&console, b"/dev/ptmx", master.as_fd()).during("sending the terminal to its socket")?;
-            None
-        }
-        (_, terminal) => terminal,
-    };
-    if let Some(file) = &options.pid_file {
-        container::replace(file, attempt.container.record.pid.to_string().as_bytes())?;
-    }
+    let pid = attempt.container.record.pid;
+    let terminal = terminal::hand_over(console, terminal, options.pid_file.as_deref(), pid)?;
     sync::go(socket.as_fd());
     attempt.done = true;
     let container = Container { dir: attempt.container.dir.clone(), record: attempt.container.record.clone() };
@@ -127,78 +126,15 @@ fn record(id: &str, bundle: &Bundle, cgroup: String) -> Record {
     }
 }
 
-fn console_socket(options: &Options, plan: Option<&plans::Plan>) -> Outcome<Option<UnixStream>> {
-    let terminal = plan.is_some_and(|p| p.terminal);
-    match &options.console_socket {
-        None if terminal && !options.keep_terminal => {
-            Err(invalid("cannot allocate tty if the runtime will detach without setting console socket"))
-        }
-        None => Ok(None),
-        Some(_) if !terminal => {
-            Err(invalid("cannot use console socket if the runtime will not detach or allocate tty"))
-        }
-        Some(path) => connect_console(path).map(Some),
+/// What is to be passed on must be there; otherwise something of our own would take its number.
+fn inherited(options: &Options) -> Outcome<()> {
+    let sockets = options.sockets.as_ref().map_or(0, |s| s.count);
+    let count = sockets.checked_add(options.preserve_fds).filter(|n| *n < 1 << 16);
+    let count = count.ok_or_else(|| invalid("more descriptors are to be passed on than a process can have"))?;
+    match (3..3 + count).find(|number| !access::is_inherited(*number)) {
+        Some(missing) => Err(invalid(format!("unable to stat preserved-fd {missing}: it is not open"))),
+        None => Ok(()),
     }
-}
-
-pub fn connect_console(path: &Path) -> Outcome<UnixStream> {
-    UnixStream::connect(path).during(&format!("connecting to the console socket {}", path.display()))
-}
-
-/// Absolute below every hierarchy. Relative ones and none at all are below teu's own place.
-fn cgroup_path(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<String> {
-    let given = bundle.spec.linux().as_ref().and_then(|l| l.cgroups_path().clone());
-    if runtime.systemd_cgroup {
-        return Err(unsupported(
-            "--systemd-cgroup is not supported yet: use the cgroupfs manager (podman: --cgroup-manager cgroupfs)",
-        ));
-    }
-    let path = match given.filter(|p| !p.as_os_str().is_empty()) {
-        None => return Ok(format!("{OCI_PARENT}/{id}")),
-        Some(path) => path,
-    };
-    let parts: Vec<_> = path.components().filter(|c| !matches!(c, std::path::Component::RootDir)).collect();
-    let plain = |c: &std::path::Component<'_>| matches!(c, std::path::Component::Normal(_));
-    if parts.is_empty() || !parts.iter().all(plain) {
-        return Err(invalid(format!("config.json: cgroupsPath '{}' leads out of its place", path.display())));
-    }
-    let inner: PathBuf = parts.into_iter().collect();
-    Ok(if path.is_absolute() { format!("/{}", inner.display()) } else { format!("{OCI_PARENT}/{}", inner.display()) })
-}
-
-/// The group with its limits. Ours to remove when nobody had it before.
-fn group(attempt: &mut Attempt, bundle: &Bundle, namespaces: &namespaces::Plan) -> Outcome<Group> {
-    let refused = |e: crate::runtime::cgroup::Error| internal(format!("setting up the control group: {e}"));
-    let identity = userns::identity();
-    let optional = identity.in_user_namespace || channel::own_uid() != 0;
-    let path = attempt.container.record.cgroup.clone();
-    let (group, old) = Group::create_at(&path, optional).map_err(refused)?;
-    attempt.group = Some(Group::open(&path));
-    attempt.container.record.foreign_cgroup = old;
-    if old && group.populated() {
-        return Err(conflict(format!("the control group {path} is not empty")));
-    }
-    if group.frozen() {
-        return Err(conflict(format!("the control group {path} is frozen")));
-    }
-    if group.path().is_empty() {
-        attempt.container.record.cgroup = String::new();
-    }
-    let given = bundle.spec.linux().as_ref().and_then(|l| l.resources().as_ref());
-    if let Some(given) = given {
-        let settings = resources::settings(version(), given).map_err(refused)?;
-        // Without a group, and by an ordinary user, only what was asked for is missed.
-        if !(settings.is_empty() && group.path().is_empty()) {
-            group.set(&settings).map_err(refused)?;
-        }
-    }
-    // In a user namespace the kernel refuses devices by itself.
-    if !optional && !namespaces.joins_users() {
-        let listed = given.and_then(|r| r.devices().as_deref()).unwrap_or_default();
-        let rules = devices::rules(listed).map_err(|e| invalid(format!("config.json: {e}")))?;
-        group.restrict(&rules).map_err(refused)?;
-    }
-    Ok(group)
 }
 
 type Parts = (OwnedFd, Option<OwnedFd>, OwnedFd);
@@ -216,6 +152,7 @@ fn start_init(
     let machine = mounts::Machine {
         group,
         own_cgroups: namespaces.own_cgroups(),
+        users: namespaces.users(&bundle.spec),
         user_namespace: namespaces.other_users() || userns::identity().in_user_namespace || channel::own_uid() != 0,
     };
     let mounts = mounts::plan(bundle, &machine)?;
@@ -236,7 +173,10 @@ fn start_init(
         limits_are_set: outside,
         keyring,
         own_binary: lookup::own_binary(),
-        preserve_fds: options.preserve_fds,
+        preserve_fds: options.preserve_fds + options.sockets.as_ref().map_or(0, |s| s.count),
+        sockets: options.sockets.as_ref(),
+        no_pivot: options.no_pivot,
+        prepared: mapped::open(&mounts.mapped)?,
         state: &|status, pid| {
             let mut state = known.state(Status::Creating);
             (state["status"], state["pid"]) = (status.into(), pid.into());

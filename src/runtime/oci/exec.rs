@@ -1,16 +1,16 @@
 //! `exec`: a further process in a container.
 
-use super::container::{self, Container, Status};
+use super::container::{Container, Status};
 use super::foreground::Foreground;
 use super::init::program::{self, Setting};
 use super::init::sync::{self, Message};
 use super::init::{become_it, take_terminal};
-use super::{Outcome, Runtime, conflict, internal, invalid, namespaces, process as plans};
+use super::{Failure, Outcome, Runtime, conflict, internal, invalid, namespaces, process as plans, terminal};
 use crate::runtime::caps;
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
 use crate::runtime::init::{lookup, namespace_flag};
-use crate::sys::{attributes, channel, clone, in_root, process, pty, rlimit};
+use crate::sys::{self, attributes, clone, files, in_root, process, pty, rlimit};
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
 use std::convert::Infallible;
 use std::io::Write;
@@ -27,6 +27,8 @@ pub struct Options {
     pub detach: bool,
     pub preserve_fds: u32,
     pub ignore_paused: bool,
+    /// Groups below the container's, as [`Group::inner`] takes them.
+    pub cgroups: Vec<String>,
 }
 
 /// In what the process differs from the container's own.
@@ -156,33 +158,13 @@ pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options, out
     }
     let init = container.init().ok_or_else(|| conflict("cannot exec in a stopped container"))?;
     let plan = plans::plan(&process, &spec)?;
-    let console = console(options, &plan)?;
+    let console = terminal::console(options.console_socket.as_deref(), plan.terminal, !options.detach)?;
     let foreground = (!options.detach).then(Foreground::new).transpose()?;
     let (pid, pidfd, terminal) = launch(&container, &spec, &plan, &init, options)?;
-    let terminal = match (console, terminal) {
-        (Some(console), Some(master)) => {
-            channel::send_fd(&console, b"/dev/ptmx", master.as_fd()).during("sending the terminal to its socket")?;
-            None
-        }
-        (_, terminal) => terminal,
-    };
-    if let Some(file) = &options.pid_file {
-        container::replace(file, pid.to_string().as_bytes())?;
-    }
+    let terminal = terminal::hand_over(console, terminal, options.pid_file.as_deref(), pid)?;
     match foreground {
         Some(foreground) => foreground.accompany(&pidfd, terminal, out),
         None => Ok(0),
-    }
-}
-
-fn console(options: &Options, plan: &plans::Plan) -> Outcome<Option<UnixStream>> {
-    match &options.console_socket {
-        Some(path) if plan.terminal => super::create::connect_console(path).map(Some),
-        Some(_) => Err(invalid("cannot use console socket if the runtime will not detach or allocate tty")),
-        None if plan.terminal && options.detach => {
-            Err(invalid("cannot allocate tty if the runtime will detach without setting console socket"))
-        }
-        None => Ok(None),
     }
 }
 
@@ -190,7 +172,8 @@ fn console(options: &Options, plan: &plans::Plan) -> Outcome<Option<UnixStream>>
 struct Setup<'a> {
     plan: &'a plans::Plan,
     setting: Setting<'a>,
-    notified: Option<(UnixStream, String)>,
+    /// Who hears of calls, the container's state, and the host's `/proc`, which knows the own pid.
+    notified: Option<(UnixStream, serde_json::Value, OwnedFd)>,
 }
 
 fn launch(
@@ -201,19 +184,25 @@ fn launch(
     options: &Options,
 ) -> Outcome<(i32, OwnedFd, Option<OwnedFd>)> {
     let group = container.group();
+    let group = if options.cgroups.is_empty() {
+        group.for_process(container.record.pid)
+    } else {
+        group.inner(&options.cgroups).map_err(|e| invalid(format!("--cgroup: {e}")))?
+    };
     let users = super::config::has(spec, LinuxNamespaceType::User);
     let outside = users && !plan.rlimits.is_empty();
     let setting = Setting {
         own_binary: lookup::own_binary(),
         preserve_fds: options.preserve_fds,
         limits_are_set: outside,
+        sockets: None,
         make_cwd: false,
         plan,
     };
-    let notified = super::init::connect_listener(plan)?.map(|socket| {
-        let state = container.state(Status::Running);
-        (socket, super::init::notified_state(&state, plan))
-    });
+    let notified = super::init::connect_listener(plan)?;
+    let notified =
+        notified.map(|socket| Ok((socket, container.state(Status::Running), files::open_dir("/proc".as_ref())?)));
+    let notified = notified.transpose().map_err(|e: sys::Error| e).during("opening /proc")?;
     let setup = Setup { plan, setting, notified };
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
     let flags = super::config::listed(spec).iter().fold(0, |all, n| all | namespace_flag(n.typ()));
@@ -300,5 +289,10 @@ fn run(setup: Setup<'_>, socket: &OwnedFd) -> Outcome<Infallible> {
     }
     program::attributes(setup.plan)?;
     let ready = program::prepare(&setup.setting)?;
-    ready.execute(setup.notified, || sync::send(socket.as_fd(), &Message::Executing, None))
+    let notified = setup.notified.map(|(socket, state, proc)| {
+        let own = files::read_link_at(&proc, "self".as_ref()).during("finding the own pid")?;
+        let pid: i32 = own.to_string_lossy().parse().map_err(|_| internal("/proc/self is no pid"))?;
+        Ok::<_, Failure>((socket, super::init::notified_state(&state, pid, setup.plan)))
+    });
+    ready.execute(notified.transpose()?, || sync::send(socket.as_fd(), &Message::Executing, None))
 }

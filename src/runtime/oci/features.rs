@@ -3,12 +3,12 @@
 use super::hooks::Moment;
 use super::{Outcome, SPEC_VERSION, config, invalid};
 use crate::runtime::caps;
-use crate::sys::{channel, confine};
+use crate::sys::{channel, confine, mount};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Every word of the specification's table, and of the older runtimes', that is carried out.
-const MOUNT_OPTIONS: [&str; 61] = [
+const MOUNT_OPTIONS: [&str; 64] = [
     "async",
     "atime",
     "bind",
@@ -17,6 +17,7 @@ const MOUNT_OPTIONS: [&str; 61] = [
     "diratime",
     "dirsync",
     "exec",
+    "idmap",
     "iversion",
     "lazytime",
     "loud",
@@ -38,7 +39,9 @@ const MOUNT_OPTIONS: [&str; 61] = [
     "rdev",
     "rdiratime",
     "relatime",
+    "remount",
     "rexec",
+    "ridmap",
     "rnoatime",
     "rnodev",
     "rnodiratime",
@@ -137,7 +140,7 @@ pub fn features() -> Value {
                 ],
                 "flags": ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"],
             },
-            "mountExtensions": { "idmap": { "enabled": false } },
+            "mountExtensions": { "idmap": { "enabled": mount::maps_ids() } },
             "netDevices": { "enabled": false },
         },
         "annotations": { "org.opencontainers.runtime.teu.version": env!("CARGO_PKG_VERSION") },
@@ -250,6 +253,6 @@ mod tests {
         for option in MOUNT_OPTIONS {
             assert!(crate::runtime::oci::mounts::understands(option), "{option}");
         }
-        assert!(!crate::runtime::oci::mounts::understands("remount"));
+        assert!(!crate::runtime::oci::mounts::understands("size=3"));
     }
 }

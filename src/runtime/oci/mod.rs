@@ -30,8 +30,10 @@
 //! the attempt is taken back by a guard. The state on disk is believed only together with the kernel: a pid counts with
 //! its start time, "created" means that the socket is there, "paused" that the freezer says so.
 //!
-//! Not supported, and refused: joining a mount namespace by path, a container without a mount namespace, `--no-pivot`,
-//! the systemd control group manager, id-mapped mounts, `netDevices`, `intelRdt`, checkpoints.
+//! A mount namespace that is joined by path is set up like a new one, in place: it must be one made for the container.
+//!
+//! Not supported, and refused: a container without a mount namespace, the systemd control group manager, `netDevices`,
+//! `intelRdt`, checkpoints.
 
 pub mod config;
 pub mod container;
@@ -39,14 +41,17 @@ pub mod create;
 pub mod exec;
 pub mod features;
 mod foreground;
+mod group;
 pub mod hooks;
 mod init;
+mod mapped;
 mod mounts;
 mod namespaces;
 pub mod observe;
 pub mod operate;
 mod process;
 pub mod run;
+mod terminal;
 
 use super::init::report::failure;
 pub use super::protocol::{Failure, FailureKind};

@@ -1,13 +1,14 @@
 //! From a configuration's mounts, devices and paths to steps. Pure but for the list of control group hierarchies.
 
 use super::config::Bundle;
+use super::mapped::{Choice, Mapped, Users};
 use super::{Outcome, invalid, unsupported};
 use crate::runtime::cgroup::{self, Group};
 use crate::runtime::rootfs::{LINKS, options};
 use crate::sys::mount::{self, Change, Propagation};
 use crate::sys::mount_node::{Device, Kind};
 use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
-use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Mount as Wanted};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, LinuxIdMapping, Mount as Wanted};
 use std::path::{Path, PathBuf};
 
 /// What is made of the root file system, in this order.
@@ -18,6 +19,8 @@ pub struct Plan {
     pub ops: Vec<MountOp>,
     /// After them: what makes things read-only or hides them.
     pub seals: Vec<MountOp>,
+    /// What [`Source::Prepared`] means, by number.
+    pub mapped: Vec<Mapped>,
 }
 
 /// What the plan depends on beside the configuration.
@@ -27,6 +30,8 @@ pub struct Machine<'a> {
     pub own_cgroups: bool,
     /// Device nodes cannot be made.
     pub user_namespace: bool,
+    /// The user namespace that is the container's own.
+    pub users: Option<Users>,
 }
 
 /// The specification's default devices: name, major, minor.
@@ -37,14 +42,15 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     let spec = &bundle.spec;
     let linux = spec.linux().as_ref();
     let mut ops = Vec::new();
-    let mut host_dev = false;
+    let (mut host_dev, mut mapped) = (false, Vec::new());
     for wanted in spec.mounts().iter().flatten() {
         if wanted.typ().as_deref() == Some("cgroup") {
             ops.extend(cgroups(wanted, machine)?.into_iter().map(MountOp::Mount));
             continue;
         }
-        let mount = one(wanted, &bundle.dir, linux.and_then(|l| l.mount_label().as_deref()))?;
-        host_dev |= mount.target == "/dev" && matches!(mount.source, Source::Bind { .. });
+        let mut mount = one(wanted, &bundle.dir, linux.and_then(|l| l.mount_label().as_deref()))?;
+        map_ids(wanted, &mut mount, machine, &mut mapped)?;
+        host_dev |= mount.target == "/dev" && matches!(mount.source, Source::Bind { .. } | Source::Prepared(_));
         ops.push(MountOp::Mount(mount));
     }
     // Who binds a /dev of its own has it as it is.
@@ -69,7 +75,25 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     if spec.root().as_ref().is_some_and(|r| r.readonly() == Some(true)) {
         seals.push(MountOp::RootReadOnly);
     }
-    Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals })
+    Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals, mapped })
+}
+
+/// A mount whose ids are mapped is made beforehand.
+fn map_ids(wanted: &Wanted, mount: &mut Mount, machine: &Machine<'_>, all: &mut Vec<Mapped>) -> Outcome<()> {
+    let maps = |given: &Option<Vec<LinuxIdMapping>>| given.clone().unwrap_or_default();
+    let (uid, gid) = (maps(wanted.uid_mappings()), maps(wanted.gid_mappings()));
+    let options = wanted.options().iter().flatten();
+    let option = options.filter_map(|o| [("idmap", false), ("ridmap", true)].into_iter().find(|(word, _)| o == word));
+    let option = option.map(|(_, deep)| deep).next_back();
+    let choice = Choice { target: &mount.target, option, uid: &uid, gid: &gid, container: machine.users.as_ref() };
+    let Some((users, deep)) = choice.users()? else { return Ok(()) };
+    let Source::Bind { path, recursive } = &mount.source else {
+        let words = format!("mount '{}': ids can be mapped for bind mounts only", mount.target);
+        return Err(unsupported(words));
+    };
+    all.push(Mapped { path: path.clone(), recursive: *recursive, deep, users });
+    mount.source = Source::Prepared(all.len() - 1);
+    Ok(())
 }
 
 /// What a file system itself is told: keys, with a value or as a flag.
@@ -81,7 +105,9 @@ struct Parsed {
     bind: Option<bool>,
     shallow: Change,
     deep: Change,
-    propagation: Option<Propagation>,
+    /// With whether it holds for the mounts below, too.
+    propagation: Option<(Propagation, bool)>,
+    remount: bool,
     data: Data,
     copy_up: bool,
 }
@@ -93,8 +119,8 @@ fn parse(target: &str, given: &[String]) -> Outcome<Parsed> {
             options::apply(&mut parsed.shallow, set, clear);
         } else if let Some((set, clear)) = option.strip_prefix('r').and_then(options::attribute) {
             options::apply(&mut parsed.deep, set, clear);
-        } else if let Some((kind, _)) = options::propagation(option) {
-            parsed.propagation = Some(kind);
+        } else if let Some(found) = options::propagation(option) {
+            parsed.propagation = Some(found);
         } else {
             word(&mut parsed, target, option)?;
         }
@@ -109,10 +135,9 @@ fn word(parsed: &mut Parsed, target: &str, option: &str) -> Outcome<()> {
         "tmpcopyup" => parsed.copy_up = true,
         "defaults" | "async" | "nolazytime" | "nomand" | "loud" | "noiversion" => {}
         "" => return Err(invalid(format!("an empty mount option for '{target}'"))),
-        "remount" => return Err(unsupported(format!("mount option 'remount' for '{target}' is not supported"))),
-        "idmap" | "ridmap" => {
-            return Err(unsupported(format!("mount option '{option}' for '{target}' is not supported yet")));
-        }
+        "remount" => parsed.remount = true,
+        // See `map_ids`.
+        "idmap" | "ridmap" => {}
         other if other.starts_with("x-teu.") => {
             return Err(invalid(format!("mount option '{other}' for '{target}' is not known")));
         }
@@ -157,43 +182,47 @@ fn target_of(wanted: &Wanted) -> Outcome<String> {
 fn one(wanted: &Wanted, bundle: &Path, label: Option<&str>) -> Outcome<Mount> {
     let target = target_of(wanted)?;
     let mut parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
-    let mapped = [wanted.uid_mappings(), wanted.gid_mappings()];
-    if mapped.iter().any(|m| m.as_ref().is_some_and(|m| !m.is_empty())) {
-        return Err(unsupported(format!("id mappings of the mount '{target}' are not supported yet")));
-    }
     let kind = wanted.typ().as_deref().filter(|k| !k.is_empty()).unwrap_or("none");
-    let source = if parsed.bind.is_some() || matches!(kind, "bind" | "rbind" | "none") {
+    let binds = parsed.bind.is_some() || matches!(kind, "bind" | "rbind" | "none");
+    if let Some((key, _)) = parsed.data.first().filter(|_| binds) {
+        return Err(invalid(format!("mount option '{key}' for '{target}' means nothing to a bind mount")));
+    }
+    let data = std::mem::take(&mut parsed.data);
+    let source = if parsed.remount {
+        Source::Remount { options: data }
+    } else if binds {
         let path = wanted.source().clone().filter(|p| !p.as_os_str().is_empty());
         let path = path.ok_or_else(|| invalid(format!("the bind mount of '{target}' has no source")))?;
-        if let Some((key, _)) = parsed.data.first() {
-            return Err(invalid(format!("mount option '{key}' for '{target}' means nothing to a bind mount")));
-        }
         Source::Bind { path: bundle.join(path), recursive: parsed.bind == Some(true) || kind == "rbind" }
     } else {
-        if let Some(source) = wanted.source().as_ref().filter(|s| !s.as_os_str().is_empty()) {
-            parsed.data.insert(0, ("source".into(), Some(source.to_string_lossy().into_owned())));
+        let source = wanted.source().as_ref().filter(|s| !s.as_os_str().is_empty());
+        let source = source.map(|s| ("source".to_owned(), Some(s.to_string_lossy().into_owned())));
+        let label = label.filter(|l| !l.is_empty() && !matches!(kind, "proc" | "sysfs" | "cgroup2"));
+        let label = label.map(|l| ("context".to_owned(), Some(l.to_owned())));
+        Source::New {
+            kind: kind.to_owned(),
+            options: source.into_iter().chain(data).chain(label).collect(),
+            content: Vec::new(),
         }
-        if let Some(label) = label.filter(|l| !l.is_empty() && !matches!(kind, "proc" | "sysfs" | "cgroup2")) {
-            parsed.data.push(("context".into(), Some(label.to_owned())));
-        }
-        Source::New { kind: kind.to_owned(), options: parsed.data, content: Vec::new() }
     };
-    let change = Change { propagation: parsed.propagation, ..parsed.shallow };
-    Ok(Mount { target, source, change, deep: parsed.deep, copy_up: parsed.copy_up, optional: false })
+    Ok(mount_of(target, source, &parsed))
+}
+
+fn mount_of(target: String, source: Source, parsed: &Parsed) -> Mount {
+    let change = Change { propagation: parsed.propagation.map(|(kind, _)| kind), ..parsed.shallow };
+    let recursive = matches!(source, Source::Bind { recursive: true, .. });
+    let alone = recursive && parsed.propagation.is_some_and(|(_, deep)| !deep);
+    Mount { target, source, change, deep: parsed.deep, copy_up: parsed.copy_up, optional: false, alone }
 }
 
 /// `type: cgroup` is a view of the container's own groups, whatever kind of groups the machine has.
 fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
     let target = target_of(wanted)?;
     let parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
-    let change = Change { propagation: parsed.propagation, ..parsed.shallow };
-    let view = |target: String, source: Source| Mount {
-        target,
-        source,
-        change: Change { set: change.set | mount::NOSUID | mount::NODEV | mount::NOEXEC, ..change },
-        deep: parsed.deep,
-        copy_up: false,
-        optional: false,
+    let view = |target: String, source: Source| {
+        let mut view = Mount { copy_up: false, ..mount_of(target, source, &parsed) };
+        view.change.set |= mount::NOSUID | mount::NODEV | mount::NOEXEC;
+        view
     };
     let new = |kind: &str, options: Data| {
         let source = ("source".to_owned(), Some("cgroup".to_owned()));

@@ -1,5 +1,6 @@
 //! Which namespaces are made, which are joined, and the clone that does both.
 
+use super::mapped::Users;
 use super::{Outcome, internal, invalid};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::namespace_flag;
@@ -52,8 +53,16 @@ pub fn plan(spec: &Spec) -> Outcome<Plan> {
             None => plan.new |= bit,
         }
     }
-    // What belongs to the machine is entered while the powers over it are still there.
-    plan.joined.sort_by_key(|(_, bit, _)| *bit == clone::NEWUSER);
+    // What belongs to the machine is entered while the powers over it are still there; mounts after all whose names are
+    // looked up by path.
+    plan.joined.sort_by_key(|(_, bit, _)| (*bit == clone::NEWUSER, *bit == clone::NEWNS));
+    if let Some((fd, ..)) = plan.joined.iter().find(|(_, bit, _)| *bit == clone::NEWNS) {
+        let own = File::open("/proc/self/ns/mnt").during("opening the own mount namespace")?;
+        let same = |a, b| Ok::<_, sys::Error>(process::file_identity(a)? == process::file_identity(b)?);
+        if same(fd.as_fd(), own.as_fd()).during("comparing mount namespaces")? {
+            return Err(invalid("the mount namespace to join is the runtime's own: its root would be exchanged"));
+        }
+    }
     if plan.makes_users() && (plan.uid_map.is_empty() || plan.gid_map.is_empty()) {
         return Err(invalid("config.json: a new user namespace needs uidMappings and gidMappings"));
     }
@@ -61,7 +70,7 @@ pub fn plan(spec: &Spec) -> Outcome<Plan> {
 }
 
 /// Refuses everything but a namespace of that kind: a FIFO would block, another kind would be joined by mistake.
-fn open(path: &Path, kind: LinuxNamespaceType) -> Outcome<OwnedFd> {
+pub fn open(path: &Path, kind: LinuxNamespaceType) -> Outcome<OwnedFd> {
     let what = format!("opening the {kind} namespace {}", path.display());
     let meta = std::fs::metadata(path).during(&what)?;
     if !meta.is_file() {
@@ -101,6 +110,15 @@ impl Plan {
 
     pub fn joins_users(&self) -> bool {
         self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWUSER)
+    }
+
+    /// The container's own user namespace, whose map its mounts may take over.
+    pub fn users(&self, spec: &Spec) -> Option<Users> {
+        let listed = super::config::listed(spec).iter().find(|n| n.typ() == LinuxNamespaceType::User)?;
+        Some(match path(listed) {
+            Some(path) => Users::Path(path.to_owned()),
+            None => Users::Maps { uid: self.uid_map.clone(), gid: self.gid_map.clone() },
+        })
     }
 
     pub fn makes_network(&self) -> bool {
@@ -154,32 +172,36 @@ impl Plan {
         joined.map_or(Ok(()), |(fd, bit, _)| clone::setns(fd.as_fd(), *bit))
     }
 
-    /// Writes the id maps of the new user namespace, by newuidmap and newgidmap where one's own powers do not suffice.
+    /// Writes the id maps of the new user namespace.
     pub fn write_maps(&self, pid: i32) -> Outcome<()> {
-        if !self.makes_users() {
-            return Ok(());
-        }
-        for (tool, file, map) in [("newuidmap", "uid_map", &self.uid_map), ("newgidmap", "gid_map", &self.gid_map)] {
-            let lines: String =
-                map.iter().map(|m| format!("{} {} {}\n", m.container_id(), m.host_id(), m.size())).collect();
-            let place = format!("/proc/{pid}/{file}");
-            if std::fs::write(&place, &lines).is_ok() {
-                continue;
-            }
-            let single = map.len() == 1 && map[0].size() == 1;
-            if single && file == "gid_map" {
-                // Without the right to map groups at large, dropping groups has to be given up first.
-                std::fs::write(format!("/proc/{pid}/setgroups"), "deny").during("giving up supplementary groups")?;
-                std::fs::write(&place, &lines).during(&format!("writing {place}"))?;
-                continue;
-            }
-            run_tool(tool, pid, &lines)?;
-        }
-        Ok(())
+        if self.makes_users() { write_maps_of(pid, &self.uid_map, &self.gid_map) } else { Ok(()) }
     }
 }
 
+/// Maps the ids of that process's new user namespace, by newuidmap and newgidmap where one's own powers do not suffice.
+pub fn write_maps_of(pid: i32, uid_map: &[LinuxIdMapping], gid_map: &[LinuxIdMapping]) -> Outcome<()> {
+    for (tool, file, map) in [("newuidmap", "uid_map", uid_map), ("newgidmap", "gid_map", gid_map)] {
+        let lines: String =
+            map.iter().map(|m| format!("{} {} {}\n", m.container_id(), m.host_id(), m.size())).collect();
+        let place = format!("/proc/{pid}/{file}");
+        let Err(refused) = std::fs::write(&place, &lines) else { continue };
+        if refused.raw_os_error() == Some(EINVAL) {
+            return Err(invalid(format!("the kernel does not take this {file}: {}", lines.trim().replace('\n', ", "))));
+        }
+        let single = map.len() == 1 && map[0].size() == 1;
+        if single && file == "gid_map" {
+            // Without the right to map groups at large, dropping groups has to be given up first.
+            std::fs::write(format!("/proc/{pid}/setgroups"), "deny").during("giving up supplementary groups")?;
+            std::fs::write(&place, &lines).during(&format!("writing {place}"))?;
+            continue;
+        }
+        run_tool(tool, pid, &lines)?;
+    }
+    Ok(())
+}
+
 const EPERM: i32 = 1;
+const EINVAL: i32 = 22;
 
 fn run_tool(tool: &str, pid: i32, lines: &str) -> Outcome<()> {
     let mut command = std::process::Command::new(tool);

@@ -36,7 +36,22 @@ pub fn update(runtime: &Runtime, id: &str, wanted: &str) -> Outcome<()> {
         return Err(invalid("device rules cannot be changed by update"));
     }
     let settings = resources::settings(version(), &wanted).map_err(|e| invalid(e.to_string()))?;
+    room(&container, &wanted)?;
     container.group().set(&settings).map_err(|e| internal(e.to_string()))
+}
+
+/// `checkBeforeUpdate`: with v2 a limit below what is in use would kill. v1 refuses by itself.
+fn room(container: &Container, wanted: &LinuxResources) -> Outcome<()> {
+    let Some(memory) = wanted.memory().as_ref().filter(|m| m.check_before_update() == Some(true)) else {
+        return Ok(());
+    };
+    let limit = memory.limit().and_then(|limit| u64::try_from(limit).ok()).filter(|limit| *limit > 0);
+    match limit.zip(container.group().memory_in_use()) {
+        Some((limit, used)) if used > limit => {
+            Err(conflict(format!("rejecting memory limit {limit}: {used} bytes are in use")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Figures of a running container, as runc's `events` prints them.

@@ -96,7 +96,7 @@ fn one(launch: &Launch, mount: &oci_spec::runtime::Mount) -> Result<Mount, Error
         Source::New { kind: kind.to_owned(), options: std::mem::take(&mut parsed.data), content }
     };
     let Parsed { change, copy_up, optional, .. } = parsed;
-    Ok(Mount { target, source, change, deep: Change::default(), copy_up, optional })
+    Ok(Mount { target, source, change, deep: Change::default(), copy_up, optional, alone: false })
 }
 
 /// What a fresh `/dev` holds before anybody can see it.

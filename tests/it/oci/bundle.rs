@@ -85,6 +85,24 @@ impl Bundle {
         self.on(&["run", "-b", &bundle])
     }
 
+    /// `run` in the foreground, in a mount namespace of its own that `script` has prepared (in the bundle).
+    pub fn run_after(&self, script: &str, flags: &[&str]) -> Answer {
+        self.write();
+        let mut command = Command::new("unshare");
+        let script = format!("set -e; cd \"$0\"; {script}; exec \"$@\"");
+        command.args(["--mount", "sh", "-c", &script]).arg(&self.dir).arg(binary());
+        command.args(["oci", "--root"]).arg(self.dir.join("state")).args(["run", "-b"]).arg(&self.dir);
+        program::finish(command.args(flags).arg(&self.id).stdin(Stdio::null()).env_remove("XDG_RUNTIME_DIR"))
+    }
+
+    /// The directories of the container's group.
+    pub fn groups(&self) -> Vec<PathBuf> {
+        let root = Path::new("/sys/fs/cgroup");
+        let below = |dir: PathBuf| dir.join("teu-oci").join(&self.id);
+        let all = fs::read_dir(root).unwrap().flatten().map(|entry| below(entry.path())).chain([below(root.into())]);
+        all.filter(|dir| dir.is_dir()).collect()
+    }
+
     pub fn state(&self) -> Value {
         serde_json::from_str(&self.on(&["state"]).exits(0).stdout).unwrap()
     }

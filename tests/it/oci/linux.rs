@@ -55,7 +55,7 @@ fn a_wrong_namespace_path_must_be_an_error() {
     for (kind, path, words) in [
         ("network", "/proc/self/ns/uts", "setns"),
         ("network", plain.to_str().unwrap(), "not a namespace"),
-        ("mount", "/proc/self/ns/mnt", "must be a new one"),
+        ("mount", "/proc/self/ns/mnt", "the runtime's own"),
     ] {
         let namespace = namespaces(&mut bundle.config).iter_mut().find(|n| n["type"] == kind).unwrap();
         namespace["path"] = path.into();

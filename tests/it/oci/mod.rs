@@ -3,6 +3,9 @@
 mod bundle;
 mod hooks;
 mod lifecycle;
+mod limits;
 mod linux;
+mod mounts;
+mod namespaces;
 mod podman;
 mod process;

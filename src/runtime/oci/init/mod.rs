@@ -5,6 +5,7 @@ pub mod program;
 pub mod sync;
 
 use super::config::Bundle;
+use super::create::Sockets;
 use super::hooks::{self, Moment};
 use super::{Outcome, internal, mounts, namespaces, process as plans};
 use crate::runtime::cgroup::Group;
@@ -32,6 +33,11 @@ pub struct Setup<'a> {
     pub keyring: Option<std::ffi::CString>,
     pub own_binary: Option<(u64, u64)>,
     pub preserve_fds: u32,
+    /// Those of them that are sockets to listen at.
+    pub sockets: Option<&'a Sockets>,
+    pub no_pivot: bool,
+    /// See [`mounts::Plan::mapped`].
+    pub prepared: Vec<OwnedFd>,
     /// The specification's state, by status and pid.
     pub state: &'a dyn Fn(&str, i32) -> String,
 }
@@ -74,6 +80,7 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
         own_binary: setup.own_binary,
         preserve_fds: setup.preserve_fds,
         limits_are_set: setup.limits_are_set,
+        sockets: setup.sockets,
         make_cwd: true,
         plan,
     };
@@ -102,7 +109,7 @@ fn surroundings(setup: &Setup<'_>, socket: &OwnedFd) -> Outcome<Mounted> {
     }
     // With the creator's rights to the bundle; afterwards as root of the container.
     let place = setup.bundle.rootfs.as_path();
-    let sources = mount_op::open(&setup.mounts.root, &setup.mounts.ops, place);
+    let sources = mount_op::open(&setup.mounts.root, &setup.mounts.ops, place, &setup.prepared);
     let sources = sources.during("error mounting: opening what is to be mounted")?;
     if setup.namespaces.other_users() {
         process::set_ids(0, 0).during("becoming root of the user namespace")?;
@@ -169,7 +176,8 @@ fn enter(setup: &Setup<'_>, mut mounted: Mounted, pid: i32, socket: &OwnedFd) ->
         let _ = in_root::ensure(mounted.root.as_fd(), &plan.cwd, in_root::Make::Directory);
     }
     mounted.go_on(&setup.mounts.seals).during("sealing the root file system")?;
-    mount::pivot(mounted.root.as_fd()).during("entering the root file system")
+    let entered = if setup.no_pivot { mount::move_to_root } else { mount::pivot };
+    entered(mounted.root.as_fd()).during("entering the root file system")
 }
 
 /// Set up: the creator writes down that there is a container, and lets go. From here on its death is told by the
@@ -208,14 +216,14 @@ pub fn connect_listener(plan: &plans::Plan) -> Outcome<Option<UnixStream>> {
 
 fn notification(setup: &Setup<'_>, plan: &plans::Plan, pid: i32) -> String {
     let state = serde_json::from_str(&(setup.state)("creating", pid)).unwrap_or_default();
-    notified_state(&state, plan)
+    notified_state(&state, pid, plan)
 }
 
-/// The specification's container process state.
-pub fn notified_state(state: &serde_json::Value, plan: &plans::Plan) -> String {
+/// The specification's container process state; `pid`: of the process, as the runtime counts.
+pub fn notified_state(state: &serde_json::Value, pid: i32, plan: &plans::Plan) -> String {
     let metadata = plan.filter.as_ref().and_then(|f| f.listener.as_ref()).map(|l| l.1.clone()).unwrap_or_default();
     let told = serde_json::json!({
-        "ociVersion": state["ociVersion"], "fds": ["seccompFd"], "pid": state["pid"], "metadata": metadata, "state": state,
+        "ociVersion": state["ociVersion"], "fds": ["seccompFd"], "pid": pid, "metadata": metadata, "state": state,
     });
     told.to_string()
 }

@@ -8,6 +8,7 @@ use crate::runtime::init::program::{
     DEFAULT_PATH, MAX_ACCOUNTS, enter_directory, ignore_single, own_streams, unmapped,
 };
 use crate::runtime::init::report::During;
+use crate::runtime::oci::create::Sockets;
 use crate::runtime::oci::process::Plan;
 use crate::runtime::oci::{Outcome, invalid};
 use crate::runtime::{caps, user};
@@ -31,6 +32,8 @@ pub struct Setting<'a> {
     pub own_binary: Option<(u64, u64)>,
     /// Descriptors after the standard streams that the program inherits.
     pub preserve_fds: u32,
+    /// The first of them, if these are sockets to listen at.
+    pub sockets: Option<&'a Sockets>,
     /// The limits were set from outside.
     pub limits_are_set: bool,
     /// The working directory is made when it is missing.
@@ -69,6 +72,12 @@ pub fn prepare<'a>(setting: &Setting<'a>) -> Outcome<Ready<'a>> {
     let mut env = plan.env.clone();
     if !env.iter().any(|e| e.starts_with("HOME=")) {
         env.push(format!("HOME={}", home(plan.uid, &root)));
+    }
+    if let Some(sockets) = setting.sockets {
+        env.push(format!("LISTEN_FDS={}", sockets.count));
+        // As the program itself counts.
+        env.push(format!("LISTEN_PID={}", std::process::id()));
+        env.extend(sockets.names.as_ref().map(|names| format!("LISTEN_FDNAMES={names}")));
     }
     drop(root);
     process::cloexec_from(3 + setting.preserve_fds).during("closing inherited descriptors")?;

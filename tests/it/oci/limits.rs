@@ -1,0 +1,134 @@
+//! Limits (config-linux.md, "Control groups" to "Unified"), and processes in groups below the container's.
+
+use super::bundle::{Bundle, mounts};
+use crate::needs;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+
+fn v2() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
+#[test]
+fn exec_must_be_in_the_group_below_that_it_names() {
+    needs!(Root, Cgroup);
+    let bundle = Bundle::new("sleep 1000");
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    let missing = bundle.call(&["exec", "--cgroup", "inner", &bundle.id, "true"]).exits(1);
+    assert!(missing.stderr.contains("inner"), "{}", missing.stderr);
+    for dir in bundle.groups() {
+        let _ = fs::create_dir(dir.join("inner"));
+        // A new cpuset is empty.
+        for file in ["cpuset.mems", "cpuset.cpus"].into_iter().filter(|_| !v2()) {
+            if let Ok(text) = fs::read_to_string(dir.join(file)) {
+                fs::write(dir.join("inner").join(file), text.trim()).unwrap();
+            }
+        }
+    }
+    let place = |flags: &[&str]| {
+        let words = [&["exec"], flags, &[bundle.id.as_str(), "cat", "/proc/self/cgroup"]].concat();
+        bundle.call(&words).exits(0).stdout
+    };
+    let line = |text: &str, name: &str| text.lines().find(|l| l.contains(name)).unwrap().to_owned();
+    let everywhere = place(&["--cgroup", "/inner"]);
+    if v2() {
+        assert!(line(&everywhere, "0::").ends_with(":/inner"), "{everywhere}");
+        bundle.call(&["exec", "--cgroup", "pids:inner", &bundle.id, "true"]).exits(1);
+    } else {
+        assert!(line(&everywhere, "memory").ends_with(":/inner"), "{everywhere}");
+        let one = place(&["--cgroup", "pids:inner"]);
+        assert!(line(&one, "pids").ends_with(":/inner") && line(&one, "memory").ends_with(":/"), "{one}");
+    }
+    for wrong in ["..", "a/../../b", ""] {
+        bundle.call(&["exec", "--cgroup", wrong, &bundle.id, "true"]).exits(1);
+    }
+}
+
+#[test]
+fn exec_must_follow_a_first_process_that_divided_its_group() {
+    needs!(Root, CgroupV2);
+    let script = "mkdir /sys/fs/cgroup/init && echo $$ >/sys/fs/cgroup/init/cgroup.procs &&
+        echo +pids >/sys/fs/cgroup/cgroup.subtree_control && echo divided >/tmp/done; sleep 1000";
+    let mut bundle = Bundle::new(script);
+    for mount in mounts(&mut bundle.config).iter_mut().filter(|m| m["destination"] == "/sys/fs/cgroup") {
+        mount["options"] = json!(["nosuid", "noexec", "nodev"]);
+    }
+    std::os::unix::fs::symlink("busybox", bundle.dir.join("rootfs/bin/mkdir")).unwrap();
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    crate::support::wait_until("the group is divided", || bundle.dir.join("rootfs/tmp/done").exists().then_some(()));
+    let answer = bundle.call(&["exec", &bundle.id, "cat", "/proc/self/cgroup"]).exits(0);
+    assert!(answer.stdout.contains("0::/init"), "{}", answer.stdout);
+}
+
+#[test]
+fn unified_keys_must_be_written_and_an_absent_controller_must_be_an_error() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new("sleep 1000");
+    bundle.config["linux"]["resources"] = json!({ "unified": { "memory.high": "50003968", "pids.max": "33" } });
+    if !v2() {
+        assert!(bundle.create().exits(1).stderr.contains("need control groups v2"));
+        return bundle.assert_gone();
+    }
+    bundle.create().exits(0);
+    let read = |file: &str| fs::read_to_string(bundle.groups()[0].join(file)).unwrap().trim().to_owned();
+    assert_eq!((read("memory.high"), read("pids.max")), ("50003968".into(), "33".into()));
+    bundle.on(&["delete", "--force"]).exits(0);
+    bundle.config["linux"]["resources"] = json!({ "unified": { "nothing.max": "1" } });
+    let answer = bundle.create().exits(1);
+    assert!(answer.stderr.contains("nothing controller is not available"), "{}", answer.stderr);
+    bundle.assert_gone();
+}
+
+#[test]
+fn rates_of_block_devices_must_be_set() {
+    needs!(Root, Cgroup);
+    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let number = devices.filter_map(|d| fs::read_to_string(d.path().join("dev")).ok()).next();
+    let Some(number) = number else { return };
+    let (major, minor) = number.trim().split_once(':').unwrap();
+    let mut bundle = Bundle::new("sleep 1000");
+    let rate =
+        |n: u64| json!([{ "major": major.parse::<u32>().unwrap(), "minor": minor.parse::<u32>().unwrap(), "rate": n }]);
+    bundle.config["linux"]["resources"] =
+        json!({ "blockIO": { "throttleReadBpsDevice": rate(1048576), "throttleWriteIOPSDevice": rate(77) } });
+    bundle.create().exits(0);
+    let find = |file: &str| bundle.groups().iter().find_map(|dir| fs::read_to_string(dir.join(file)).ok()).unwrap();
+    if v2() {
+        let text = find("io.max");
+        assert!(text.contains("rbps=1048576") && text.contains("wiops=77"), "{text}");
+    } else {
+        assert!(find("blkio.throttle.read_bps_device").contains("1048576"));
+        assert!(find("blkio.throttle.write_iops_device").contains(" 77"));
+    }
+}
+
+#[test]
+fn limits_of_controllers_that_are_not_here_must_be_errors() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new("true");
+    for (resources, words) in [
+        (json!({ "hugepageLimits": [{ "pageSize": "3MB", "limit": 1 }] }), "hugetlb"),
+        (json!({ "hugepageLimits": [{ "pageSize": "../x", "limit": 1 }] }), "huge page size"),
+        (json!({ "rdma": { "no0": { "hcaHandles": 1 } } }), "rdma"),
+    ] {
+        bundle.config["linux"]["resources"] = resources;
+        let answer = bundle.create().exits(1);
+        assert!(answer.stderr.contains(words), "{}", answer.stderr);
+        bundle.assert_gone();
+    }
+}
+
+#[test]
+fn a_limit_below_what_is_in_use_must_be_rejected_where_that_is_asked_for() {
+    needs!(Root, CgroupV2);
+    let bundle = Bundle::new("sleep 1000");
+    bundle.create().exits(0);
+    let file = bundle.dir.join("resources");
+    fs::write(&file, json!({ "memory": { "limit": 4096, "checkBeforeUpdate": true } }).to_string()).unwrap();
+    let answer = bundle.call(&["update", "-r", &file.to_string_lossy(), &bundle.id]).exits(1);
+    assert!(answer.stderr.contains("are in use"), "{}", answer.stderr);
+    assert_eq!(bundle.status(), "created");
+}

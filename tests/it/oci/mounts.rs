@@ -1,0 +1,170 @@
+//! Mounts (config.md, "Mounts"): mapped ids, what holds for the mounts below, propagation, remount.
+
+use super::bundle::{Bundle, mounts, namespaces};
+use crate::needs;
+use crate::support::wait_until;
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::chown;
+
+/// A source with a mount below it, whose files belong to user 5.
+const SOURCE: &str = "mkdir -p source/sub; mount -t tmpfs one source; mkdir source/sub; mount -t tmpfs two source/sub; \
+     touch source/file source/sub/file; chown 5:6 source/file source/sub/file";
+
+fn bind(options: Value) -> Value {
+    json!({ "destination": "/b", "type": "bind", "source": "source", "options": options })
+}
+
+fn seen(options: Value, maps: Option<Value>, script: &str) -> String {
+    let mut bundle = Bundle::new(script);
+    let mut mount = bind(options);
+    if let Some(maps) = maps {
+        (mount["uidMappings"], mount["gidMappings"]) = (maps.clone(), maps);
+    }
+    mounts(&mut bundle.config).push(mount);
+    let answer = bundle.run_after(SOURCE, &[]).exits(0);
+    bundle.assert_gone();
+    answer.stdout
+}
+
+/// tmpfs can be mapped since Linux 6.3.
+fn maps_tmpfs() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(6), Some(3))
+}
+
+#[test]
+fn a_mount_s_ids_must_be_mapped_as_it_says() {
+    needs!(Root);
+    if !maps_tmpfs() {
+        return;
+    }
+    let script = "stat -c %u:%g /b/file /b/sub/file";
+    let maps = json!([{ "containerID": 0, "hostID": 1000, "size": 100 }]);
+    assert_eq!(seen(json!(["rbind"]), None, script), "5:6\n5:6\n");
+    assert_eq!(seen(json!(["rbind", "idmap"]), Some(maps.clone()), script), "1005:1006\n5:6\n");
+    assert_eq!(seen(json!(["rbind", "ridmap"]), Some(maps.clone()), script), "1005:1006\n1005:1006\n");
+    assert_eq!(seen(json!(["bind"]), Some(maps), "stat -c %u:%g /b/file"), "1005:1006\n");
+}
+
+#[test]
+fn an_idmap_without_maps_must_take_the_container_s_or_be_an_error() {
+    needs!(Root);
+    let mut bundle = Bundle::new("stat -c %u:%g /b/file; touch /b/mine");
+    let map = json!([{ "containerID": 0, "hostID": 300000, "size": 1000 }]);
+    mounts(&mut bundle.config).push(bind(json!(["bind", "idmap"])));
+    let refused = bundle.create().exits(1);
+    assert!(refused.stderr.contains("needs a user namespace"), "{}", refused.stderr);
+    bundle.assert_gone();
+    namespaces(&mut bundle.config).push(json!({ "type": "user" }));
+    (bundle.config["linux"]["uidMappings"], bundle.config["linux"]["gidMappings"]) = (map.clone(), map.clone());
+    // The root of the container is not the root of the host's files: the mount point has to be there.
+    fs::create_dir(bundle.dir.join("rootfs/b")).unwrap();
+    fs::create_dir(bundle.dir.join("source")).unwrap();
+    fs::write(bundle.dir.join("source/file"), "").unwrap();
+    chown(bundle.dir.join("source/file"), Some(7), Some(8)).unwrap();
+    let answer = bundle.create();
+    if answer.stderr.contains("the file system cannot do it") {
+        return; // The temporary directory lies on one that has no such maps.
+    }
+    answer.exits(0);
+    bundle.on(&["start"]).exits(0);
+    wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
+    assert_eq!(bundle.out(), "7:8\n");
+    bundle.on(&["delete"]).exits(0);
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(fs::metadata(bundle.dir.join("source/mine")).unwrap().uid(), 0, "as on the disk");
+    let mut wrong = |mount: Value, words: &str| {
+        *mounts(&mut bundle.config).last_mut().unwrap() = mount;
+        let answer = bundle.create().exits(1);
+        assert!(answer.stderr.contains(words), "{}", answer.stderr);
+        bundle.assert_gone();
+    };
+    let mut half = bind(json!(["bind"]));
+    half["uidMappings"] = map.clone();
+    wrong(half, "must be given together");
+    let mut fresh = json!({ "destination": "/t", "type": "tmpfs", "options": ["idmap"] });
+    wrong(fresh.clone(), "bind mounts only");
+    fresh = bind(json!(["bind", "idmap"]));
+    let twice = json!([{ "containerID": 0, "hostID": 1, "size": 9 }, { "containerID": 0, "hostID": 9, "size": 9 }]);
+    (fresh["uidMappings"], fresh["gidMappings"]) = (twice.clone(), twice);
+    wrong(fresh, "does not take this uid_map");
+}
+
+#[test]
+fn recursive_attributes_must_hold_below_and_others_must_not() {
+    needs!(Root);
+    let script = "cat /proc/self/mounts; touch /b/no; touch /b/sub/yes && echo written";
+    let line = |out: &str, target: &str| -> Vec<String> {
+        let found = out.lines().find(|l| l.split(' ').nth(1) == Some(target));
+        let found = found.unwrap_or_else(|| panic!("no {target}: {out}"));
+        found.split(' ').nth(3).unwrap().split(',').map(str::to_owned).collect()
+    };
+    let out = seen(json!(["rbind", "ro", "nosuid"]), None, &format!("{script}; true"));
+    assert!(line(&out, "/b").contains(&"nosuid".into()) && line(&out, "/b/sub")[0] == "rw", "{out}");
+    assert!(out.ends_with("written\n"), "{out}");
+    let recursive = json!(["rbind", "rro", "rnosuid", "rnodev", "rnoexec", "rnoatime", "rnosymfollow"]);
+    let out = seen(recursive, None, &format!("{script}; true"));
+    for target in ["/b", "/b/sub"] {
+        for option in ["ro", "nosuid", "nodev", "noexec", "noatime", "nosymfollow"] {
+            assert!(line(&out, target).contains(&option.into()), "{target} {option}: {out}");
+        }
+    }
+    assert!(!out.ends_with("written\n"), "{out}");
+    for (option, shown) in [("rstrictatime", ""), ("rrelatime", "relatime"), ("rnodiratime", "nodiratime")] {
+        let out = seen(json!(["rbind", "rnoatime", option]), None, "cat /proc/self/mounts");
+        let noatime = line(&out, "/b/sub").contains(&"noatime".into());
+        assert_eq!(noatime, option == "rnodiratime", "{option}: {out}");
+        assert!(shown.is_empty() || line(&out, "/b/sub").contains(&shown.into()), "{option}: {out}");
+    }
+}
+
+#[test]
+fn propagation_must_be_that_of_the_mount_or_with_an_r_of_those_below_too() {
+    needs!(Root);
+    let prepare = format!("{SOURCE}; mount --make-rshared source");
+    let fields = |option: &str| {
+        let mut bundle = Bundle::new("cat /proc/self/mountinfo");
+        mounts(&mut bundle.config).push(bind(json!(["rbind", option])));
+        let out = bundle.run_after(&prepare, &[]).exits(0).stdout;
+        let of = |target: &str| {
+            let line = out.lines().find(|l| l.split(' ').nth(4) == Some(target)).unwrap().to_owned();
+            ["shared:", "master:", "unbindable"].into_iter().filter(|w| line.contains(w)).collect::<Vec<_>>().join(" ")
+        };
+        (of("/b"), of("/b/sub"))
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(fields("rprivate"), pair("", ""));
+    assert_eq!(fields("rslave"), pair("master:", "master:"));
+    assert_eq!(fields("slave"), pair("master:", ""));
+    assert_eq!(fields("rshared"), pair("shared:", "shared:"));
+    assert_eq!(fields("shared"), pair("shared:", ""));
+    assert_eq!(fields("runbindable"), pair("unbindable", "unbindable"));
+    assert_eq!(fields("unbindable"), pair("unbindable", ""));
+    assert_eq!(fields("nosuid"), pair("", ""), "without a word of it nothing travels");
+}
+
+#[test]
+fn a_remount_must_change_what_is_mounted() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("grep ' /t ' /proc/self/mounts");
+    mounts(&mut bundle.config).push(json!({ "destination": "/t", "type": "tmpfs", "options": ["size=64k", "nodev"] }));
+    mounts(&mut bundle.config)
+        .push(json!({ "destination": "/t", "type": "tmpfs", "options": ["remount", "size=128k", "ro", "nosuid"] }));
+    let out = bundle.outcome();
+    assert!(out.contains(" ro,nosuid,nodev") && out.contains("size=128k"), "{out}");
+    mounts(&mut bundle.config).push(json!({ "destination": "/etc", "options": ["remount", "ro"] }));
+    let answer = bundle.create().exits(1);
+    assert!(answer.stderr.contains("/etc"), "{}", answer.stderr);
+    bundle.assert_gone();
+}
+
+#[test]
+fn without_pivot_root_the_container_is_in_its_root_all_the_same() {
+    needs!(Root);
+    let bundle = Bundle::new("ls -d /bin/busybox; ls / | grep -c . ; ls /../../usr; cat /proc/self/mounts | head -n 1");
+    let answer = bundle.run_after("true", &["--no-pivot"]);
+    assert!(answer.stdout.starts_with("/bin/busybox\n7\n"), "{}{}", answer.stdout, answer.stderr);
+    bundle.assert_gone();
+}

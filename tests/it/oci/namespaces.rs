@@ -1,0 +1,128 @@
+//! Namespaces by path, of every kind (config-linux.md, "Namespaces"); and what a service manager gives along.
+
+use super::bundle::{Bundle, mounts, namespaces};
+use crate::needs;
+use crate::support::program::{self, binary};
+use crate::support::wait_until;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A process that holds namespaces.
+struct Holder(Child);
+
+impl Holder {
+    fn new(flags: &[&str]) -> Holder {
+        let mut command = Command::new("unshare");
+        let child = command.args(flags).args(["sleep", "1000"]).stdin(Stdio::null()).spawn().unwrap();
+        let holder = Holder(child);
+        wait_until("the holder's namespaces", || {
+            let name = fs::read_to_string(format!("/proc/{}/comm", holder.0.id())).unwrap_or_default();
+            (name == "sleep\n").then_some(())
+        });
+        holder
+    }
+
+    fn path(&self, file: &str) -> String {
+        format!("/proc/{}/ns/{file}", self.0.id())
+    }
+
+    fn inode(&self, file: &str) -> String {
+        fs::read_link(self.path(file)).unwrap().to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_process_must_be_in_the_namespaces_of_the_paths() {
+    needs!(Root);
+    let holder = Holder::new(&["--mount", "--uts", "--ipc", "--net", "--cgroup"]);
+    let kinds = [("mount", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("network", "net"), ("cgroup", "cgroup")];
+    let script: String = kinds.iter().map(|(_, file)| format!("readlink /proc/self/ns/{file};")).collect();
+    let mut bundle = Bundle::new(&script);
+    bundle.config.as_object_mut().unwrap().remove("hostname");
+    namespaces(&mut bundle.config).retain(|n| n["type"] == "pid");
+    for (kind, file) in kinds {
+        namespaces(&mut bundle.config).push(json!({ "type": kind, "path": holder.path(file) }));
+    }
+    let out = bundle.outcome();
+    let expected: Vec<String> = kinds.iter().map(|(_, file)| holder.inode(file)).collect();
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected, "{out}");
+}
+
+#[test]
+fn a_time_namespace_by_path_must_be_the_one() {
+    needs!(Root);
+    if !Path::new("/proc/self/ns/time").exists() {
+        return;
+    }
+    // Only children are in it.
+    let holder = Holder::new(&["--time", "--boottime", "90000000"]);
+    let mut bundle = Bundle::new("cut -d. -f1 /proc/uptime; sleep 1000");
+    namespaces(&mut bundle.config).push(json!({ "type": "time", "path": holder.path("time_for_children") }));
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    wait_until("its words", || bundle.out().ends_with('\n').then_some(()));
+    assert!(bundle.out().trim().parse::<u64>().unwrap() > 90_000_000, "{}", bundle.out());
+    let inside = bundle.call(&["exec", &bundle.id, "cut", "-d.", "-f1", "/proc/uptime"]).exits(0);
+    assert!(inside.out().parse::<u64>().unwrap() > 90_000_000, "{}", inside.stdout);
+}
+
+#[test]
+fn a_user_namespace_by_path_must_be_the_one() {
+    needs!(Root);
+    let holder = Holder::new(&["--user", "--map-root-user", "--net"]);
+    let mut bundle = Bundle::new("readlink /proc/self/ns/user; id -u");
+    namespaces(&mut bundle.config).retain(|n| n["type"] != "network");
+    for (kind, file) in [("user", "user"), ("network", "net")] {
+        namespaces(&mut bundle.config).push(json!({ "type": kind, "path": holder.path(file) }));
+    }
+    mounts(&mut bundle.config).retain(|m| m["destination"] != "/sys/fs/cgroup");
+    // One id only: no group for terminals.
+    for mount in mounts(&mut bundle.config) {
+        if let Some(options) = mount["options"].as_array_mut() {
+            options.retain(|o| o != "gid=5");
+        }
+    }
+    let out = bundle.outcome();
+    assert_eq!(out, format!("{}\n0\n", holder.inode("user")));
+}
+
+/// `teu oci run` behind a shell's redirections.
+fn run_with(bundle: &Bundle, redirections: &str, variables: &str, flags: &[&str]) -> program::Answer {
+    bundle.write();
+    let mut command = Command::new("sh");
+    let script = format!("exec {redirections}; {variables} exec \"$@\"");
+    command.args(["-c", &script, "sh"]).arg(binary()).args(["oci", "--root"]).arg(bundle.dir.join("state"));
+    command.args(["run", "-b"]).arg(&bundle.dir).args(flags).arg(&bundle.id).stdin(Stdio::null());
+    program::finish(command.env_remove("XDG_RUNTIME_DIR"))
+}
+
+#[test]
+fn sockets_of_a_service_manager_reach_the_program() {
+    needs!(Userns);
+    let script =
+        "echo $LISTEN_FDS,$LISTEN_PID,$LISTEN_FDNAMES,$$; for n in 3 4 5; do readlink /proc/$$/fd/$n; done; true";
+    let bundle = Bundle::new(script);
+    let (one, two) = (bundle.dir.join("rootfs/etc/one"), bundle.dir.join("rootfs/etc/two"));
+    fs::write(&one, "").unwrap();
+    fs::write(&two, "").unwrap();
+    let files = format!("3<{} 4<{}", one.display(), two.display());
+    let variables = "LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web";
+    let answer = run_with(&bundle, &files, variables, &["--preserve-fds", "1"]).exits(0);
+    assert!(answer.stdout.starts_with("1,1,web,1\n"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("etc/one\n") && answer.stdout.contains("etc/two\n"), "{}", answer.stdout);
+    // Meant for somebody else: nothing of it reaches the program.
+    let answer = run_with(&bundle, &files, "LISTEN_FDS=1 LISTEN_PID=1", &[]).exits(0);
+    assert_eq!(answer.stdout, ",,,1\n");
+    let answer = run_with(&bundle, &files, "A=b", &["--preserve-fds", "3"]).exits(1);
+    assert!(answer.stderr.contains("preserved-fd 5"), "{}", answer.stderr);
+    bundle.assert_gone();
+}
