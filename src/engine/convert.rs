@@ -99,7 +99,8 @@ impl From<crate::store::content::Error> for Error {
 impl From<bundle::Error> for Error {
     fn from(e: bundle::Error) -> Error {
         let kind = match &e {
-            bundle::Error::Source { source, .. } => io_kind(source),
+            bundle::Error::Source { source, .. } | bundle::Error::Device { source, .. } => io_kind(source),
+            bundle::Error::AppArmor(_) => ErrorKind::Unsupported,
             bundle::Error::Volume(_) | bundle::Error::Spec(_) => ErrorKind::Internal,
             bundle::Error::Files(crate::net::files::Error::Write { .. }) => ErrorKind::Internal,
             _ => ErrorKind::Invalid,

@@ -26,6 +26,7 @@ mod resolve;
 mod ring;
 mod sampler;
 mod scheduler;
+mod sharing;
 mod watchdog;
 
 /// The OCI runtime, which is a front end's for the asking: it has no engine and no inventory.

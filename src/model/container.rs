@@ -1,6 +1,7 @@
 //! What a container is: the frozen configuration it was created with, and the state it is in.
 
 use super::id::ContainerId;
+use super::isolation::{DeviceMapping, DeviceRule, Isolation};
 use super::mount::{Mount, Tmpfs};
 use super::network::{Endpoint, EndpointConfig, NetworkMode, PortMapping, Protocol, PublishedPort};
 use super::reference::Digest;
@@ -38,6 +39,7 @@ pub struct ContainerConfig {
     pub group_add: Vec<String>,
     /// Host name inside; empty: the short id.
     pub hostname: String,
+    pub domainname: String,
     pub labels: BTreeMap<String, String>,
     pub tty: bool,
     /// Keep stdin open although nobody is attached (`-i`).
@@ -68,6 +70,9 @@ pub struct ContainerConfig {
     /// `name`, soft, hard.
     pub ulimits: Vec<Ulimit>,
     pub security: Security,
+    pub isolation: Isolation,
+    pub devices: Vec<DeviceMapping>,
+    pub device_rules: Vec<DeviceRule>,
     pub restart: RestartPolicy,
     /// Remove the container once it has exited (`--rm`).
     pub auto_remove: bool,
@@ -125,6 +130,14 @@ pub struct Security {
     pub seccomp: SeccompProfile,
     /// `systempaths=unconfined`: neither masked nor read-only paths.
     pub unmask_all: bool,
+    /// Further paths that cannot be read.
+    pub mask: Vec<String>,
+    /// Patterns of paths that are neither masked nor read-only though they are by default.
+    pub unmask: Vec<String>,
+    /// A profile that is loaded in the kernel; `None`: unconfined.
+    pub apparmor: Option<String>,
+    /// Options that ask for what is the case anyway (`label=disable`), as they were given.
+    pub as_is: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

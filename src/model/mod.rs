@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod image;
+pub mod isolation;
 pub mod log;
 pub mod mount;
 pub mod network;

@@ -40,6 +40,8 @@ pub fn check_hosts(network: &NetworkMode, extra_hosts: &[String]) -> Result<(), 
 #[derive(Debug)]
 pub struct Names<'a> {
     pub hostname: &'a str,
+    /// May be empty.
+    pub domainname: &'a str,
     pub network: &'a NetworkMode,
     /// `name:address`
     pub extra_hosts: &'a [String],
@@ -117,7 +119,11 @@ pub fn hosts(names: &Names<'_>, host: &str) -> Result<String, Error> {
         let _ = writeln!(text, "{address}\t{name}");
     }
     if !matches!(names.network, NetworkMode::Host) {
-        text.push_str(&own_names(names.hostname, names.endpoints));
+        match names.domainname {
+            "" => text.push_str(&own_names(names.hostname, names.endpoints)),
+            // The full name comes first: it is what the short one stands for.
+            domain => text.push_str(&own_names(&format!("{0}.{domain} {0}", names.hostname), names.endpoints)),
+        }
     }
     Ok(text)
 }
@@ -234,6 +240,7 @@ mod tests {
     fn names<'a>(network: &'a NetworkMode, dns: &'a [String], search: &'a [String], hosts: &'a [String]) -> Names<'a> {
         Names {
             hostname: "box",
+            domainname: "",
             network,
             extra_hosts: hosts,
             dns,

@@ -1,6 +1,7 @@
 //! What a monitor is told when it is started: the one typed message that describes a container to be run.
 
 use crate::model::container::{Limits, LogOptions, RestartPolicy};
+use crate::model::isolation::Isolation;
 use crate::net::plan::NetworkPlan;
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,9 @@ pub struct Launch {
     pub open_stdin: bool,
     /// Columns and rows before the first byte.
     pub size: Option<(u16, u16)>,
+    /// Which namespaces are another container's; those of the host are missing in the spec.
+    #[serde(default)]
+    pub isolation: Isolation,
     #[serde(default)]
     pub network: NetworkPlan,
     pub log: LogOptions,

@@ -1,10 +1,11 @@
 //! The processes of a container: everything in its init's pid namespace, read from `/proc`.
 
 use crate::model::process::Process;
-use crate::sys::files;
+use crate::sys::{files, process};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -13,10 +14,15 @@ const PASSWD_LIMIT: u64 = 1 << 20;
 /// `utime`, `stime` and `starttime` count in these, on every machine.
 const TICK_USEC: u64 = 10_000;
 
-/// Ordered by pid. Fails when `init_pid` is gone or may not be looked at.
-pub fn list(init_pid: i32) -> io::Result<Vec<Process>> {
+/// How often is looked for processes that fork faster than they are killed.
+const ROUNDS: u32 = 100;
+
+/// Ordered by pid. Fails when `init_pid` is gone or may not be looked at. `shares_pids`: the pid namespace is not the
+/// container's own, so what is in its mount namespace counts.
+pub fn list(init_pid: i32, shares_pids: bool) -> io::Result<Vec<Process>> {
     let proc = Path::new("/proc");
-    let namespace = |dir: &Path| fs::metadata(dir.join("ns/pid")).map(|m| (m.dev(), m.ino()));
+    let kind = if shares_pids { "ns/mnt" } else { "ns/pid" };
+    let namespace = |dir: &Path| fs::metadata(dir.join(kind)).map(|m| (m.dev(), m.ino()));
     let init = proc.join(init_pid.to_string());
     let wanted = namespace(&init)?;
     let passwd = passwd(&init);
@@ -31,6 +37,33 @@ pub fn list(init_pid: i32) -> io::Result<Vec<Process>> {
         .collect();
     processes.sort_unstable_by_key(|p| p.pid);
     Ok(processes)
+}
+
+/// Kills all that is in a mount namespace: what is left of a container without a control group and without a pid
+/// namespace of its own.
+pub fn kill_in(mounts: &OwnedFd) {
+    let identity = |m: fs::Metadata| (m.dev(), m.ino());
+    let Ok(wanted) = fs::metadata(format!("/proc/self/fd/{}", mounts.as_raw_fd())).map(identity) else { return };
+    for _ in 0..ROUNDS {
+        let mut any = false;
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let inside =
+                || fs::metadata(format!("/proc/{pid}/ns/mnt")).map(identity).is_ok_and(|found| found == wanted);
+            if !inside() {
+                continue;
+            }
+            // The handle first, then another look: the number may be another's by now.
+            if let Ok(handle) = process::pidfd_open(pid)
+                && inside()
+            {
+                any |= process::pidfd_signal(&handle, 9).is_ok();
+            }
+        }
+        if !any {
+            return;
+        }
+    }
 }
 
 /// The container's own; empty when it has none.
@@ -143,8 +176,8 @@ mod tests {
     #[test]
     fn this_process_is_among_its_namespaces_own() {
         let own = std::process::id() as i32;
-        let found = list(own).unwrap().into_iter().find(|p| p.pid == own).unwrap();
+        let found = list(own, false).unwrap().into_iter().find(|p| p.pid == own).unwrap();
         assert!(found.memory > 0 && found.started > 0 && !found.command.is_empty(), "{found:?}");
-        assert!(list(i32::MAX).is_err());
+        assert!(list(i32::MAX, false).is_err());
     }
 }

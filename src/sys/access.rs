@@ -20,3 +20,13 @@ pub fn is_inherited(number: u32) -> bool {
     let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
     rustix::io::fcntl_getfd(fd).is_ok_and(|flags| !flags.contains(rustix::io::FdFlags::CLOEXEC))
 }
+
+/// Whether this process may read or write (as asked for) what is there, by its permissions. Opens nothing: opening a
+/// device can do things.
+pub fn may(path: &Path, read: bool, write: bool) -> bool {
+    use nix::unistd::{AccessFlags, access};
+    let mut wanted = AccessFlags::F_OK;
+    wanted.set(AccessFlags::R_OK, read);
+    wanted.set(AccessFlags::W_OK, write);
+    access(path, wanted).is_ok()
+}

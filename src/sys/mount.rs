@@ -279,6 +279,24 @@ pub fn clone_tree(dir: BorrowedFd<'_>, path: &Path, recursive: bool) -> Result<O
     rustix::mount::open_tree(dir, path, flags).map_err(|e| Error::at("open_tree", path, e))
 }
 
+/// A detached copy of the mount at `path` in another mount namespace. No link is followed. The caller is
+/// single-threaded; its working directory is its root afterwards.
+pub fn clone_foreign(namespace: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags, ResolveFlags};
+    let file = "/proc/self/ns/mnt";
+    let own = rustix::fs::open(file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let own = own.map_err(|e| Error::at("open", file, e))?;
+    super::clone::setns(namespace, super::clone::NEWNS)?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let found = rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    let tree = match found {
+        Ok(fd) => clone_tree(fd.as_fd(), Path::new(""), false),
+        Err(e) => Err(Error::at("open", path, e)),
+    };
+    super::clone::setns(own.as_fd(), super::clone::NEWNS)?;
+    tree
+}
+
 /// Attaches a detached mount on exactly the file or directory behind `target`.
 pub fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;

@@ -74,6 +74,9 @@ pub enum Source {
     Remount { options: Vec<(String, Option<String>)> },
 }
 
+/// statfs(2) type of procfs.
+const PROCFS: i64 = 0x9fa0;
+
 /// The finished root, not yet pivoted to.
 #[derive(Debug)]
 pub struct Mounted {
@@ -246,6 +249,11 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     mount::attach(tree.as_fd(), target.as_fd())?;
     if m.alone {
         mount_below::make_private(tree.as_fd())?;
+    }
+    // The host's procfs is as good for what is the container's own there: it shows the reader's. Nothing else is.
+    if m.target == "/proc" && matches!(m.source, Source::Bind { .. }) && super::facts::magic_of(&tree)? == PROCFS {
+        made.proc = Some(tree);
+        return Ok(());
     }
     if let Source::New { kind, content, .. } = &m.source {
         bind_hosts(tree.as_fd(), content, &opened.hosts)?;

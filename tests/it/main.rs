@@ -7,6 +7,7 @@ mod crash;
 mod docker;
 mod engine;
 mod harness;
+mod isolation;
 mod jobs;
 mod lifecycle;
 mod main_job;

@@ -83,6 +83,7 @@ impl Fixture {
             tty: false,
             open_stdin: false,
             size: None,
+            isolation: teu::model::isolation::Isolation::default(),
             network: teu::net::plan::NetworkPlan::default(),
             log: LogOptions::default(),
             restart: RestartPolicy::No,

@@ -1,6 +1,8 @@
 //! From the flags of `run` and `create` to what the engine is asked for.
 
+mod devices;
 mod env;
+mod isolation;
 mod limits;
 mod mounts;
 mod network;
@@ -47,11 +49,6 @@ fn refuse_unsupported(args: Args) -> Result<()> {
         let name = short.map_or_else(|| format!("--{flag}"), |s| format!("-{s}, --{flag}"));
         return Err(Error::new(ErrorKind::Unsupported, format!("{name} is not supported yet")));
     }
-    for flag in ["ipc", "pid", "cgroupns"] {
-        if let Some(mode) = args.text(flag).filter(|m| !matches!(*m, "" | "private")) {
-            return Err(Error::new(ErrorKind::Unsupported, format!("--{flag} {mode} is not supported yet")));
-        }
-    }
     Ok(())
 }
 
@@ -67,7 +64,8 @@ fn container_config(args: Args, networking: &network::Networking) -> Result<Cont
         workdir: args.text("workdir").map(workdir).transpose()?.unwrap_or_default(),
         user: args.text("user").unwrap_or_default().to_owned(),
         group_add: args.owned("group-add"),
-        hostname: args.text("hostname").map(hostname).transpose()?.unwrap_or_default(),
+        hostname: args.text("hostname").map(|n| hostname("hostname", n)).transpose()?.unwrap_or_default(),
+        domainname: args.text("domainname").map(|n| hostname("domainname", n)).transpose()?.unwrap_or_default(),
         labels: labels(&args.texts("label")),
         tty: args.on("tty"),
         open_stdin: args.on("interactive"),
@@ -89,6 +87,9 @@ fn container_config(args: Args, networking: &network::Networking) -> Result<Cont
         limits: limits(args)?,
         ulimits: limits::ulimits(&args.texts("ulimit"))?,
         security: security::security(args)?,
+        isolation: isolation::isolation(args)?,
+        devices: devices::devices(&args.texts("device"))?,
+        device_rules: devices::rules(&args.texts("device-cgroup-rule"))?,
         restart,
         auto_remove,
         init: args.on("init"),
@@ -140,10 +141,10 @@ fn workdir(text: &str) -> Result<String> {
     }
 }
 
-fn hostname(text: &str) -> Result<String> {
+fn hostname(flag: &str, text: &str) -> Result<String> {
     let fits =
         text.len() <= 64 && !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if fits { Ok(text.to_owned()) } else { Err(wrong("hostname", text, "letters, digits, '-' and '.', at most 64")) }
+    if fits { Ok(text.to_owned()) } else { Err(wrong(flag, text, "letters, digits, '-' and '.', at most 64")) }
 }
 
 pub(super) fn restart_policy(text: &str) -> Result<RestartPolicy> {

@@ -38,15 +38,32 @@ fn apply(security: &mut Security, option: &str) -> Result<()> {
         ("seccomp", "unconfined") => security.seccomp = SeccompProfile::Unconfined,
         ("seccomp", "builtin") => security.seccomp = SeccompProfile::Default,
         ("seccomp", path) if !path.is_empty() => security.seccomp = profile(path)?,
-        ("systempaths", "unconfined") => security.unmask_all = true,
-        // teu confines by neither, so having none of it is what there is.
-        ("apparmor", "unconfined") | ("label", "disable") => {}
-        ("apparmor" | "label" | "writable-cgroups", _) => {
-            return Err(Error::new(ErrorKind::Unsupported, format!("--security-opt {option} is not supported yet")));
+        ("systempaths", "unconfined") | ("unmask", "ALL" | "all") => security.unmask_all = true,
+        ("mask", paths) => security.mask.extend(absolute(option, paths)?),
+        ("unmask", paths) => security.unmask.extend(absolute(option, paths)?),
+        // teu confines by neither unless asked, so having none of it is what there is.
+        ("apparmor", "unconfined") | ("label", "disable") => security.as_is.push(option.to_owned()),
+        ("apparmor", profile) if !profile.is_empty() => security.apparmor = Some(profile.to_owned()),
+        ("label" | "writable-cgroups", _) => {
+            let why = if key == "label" { "teu sets no SELinux labels" } else { "control groups are always read-only" };
+            let message = format!("--security-opt {option} is not supported");
+            return Err(Error::new(ErrorKind::Unsupported, message).because(why));
         }
-        _ => return Err(wrong("security-opt", option, "there are no-new-privileges, seccomp and systempaths")),
+        _ => {
+            let known = "apparmor, label, mask, no-new-privileges, seccomp, systempaths and unmask";
+            return Err(wrong("security-opt", option, format!("there are {known}")));
+        }
     }
     Ok(())
+}
+
+/// Paths between colons.
+fn absolute(option: &str, paths: &str) -> Result<Vec<String>> {
+    let good = |path: &&str| path.starts_with('/') && path.split('/').all(|part| part != "..");
+    match paths.split(':').find(|path| !good(path)) {
+        Some(bad) => Err(wrong("security-opt", option, format!("'{bad}' is not an absolute path"))),
+        None => Ok(paths.split(':').map(str::to_owned).collect()),
+    }
 }
 
 fn profile(path: &str) -> Result<SeccompProfile> {

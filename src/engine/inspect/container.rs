@@ -1,7 +1,7 @@
 //! `docker inspect CONTAINER`.
 
-use super::{NEVER, network};
-use crate::model::container::{Container, ContainerConfig, Limits, RestartPolicy, SeccompProfile, State, Status};
+use super::{NEVER, isolation, network};
+use crate::model::container::{Container, ContainerConfig, Limits, RestartPolicy, State, Status};
 use crate::model::mount::{Mount, MountSource};
 use crate::model::time::Timestamp;
 use crate::store::StateRoot;
@@ -31,7 +31,7 @@ pub(crate) fn container(c: &Container, state: &State, root: &StateRoot, driver: 
         "Platform": config.platform.split('/').next().unwrap_or("linux"),
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "unconfined",
+        "AppArmorProfile": config.security.apparmor.as_deref().unwrap_or("unconfined"),
         "ExecIDs": state.execs.iter().filter(|e| e.exit.is_none()).map(|e| e.id.as_str()).collect::<Vec<_>>(),
         "HostConfig": host_config(config),
         "GraphDriver": {"Name": driver, "Data": graph(&dir)},
@@ -71,6 +71,7 @@ fn graph(dir: &std::path::Path) -> Value {
 
 fn host_config(c: &ContainerConfig) -> Value {
     let mut out = limits(&c.limits);
+    out.extend(object(isolation::host_config(c)));
     out.extend(object(json!({
         "Binds": c.mounts.iter().filter_map(bind).collect::<Vec<_>>(),
         "ContainerIDFile": "",
@@ -84,30 +85,17 @@ fn host_config(c: &ContainerConfig) -> Value {
         "AutoRemove": c.auto_remove,
         "VolumeDriver": "",
         "VolumesFrom": [],
-        "CapAdd": c.security.cap_add,
-        "CapDrop": c.security.cap_drop,
-        "CgroupnsMode": "private",
         "Dns": c.dns,
         "DnsOptions": c.dns_options,
         "DnsSearch": c.dns_search,
         "ExtraHosts": c.extra_hosts,
-        "GroupAdd": c.group_add,
-        "IpcMode": "private",
-        "PidMode": "",
-        "UTSMode": "",
-        "UsernsMode": "",
         "Links": [],
         "OomScoreAdj": c.limits.oom_score_adj.unwrap_or(0),
-        "Privileged": c.security.privileged,
         "PublishAllPorts": c.publish_all,
-        "ReadonlyRootfs": c.read_only,
-        "SecurityOpt": security_options(c),
         "Tmpfs": c.tmpfs.iter().map(|t| (t.target.clone(), json!(t.options))).collect::<Map<_, _>>(),
         "ShmSize": c.shm_size.unwrap_or(DEFAULT_SHM),
-        "Sysctls": c.sysctls,
         "Runtime": "teu",
         "Isolation": "",
-        "Devices": [],
         "Init": c.init,
         "Ulimits": c.ulimits.iter().map(|u| json!({"Name": u.name, "Soft": u.soft, "Hard": u.hard})).collect::<Vec<_>>(),
     })));
@@ -154,22 +142,6 @@ fn restart(policy: &RestartPolicy) -> Value {
     json!({"Name": name, "MaximumRetryCount": count})
 }
 
-fn security_options(c: &ContainerConfig) -> Vec<String> {
-    let mut options = Vec::new();
-    if let Some(on) = c.security.no_new_privileges {
-        options.push(format!("no-new-privileges={on}"));
-    }
-    match &c.security.seccomp {
-        SeccompProfile::Default => {}
-        SeccompProfile::Unconfined => options.push("seccomp=unconfined".into()),
-        SeccompProfile::Custom(text) => options.push(format!("seccomp={text}")),
-    }
-    if c.security.unmask_all {
-        options.push("systempaths=unconfined".into());
-    }
-    options
-}
-
 /// `source:target[:ro]`, as `-v` has it.
 fn bind(mount: &Mount) -> Option<String> {
     let source = match &mount.source {
@@ -210,7 +182,7 @@ fn own_config(container: &Container) -> Value {
     let hostname = if c.hostname.is_empty() { container.id.short() } else { &c.hostname };
     json!({
         "Hostname": hostname,
-        "Domainname": "",
+        "Domainname": c.domainname,
         "User": c.user,
         "AttachStdin": false,
         "AttachStdout": true,

@@ -1,6 +1,7 @@
 //! Docker's JSON for containers, images and volumes: its field names, its types, arrays never null. Pure.
 
 mod container;
+mod isolation;
 mod network;
 
 pub(crate) use container::container;

@@ -3,7 +3,7 @@
 use super::{Error, ErrorKind, JobContext, Output, Result, pull, remove, volumes};
 use crate::engine::core::{Core, now};
 use crate::engine::request::{CreateArgs, FromHostArgs, PullArgs, PullPolicy};
-use crate::engine::{merge, networks};
+use crate::engine::{merge, networks, sharing};
 use crate::model::container::Container;
 use crate::model::id::{ContainerId, check_name, random_name};
 use crate::model::image::Image;
@@ -11,6 +11,7 @@ use crate::model::reference::Reference;
 use crate::runtime::bundle;
 use crate::store::records::{self, Busy};
 use crate::store::{self, Owner, dirs};
+use crate::sys::userns;
 use std::sync::Arc;
 
 /// Names tried for a container that was given none.
@@ -85,8 +86,9 @@ pub(super) async fn make(
         check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     }
     let mut config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
-    let warnings = networks::choose(&cx.core, &mut config, args.default_network)?;
-    bundle::check(&config)?;
+    let mut warnings = networks::choose(&cx.core, &mut config, args.default_network)?;
+    sharing::choose(&cx.core, &mut config)?;
+    warnings.extend(bundle::check(&config, userns::identity())?);
     let container = Container {
         name: String::new(),
         image: image.id.clone(),

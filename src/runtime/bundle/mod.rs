@@ -1,10 +1,13 @@
 //! From a container's record to the message that starts it: an OCI runtime spec, the files mounted into it, the filter.
 
+mod devices;
 mod linux;
 mod mounts;
 mod process;
+pub mod sealed;
 
 use crate::model::container::{Container, ContainerConfig, Limits, SeccompProfile};
+use crate::model::isolation::Sharing;
 use crate::model::network::NetworkMode;
 use crate::model::signal;
 use crate::net::files;
@@ -15,8 +18,10 @@ use crate::sys::userns::Identity;
 use oci_spec::image::ImageConfiguration;
 use oci_spec::runtime::{RootBuilder, Spec, SpecBuilder};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// Where the kernel shows AppArmor.
+const APPARMOR: &str = "/sys/kernel/security/apparmor";
 /// Longest host name the kernel takes.
 const MAX_HOSTNAME: usize = 64;
 
@@ -29,6 +34,10 @@ pub enum Error {
     Volume(String),
     #[error("invalid mount source {}: {source}", .path.display())]
     Source { path: PathBuf, source: std::io::Error },
+    #[error("device {}: {source}", .path.display())]
+    Device { path: PathBuf, source: std::io::Error },
+    #[error("the AppArmor profile '{0}' cannot be applied: AppArmor is not enabled in this machine's kernel")]
+    AppArmor(String),
     #[error(transparent)]
     Capability(#[from] caps::Unknown),
     #[error(transparent)]
@@ -66,8 +75,9 @@ pub struct BundleInput<'a> {
     pub on_end: Vec<String>,
 }
 
-/// Refuses at once what could never start here: limits, capabilities, sysctls, ulimits, mounts. Makes nothing.
-pub fn check(config: &ContainerConfig) -> Result<(), Error> {
+/// Refuses at once what could never start here: limits, capabilities, sysctls, ulimits, mounts, devices. Makes nothing.
+/// Returns what the user should know.
+pub fn check(config: &ContainerConfig, identity: &Identity) -> Result<Vec<String>, Error> {
     if config.limits != Limits::default() {
         cgroup::check(&config.limits).map_err(|e| Error::invalid(e.to_string()))?;
     }
@@ -75,7 +85,13 @@ pub fn check(config: &ContainerConfig) -> Result<(), Error> {
     linux::check_sysctls(config)?;
     process::check_ulimits(&config.ulimits)?;
     files::check_hosts(&config.network, &config.extra_hosts)?;
-    mounts::check(config)
+    if let Some(profile) = &config.security.apparmor
+        && !Path::new(APPARMOR).exists()
+    {
+        return Err(Error::AppArmor(profile.clone()));
+    }
+    mounts::check(config)?;
+    devices::check(config, identity.in_user_namespace)
 }
 
 /// Checks the record against this machine and builds the launch message. Writes `hosts`, `hostname` and `resolv.conf`
@@ -92,6 +108,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
     let shared = joined(input);
     let names = files::Names {
         hostname: &hostname,
+        domainname: &config.domainname,
         network: &config.network,
         extra_hosts: &config.extra_hosts,
         dns: &config.dns,
@@ -132,6 +149,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         tty: config.tty,
         open_stdin: config.open_stdin,
         size: input.size,
+        isolation: config.isolation.clone(),
         network: input.network.clone(),
         log: config.log.clone(),
         restart: config.restart.clone(),
@@ -144,16 +162,20 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
 }
 
 fn spec(input: &BundleInput<'_>, hostname: &str, capabilities: u64, warnings: &mut Vec<String>) -> Result<Spec, Error> {
-    let root = RootBuilder::default().path("rootfs").readonly(input.container.config.read_only).build()?;
+    let config = &input.container.config;
+    let root = RootBuilder::default().path("rootfs").readonly(config.read_only).build()?;
     let mut spec = SpecBuilder::default()
         .version("1.3.0")
         .root(root)
         .mounts(mounts::all(input)?)
         .process(process::process(input, hostname, capabilities, warnings)?)
-        .hostname(hostname)
         .linux(linux::linux(input, warnings)?)
         .build()?;
     spec.set_hooks(None);
+    // Neither the host's name nor another container's is this one's to set.
+    let own_names = config.isolation.uts == Sharing::Private;
+    spec.set_hostname(own_names.then(|| hostname.to_owned()));
+    spec.set_domainname(Some(config.domainname.clone()).filter(|name| own_names && !name.is_empty()));
     Ok(spec)
 }
 
@@ -170,7 +192,10 @@ fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
     let config = &input.container.config;
     let name = if !config.hostname.is_empty() {
         config.hostname.clone()
-    } else if matches!(config.network, NetworkMode::Host) {
+    } else if let Sharing::Container(id) = &config.isolation.uts {
+        let other = input.dir.parent().map(|all| all.join(id).join("hostname")).unwrap_or_default();
+        std::fs::read_to_string(other).unwrap_or_default().trim().to_owned()
+    } else if matches!(config.network, NetworkMode::Host) || config.isolation.uts == Sharing::Host {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         host.trim().to_owned()
     } else if let Some(other) = joined(input) {

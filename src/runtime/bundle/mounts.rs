@@ -1,10 +1,11 @@
 //! What is mounted: kernel file systems, our own three files, the user's binds, volumes and tmpfs.
 
-use super::{BundleInput, Error, joined};
+use super::{BundleInput, Error, devices, joined};
 use crate::model::container::ContainerConfig;
+use crate::model::isolation::{Ipc, Sharing};
 use crate::model::mount::{Mount as Wanted, MountSource, Tmpfs};
 use crate::model::network::NetworkMode;
-use crate::runtime::rootfs::{COPY_UP, DIRECTORY, LINK, OPTIONAL};
+use crate::runtime::rootfs::{COPY_UP, DIRECTORY, JOINED, LINK, OPTIONAL};
 use oci_spec::runtime::{Mount, MountBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -27,8 +28,11 @@ pub(super) fn all(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
             return Err(Error::invalid(format!("duplicate mount point '{}'", pair[0].destination().display())));
         }
     }
+    // The nodes come before what the user mounts below them.
+    let devices = devices::binds(input)?;
     let mut mounts = kernel(input)?;
     mounts.extend(own_files(&joined(input).unwrap_or_else(|| input.dir.clone()))?);
+    mounts.extend(devices);
     // What the user mounts there replaces ours.
     mounts.retain(|ours| !user.iter().any(|m| m.destination() == ours.destination()));
     mounts.extend(user);
@@ -50,20 +54,44 @@ fn kernel(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
     }
     let sealed = if config.security.privileged { "rw" } else { "ro" };
     let system = ["nosuid", "noexec", "nodev", sealed];
+    let (isolation, inner) = (&config.isolation, input.identity.in_user_namespace);
+    let quiet = ["nosuid", "noexec", "nodev"];
+    let shown = |target: &str| mount(target, "bind", target, &["rbind", quiet[0], quiet[1], quiet[2], "rslave"]);
     let mut mounts = vec![
-        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"])?,
+        // A namespace of the host's is not the user's to show anew.
+        match isolation.pid {
+            Sharing::Host if inner => shown("/proc")?,
+            _ => mount("/proc", "proc", "proc", &quiet)?,
+        },
         mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"])?,
         mount("/dev/pts", "devpts", "devpts", &terminals)?,
-        mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm])?,
-        mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"])?,
     ];
+    match isolation.ipc {
+        Ipc::None => {}
+        Ipc::Host => mounts.push(shown("/dev/shm")?),
+        Ipc::Container(_) => mounts.push(mount("/dev/shm", "bind", "/dev/shm", &["bind", JOINED])?),
+        Ipc::Private | Ipc::Shareable => {
+            mounts.push(mount("/dev/shm", "tmpfs", "shm", &[quiet[0], quiet[1], quiet[2], "mode=1777", &shm])?);
+        }
+    }
+    mounts.push(match isolation.ipc {
+        Ipc::Host if inner => {
+            mount("/dev/mqueue", "bind", "/dev/mqueue", &["bind", quiet[0], quiet[1], quiet[2], OPTIONAL])?
+        }
+        _ => mount("/dev/mqueue", "mqueue", "mqueue", &quiet)?,
+    });
     // Only the owner of a network namespace may mount a sysfs that shows it.
     if input.identity.in_user_namespace && matches!(config.network, NetworkMode::Host) {
         mounts.push(mount("/sys", "bind", "/sys", &["rbind", "nosuid", "noexec", "nodev", sealed, "rslave"])?);
     } else {
         mounts.push(mount("/sys", "sysfs", "sysfs", &system)?);
     }
-    mounts.extend(cgroups(sealed)?);
+    if inner && isolation.host_cgroups {
+        let options = ["rbind", quiet[0], quiet[1], quiet[2], sealed, "rslave"];
+        mounts.push(mount("/sys/fs/cgroup", "bind", "/sys/fs/cgroup", &options)?);
+    } else {
+        mounts.extend(cgroups(sealed)?);
+    }
     Ok(mounts)
 }
 

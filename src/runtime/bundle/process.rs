@@ -48,6 +48,7 @@ pub(super) fn process(
         .rlimits(limits(&config.ulimits, warnings)?)
         .no_new_privileges(config.security.no_new_privileges.unwrap_or(!config.security.privileged))
         .build()?;
+    process.set_apparmor_profile(config.security.apparmor.clone());
     process.set_oom_score_adj(oom_score(config.limits.oom_score_adj, warnings)?);
     Ok(process)
 }

@@ -7,9 +7,10 @@ use crate::model::stats::Sample;
 use std::fs;
 use std::path::PathBuf;
 
-/// The processes of one pid namespace.
+/// The processes of one pid namespace, or of one mount namespace where the pids are the machine's.
 #[derive(Debug)]
 pub struct Processes {
+    kind: &'static str,
     namespace: PathBuf,
     /// Counters never run backwards, although ended processes take their share along.
     cpu_usec: u64,
@@ -22,12 +23,11 @@ const TICK_USEC: u64 = 10_000;
 impl Processes {
     /// `None` when the process is gone, or its namespace may not be seen.
     pub fn of(init_pid: i32) -> Option<Processes> {
-        let namespace = namespace(&init_pid.to_string())?;
         // One's own namespace is no container's: all of the machine would be counted.
-        (Some(&namespace) != self::namespace("self").as_ref()).then_some(Processes {
-            namespace,
-            cpu_usec: 0,
-            io: (0, 0),
+        ["pid", "mnt"].into_iter().find_map(|kind| {
+            let namespace = namespace(kind, &init_pid.to_string())?;
+            let foreign = Some(&namespace) != self::namespace(kind, "self").as_ref();
+            foreign.then_some(Processes { kind, namespace, cpu_usec: 0, io: (0, 0) })
         })
     }
 
@@ -39,7 +39,7 @@ impl Processes {
             let Some(pid) = name.to_str().filter(|name| name.starts_with(|c: char| c.is_ascii_digit())) else {
                 continue;
             };
-            if namespace(pid).as_ref() != Some(&self.namespace) {
+            if namespace(self.kind, pid).as_ref() != Some(&self.namespace) {
                 continue;
             }
             let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -65,8 +65,8 @@ impl Processes {
     }
 }
 
-fn namespace(pid: &str) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
+fn namespace(kind: &str, pid: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()
 }
 
 fn field(text: &str, key: &str) -> Option<u64> {

@@ -1,15 +1,16 @@
 //! The container's first process, from its clone to its command.
 
-use super::namespace_flags;
+use super::joined::Joined;
 use super::program::{self, Program};
 use super::report::{self, During, Message, failure};
 use super::streams::ChildEnds;
+use super::{into_pids, namespace_flags};
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::rootfs;
 use crate::sys::mount_op::{self, MountOp, Mounted, Root};
-use crate::sys::{clone, in_root, loopback, mount, process, pty};
+use crate::sys::{attributes, clone, in_root, loopback, mount, process, pty};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -23,6 +24,7 @@ pub(super) struct Plan<'a> {
     /// The network namespace to join instead of a new one.
     network: Option<BorrowedFd<'a>>,
     own_cgroup_view: bool,
+    joined: Joined,
     root: Root,
     ops: Vec<MountOp>,
     program: Program<'a>,
@@ -31,11 +33,12 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub fn new(launch: &'a Launch, network: Option<BorrowedFd<'a>>) -> Result<Self, Failure> {
         let made_before = if network.is_some() { clone::NEWNET } else { 0 };
-        let flags = namespace_flags(launch) & !made_before;
-        let needed = clone::NEWNS | clone::NEWPID;
-        if flags & needed != needed {
-            return Err(failure(FailureKind::Invalid, "a container needs mount and pid namespaces of its own"));
+        let joined = Joined::find(launch)?;
+        let flags = namespace_flags(launch) & !made_before & !joined.flags();
+        if flags & clone::NEWNS == 0 {
+            return Err(failure(FailureKind::Invalid, "a container needs a mount namespace of its own"));
         }
+        let ops = rootfs::plan(launch).map_err(|e| failure(FailureKind::Invalid, e.to_string()))?;
         Ok(Self {
             launch,
             flags: flags & !clone::NEWCGROUP,
@@ -43,9 +46,17 @@ impl<'a> Plan<'a> {
             network,
             own_cgroup_view: flags & clone::NEWCGROUP != 0,
             root: rootfs::root(launch),
-            ops: rootfs::plan(launch).map_err(|e| failure(FailureKind::Invalid, e.to_string()))?,
+            ops,
+            joined,
             program: Program::of_container(launch)?,
         })
+    }
+
+    pub fn clone(&self, group: &Group) -> Result<clone::Side, Failure> {
+        match self.joined.pids() {
+            Some(init) => into_pids::clone(init, into_pids::own_pids()?.as_fd(), self.flags, group),
+            None => clone::clone3(self.flags, group.clone_fd()).during("cloning the container's init"),
+        }
     }
 }
 
@@ -61,6 +72,7 @@ pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &O
     }
     process::setsid().during("starting a session")?;
     process::umask(0);
+    plan.joined.enter()?;
     if let Some(namespace) = plan.network {
         clone::setns(namespace, clone::NEWNET).during("entering the network namespace")?;
     }
@@ -70,8 +82,18 @@ pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &O
     if let Some(name) = launch.spec.hostname() {
         process::sethostname(name).during("setting the host name")?;
     }
+    if let Some(name) = launch.spec.domainname() {
+        attributes::set_domain_name(name).during("setting the domain name")?;
+    }
+    if let Some(profile) = plan.program.apparmor {
+        program::apparmor(profile)?;
+    }
     program::set_oom_score(launch)?;
-    let mounted = mount_op::apply(&plan.root, &plan.ops, &launch.dir).during("setting up the root file system")?;
+    let what = "setting up the root file system";
+    let trees: Vec<OwnedFd> = plan.joined.shared_memory()?.into_iter().collect();
+    let sources = mount_op::open(&plan.root, &plan.ops, &launch.dir, &trees).during(what)?;
+    let mounted = sources.build(&plan.root, &plan.ops, &launch.dir).during(what)?;
+    drop(trees);
     if streams.is_terminal() {
         console(launch, &mounted, socket)?;
     } else {

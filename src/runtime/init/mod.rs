@@ -9,6 +9,8 @@
 //! program's loader) is refused where the first measure could not be had.
 
 mod container;
+mod into_pids;
+mod joined;
 pub(super) mod lookup;
 pub(super) mod program;
 mod reaper;
@@ -57,7 +59,7 @@ pub fn start_known(
     let plan = container::Plan::new(launch, network)?;
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
-    match clone::clone3(plan.flags, group.clone_fd()).during("cloning the container's init")? {
+    match plan.clone(group)? {
         clone::Side::Child => {
             drop(ours);
             become_it(&theirs, || container::run(&plan, group, streams.child, &theirs))

@@ -31,6 +31,8 @@ pub(super) struct Program<'a> {
     seccomp: &'a [u8],
     seccomp_flags: u32,
     init: bool,
+    /// A profile of AppArmor's that the command is confined by.
+    pub apparmor: Option<&'a str>,
     own_binary: Option<(u64, u64)>,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Program<'a> {
             seccomp: &launch.seccomp,
             seccomp_flags: launch.seccomp_flags,
             init: launch.init,
+            apparmor: process.apparmor_profile().as_deref(),
             own_binary: lookup::own_binary(),
         })
     }
@@ -77,6 +80,7 @@ impl<'a> Program<'a> {
         if spec.privileged {
             program.capabilities = u64::MAX;
             program.no_new_privileges = false;
+            program.apparmor = None;
             program.seccomp = &[];
         }
         Ok(program)
@@ -113,6 +117,12 @@ pub(super) fn set_oom_score(launch: &Launch) -> Result<(), Failure> {
             .during(&format!("setting the OOM score to {score}")),
         None => Ok(()),
     }
+}
+
+/// To be written while `/proc` is the host's.
+pub(super) fn apparmor(profile: &str) -> Result<(), Failure> {
+    std::fs::write("/proc/self/attr/apparmor/exec", format!("exec {profile}"))
+        .during(&format!("applying the AppArmor profile {profile}"))
 }
 
 /// Becomes the command. The root is the container's already.

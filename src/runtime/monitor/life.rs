@@ -5,8 +5,9 @@ use super::session::Session;
 use super::start::FIRST_BACKOFF;
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
+use crate::model::isolation::Sharing;
 use crate::runtime::protocol::{Kind, Reply};
-use crate::runtime::{init, state};
+use crate::runtime::{init, processes, state};
 use crate::sys::process::{self, Ended};
 use crate::sys::tree;
 use std::os::fd::{AsFd, OwnedFd};
@@ -45,6 +46,7 @@ impl Monitor {
         if main {
             // Whatever it left behind in the group goes too, so that the streams end.
             let _ = self.group.kill_all();
+            self.kill_leftovers();
         }
         let Some(session) = self.sessions.iter_mut().find(|s| s.pid == pid && s.exit.is_none()) else { return };
         let (code, signal) = match ended {
@@ -57,6 +59,15 @@ impl Monitor {
         session.block(false, &self.epoll);
         let id = session.id;
         self.drain(id);
+    }
+
+    /// Where neither a pid namespace of its own nor a group takes them along, they are found by their mounts.
+    fn kill_leftovers(&self) {
+        let shared = self.launch.isolation.pid != Sharing::Private;
+        let mounts = self.sessions.first().and_then(|main| main.mounts.as_ref());
+        if let Some(mounts) = mounts.filter(|_| shared && self.group.path().is_empty()) {
+            processes::kill_in(mounts);
+        }
     }
 
     /// The main process has ended and its output is through.

@@ -39,7 +39,7 @@ pub(super) struct Session {
     pub pid: i32,
     pub pidfd: OwnedFd,
     /// The main process's mount namespace, until all have heard of its end.
-    _mounts: Option<OwnedFd>,
+    pub mounts: Option<OwnedFd>,
     /// Open outputs. A terminal is one, and takes the input as well.
     pub outputs: Vec<Output>,
     stdin: Option<OwnedFd>,
@@ -72,7 +72,7 @@ impl Session {
             tty: matches!(child.io, ChildIo::Terminal { .. }),
             pid: child.pid,
             pidfd: child.pidfd,
-            _mounts: child.mounts,
+            mounts: child.mounts,
             outputs: Vec::new(),
             stdin: None,
             stdin_token: tokens::stdin(id),

@@ -17,7 +17,8 @@ pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Vec<i32>> {
     }
     let mut pids = container.group().pids();
     if container.record.cgroup.is_empty() {
-        let all = processes::list(container.record.pid).map_err(|e| internal(format!("listing processes: {e}")))?;
+        let all =
+            processes::list(container.record.pid, false).map_err(|e| internal(format!("listing processes: {e}")))?;
         pids = all.into_iter().map(|p| p.pid).collect();
     }
     pids.sort_unstable();

@@ -6,6 +6,7 @@ mod tests;
 
 use crate::runtime::launch::{Launch, Rootfs};
 use crate::sys::mount::{Change, NODEV, NOEXEC, NOSUID, Overlay};
+use crate::sys::mount_node::{Device, Kind};
 use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 use options::Parsed;
@@ -18,7 +19,7 @@ pub enum Error {
     Target(String),
     #[error("mount for '{target}' has no source")]
     NoSource { target: String },
-    #[error("device '{0}' is not below /dev")]
+    #[error("the path of device '{0}' goes back by '..'")]
     Device(String),
     #[error("invalid mount option '{option}' for '{target}'")]
     Option { target: String, option: String },
@@ -38,6 +39,8 @@ pub const LINKS: [(&str, &str); 6] = [
 pub const COPY_UP: &str = "x-teu.copy-up";
 /// The option of our own for file systems a kernel may lack.
 pub const OPTIONAL: &str = "x-teu.optional";
+/// The option of our own for a mount of the container whose IPC namespace is joined: the first prepared tree.
+pub const JOINED: &str = "x-teu.joined";
 /// The option prefix of our own for links made in a fresh tmpfs: `x-teu.link=name:target`.
 pub const LINK: &str = "x-teu.link=";
 /// The option prefix of our own for directories made in a fresh tmpfs.
@@ -65,6 +68,16 @@ pub fn plan(launch: &Launch) -> Result<Vec<MountOp>, Error> {
         ops.push(MountOp::Mount(one(launch, mount)?));
     }
     if let Some(linux) = launch.spec.linux() {
+        let listed = linux.devices().iter().flatten();
+        for device in listed {
+            if device.path().components().any(|c| c == std::path::Component::ParentDir) {
+                return Err(Error::Device(device.path().display().to_string()));
+            }
+            // Those of /dev are part of it before anybody can see it.
+            if !device.path().starts_with("/dev") {
+                ops.push(MountOp::Device(elsewhere(device)));
+            }
+        }
         let mut sysctls: Vec<_> = linux.sysctl().iter().flatten().collect();
         sysctls.sort();
         ops.extend(sysctls.into_iter().map(|(k, v)| MountOp::Sysctl { key: k.clone(), value: v.clone() }));
@@ -87,7 +100,10 @@ fn one(launch: &Launch, mount: &oci_spec::runtime::Mount) -> Result<Mount, Error
     let kind = mount.typ().as_deref().unwrap_or("none");
     let source = if parsed.bind || matches!(kind, "bind" | "none") {
         let path = mount.source().clone().ok_or(Error::NoSource { target: target.clone() })?;
-        Source::Bind { path, recursive: parsed.recursive_bind }
+        match parsed.joined {
+            true => Source::Prepared(0),
+            false => Source::Bind { path, recursive: parsed.recursive_bind },
+        }
     } else {
         let mut content = std::mem::take(&mut parsed.content);
         if kind == "tmpfs" && target == "/dev" {
@@ -110,8 +126,8 @@ fn dev(launch: &Launch, content: &mut Vec<Node>) -> Result<(), Error> {
     let devices = launch.spec.linux().as_ref().and_then(|l| l.devices().as_deref()).unwrap_or_default();
     for device in devices {
         let name = device.path().strip_prefix("/dev").ok().and_then(|p| p.to_str()).unwrap_or_default();
-        if name.is_empty() || device.path().components().any(|c| c == std::path::Component::ParentDir) {
-            return Err(Error::Device(device.path().display().to_string()));
+        if name.is_empty() {
+            continue;
         }
         let mut parent = String::new();
         for part in name.split('/').rev().skip(1).collect::<Vec<_>>().into_iter().rev() {
@@ -124,6 +140,19 @@ fn dev(launch: &Launch, content: &mut Vec<Node>) -> Result<(), Error> {
         content.push(node(launch.user_namespace, name, device));
     }
     Ok(())
+}
+
+fn elsewhere(device: &LinuxDevice) -> Device {
+    Device {
+        path: device.path().to_string_lossy().into_owned(),
+        kind: if device.typ() == LinuxDeviceType::B { Kind::Block } else { Kind::Character },
+        major: device.major() as u32,
+        minor: device.minor() as u32,
+        mode: device.file_mode().unwrap_or(0o666),
+        uid: device.uid().unwrap_or(0),
+        gid: device.gid().unwrap_or(0),
+        bind: false,
+    }
 }
 
 fn node(user_namespace: bool, name: &str, device: &LinuxDevice) -> Node {

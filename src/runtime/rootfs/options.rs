@@ -1,6 +1,6 @@
 //! Mount options as fstab and the OCI runtime spec write them.
 
-use super::{COPY_UP, DIRECTORY, Error, LINK, OPTIONAL};
+use super::{COPY_UP, DIRECTORY, Error, JOINED, LINK, OPTIONAL};
 use crate::sys::mount::{self, Change, Propagation};
 use crate::sys::mount_op::Node;
 
@@ -14,6 +14,7 @@ pub(in crate::runtime) struct Parsed {
     pub content: Vec<Node>,
     pub copy_up: bool,
     pub optional: bool,
+    pub joined: bool,
 }
 
 /// Bits to set and to clear; a later option wins over an earlier one.
@@ -83,6 +84,7 @@ fn one(parsed: &mut Parsed, option: &str) -> Option<()> {
             "rbind" => (parsed.bind, parsed.recursive_bind) = (true, true),
             COPY_UP => parsed.copy_up = true,
             OPTIONAL => parsed.optional = true,
+            JOINED => parsed.joined = true,
             "defaults" | "async" | "nolazytime" | "nomand" | "loud" => {}
             "" => return None,
             other => parsed.data.push(match other.split_once('=') {
