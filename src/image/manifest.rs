@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_would_read_differently_is_refused() {
+    fn cve_2021_41190_what_two_readers_would_read_differently_is_refused() {
         let both = format!(r#"{{"manifests":[],"layers":[],"config":{}}}"#, descriptor(OCI_CONFIG));
         assert!(parse(OCI_INDEX, &both).unwrap_err().to_string().contains("both"));
         let says = format!(r#"{{"mediaType":"{OCI_INDEX}","manifests":[]}}"#);

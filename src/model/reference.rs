@@ -272,6 +272,33 @@ mod tests {
         check(&format!("a@sha256:{d}"), &format!("docker.io/library/a@sha256:{d}"), &format!("a@sha256:{d}"));
     }
 
+    /// CVE-2024-3727: a digest becomes part of a path, so that nothing else may pass for one.
+    #[test]
+    fn cve_2024_3727_only_a_digest_names_a_blob() {
+        let hex = "0123456789abcdef".repeat(4);
+        let good: Digest = format!("sha256:{hex}").parse().expect("a digest");
+        assert_eq!(good.to_string(), format!("sha256:{hex}"));
+        for bad in [
+            String::new(),
+            hex.clone(),
+            "sha256:".into(),
+            "sha256:../../../etc/passwd".into(),
+            format!("sha256:{}/..", &hex[..61]),
+            format!("sha256:{}", hex.to_uppercase()),
+            format!("sha256:{hex}0"),
+            format!("sha256:{}", &hex[..63]),
+            format!("sha256:{hex}/"),
+            format!("sha256:{hex}\n"),
+            format!("../sha256:{hex}"),
+            format!("md5:{}", &hex[..32]),
+            format!("sha256:sha256:{hex}"),
+        ] {
+            assert!(bad.parse::<Digest>().is_err(), "{bad:?}");
+            let text = serde_json::Value::String(bad.clone());
+            assert!(serde_json::from_value::<Digest>(text).is_err(), "{bad:?} in a document");
+        }
+    }
+
     #[test]
     fn refuses_what_docker_refuses() {
         for bad in [

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_before_it_is_stored() {
+    fn cve_2026_34040_nonsense_is_refused_before_it_is_stored() {
         let refuse = |bytes: &[u8]| {
             let mut decoder = Decoder::default();
             decoder.buffer.extend_from_slice(bytes);

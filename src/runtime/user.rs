@@ -151,7 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_odd_becomes_root() {
+    fn cve_2024_40635_numbers_out_of_range_are_no_ids() {
+        for id in ["2147483648", "4294967295", "4294967296", "18446744073709551616", "99999999999999999999999"] {
+            for spec in [id.to_owned(), format!("{id}:0"), format!("0:{id}")] {
+                assert_eq!(resolve(&spec, &[], PASSWD, GROUP), Err(Error::Range(id.to_owned())), "{spec}");
+            }
+            assert!(resolve("0", &[id.to_owned()], PASSWD, GROUP).is_err(), "additional group {id}");
+        }
+        // Nor does an entry with such a number count, or one whose name looks like it.
+        let passwd = "4294967295:x:0:0::/:\nroot:x:4294967295:0::/:\n";
+        assert_eq!(resolve("4294967295", &[], passwd, ""), Err(Error::Range("4294967295".into())));
+        assert!(resolve("root", &[], passwd, "").is_err());
+    }
+
+    #[test]
+    fn cve_2026_46680_nothing_odd_becomes_root() {
         for spec in [
             ":",
             "ann:",

@@ -125,3 +125,33 @@ fn copy_xattrs(from: &OwnedFd, to: &OwnedFd) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// CVE-2018-15664, CVE-2019-14271 and their like: what an image has at a volume's place leads elsewhere.
+    #[test]
+    fn cve_2018_15664_filling_a_volume_follows_no_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to, outside) = (dir.path().join("from"), dir.path().join("to"), dir.path().join("outside"));
+        for path in [&from, &to, &outside] {
+            fs::create_dir(path).unwrap();
+        }
+        fs::write(outside.join("secret"), "secret").unwrap();
+        symlink(&outside, from.join("way")).unwrap();
+        symlink(outside.join("secret"), from.join("file")).unwrap();
+        fs::write(from.join("plain"), "plain").unwrap();
+        let open = |path: &std::path::Path| OwnedFd::from(fs::File::open(path).unwrap());
+        fill(open(&from).as_fd(), open(&to).as_fd()).unwrap();
+        assert_eq!(fs::read_link(to.join("way")).unwrap(), outside, "a link stays a link");
+        assert_eq!(fs::read_link(to.join("file")).unwrap(), outside.join("secret"));
+        assert_eq!(fs::read_to_string(to.join("plain")).unwrap(), "plain");
+        // Exchanged for a link after it was looked at: the open itself refuses.
+        assert!(directory(open(&from).as_fd(), c"way").is_err());
+        assert!(super::open(open(&from).as_fd(), c"file", OFlags::RDONLY).is_err());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+    }
+}

@@ -16,6 +16,7 @@ pub mod loopback;
 pub mod mount;
 mod mount_below;
 mod mount_fill;
+mod mount_guard;
 pub mod mount_node;
 pub mod mount_op;
 pub mod netlink;

@@ -8,6 +8,7 @@ use super::mount::{self, Change, Overlay, Propagation};
 use super::mount_below;
 pub use super::mount_fill::Node;
 use super::mount_fill::{bind_hosts, fill};
+use super::mount_guard;
 use super::mount_node::{self, Device};
 use super::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -75,7 +76,7 @@ pub enum Source {
 }
 
 /// statfs(2) type of procfs.
-const PROCFS: i64 = 0x9fa0;
+pub const PROCFS: i64 = 0x9fa0;
 
 /// The finished root, not yet pivoted to.
 #[derive(Debug)]
@@ -241,6 +242,7 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
         }
     };
     let target = in_root::ensure(made.root.as_fd(), &m.target, make)?;
+    mount_guard::check(m, tree.as_fd(), target.as_fd())?;
     if m.copy_up {
         super::copy_up::fill(target.as_fd(), tree.as_fd())?;
         let recursive = m.change.recursive;
@@ -340,4 +342,40 @@ fn read_only(made: &Mounted, path: &str) -> Result<()> {
     let copy = mount::clone_tree(target.as_fd(), Path::new(""), true)?;
     mount::change(copy.as_fd(), Change { set: mount::RDONLY, recursive: true, ..Change::default() })?;
     mount::attach(copy.as_fd(), target.as_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::clone;
+
+    /// CVE-2025-52881: a setting of the container's that would go to another file, because something is mounted over it or
+    /// a link is on the way.
+    #[test]
+    fn cve_2025_52881_settings_pass_no_mounts_and_no_links() {
+        // A thread has a mount namespace of its own; the others keep theirs.
+        let made = std::thread::spawn(|| {
+            if clone::unshare(clone::NEWNS).is_err() {
+                return eprintln!("SKIP mount_op: not root");
+            }
+            mount::set_propagation_all("/", Propagation::Private).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let proc = mount::new_file_system("proc", &[], 0).unwrap();
+            mount::attach_at(proc.as_fd(), dir.path()).unwrap();
+            let null = open_null().unwrap();
+            let root = rustix::fs::open(dir.path(), OFlags::PATH, Mode::empty()).unwrap();
+            let made = Mounted { root, proc: Some(proc), devpts: None, null, empty: None };
+            let setting = |key: &str| write_sysctl(&made, key, "1").map_err(|e| e.errno());
+            let now = std::fs::read_to_string("/proc/sys/net/ipv4/ip_default_ttl").unwrap();
+            write_sysctl(&made, "net.ipv4.ip_default_ttl", now.trim()).unwrap();
+            let fake = mount::new_file_system("tmpfs", &[], 0).unwrap();
+            mount::attach_at(fake.as_fd(), &dir.path().join("sys/net/ipv4")).unwrap();
+            std::fs::write(dir.path().join("sys/net/ipv4/ip_default_ttl"), "fake").unwrap();
+            assert_eq!(setting("net.ipv4.ip_default_ttl"), Err(libc::EXDEV));
+            assert_eq!(std::fs::read_to_string(dir.path().join("sys/net/ipv4/ip_default_ttl")).unwrap(), "fake");
+            assert_eq!(setting("kernel/../../self/oom_score_adj"), Err(libc::ELOOP), "self is a link");
+            mount::detach(dir.path()).unwrap();
+        });
+        made.join().unwrap();
+    }
 }

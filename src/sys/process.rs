@@ -322,6 +322,22 @@ pub fn read_only_program(program: &Path) -> Result<(OwnedFd, PathBuf)> {
     Ok((copy, name))
 }
 
+/// Goes on as the same program with the same arguments and surroundings, but from [`read_only_program`]; returns only when
+/// that failed, or is so already. To be called before anything else is done.
+pub fn become_read_only() -> Result<()> {
+    if program_is_read_only() {
+        return Ok(());
+    }
+    let (_held, name) = read_only_program(Path::new("/proc/self/exe"))?;
+    let text = |bytes: &[u8]| CString::new(bytes).map_err(|e| Error::at("execv", &name, e));
+    let file = text(name.as_os_str().as_bytes())?;
+    let args: Vec<CString> = std::env::args_os().map(|arg| text(arg.as_bytes())).collect::<Result<_>>()?;
+    let pointers: Vec<_> = args.iter().map(|arg| arg.as_ptr()).chain([std::ptr::null()]).collect();
+    // SAFETY: the name is NUL-terminated, the list null-terminated, and both outlive the call.
+    unsafe { libc::execv(file.as_ptr(), pointers.as_ptr()) };
+    Err(Error::at("execv", name, std::io::Error::last_os_error()))
+}
+
 /// The mount namespace of a process, as a descriptor that keeps it alive.
 pub fn mount_namespace(pid: i32) -> Result<OwnedFd> {
     let path = format!("/proc/{pid}/ns/mnt");

@@ -90,7 +90,8 @@ pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<(usize, Optio
     let mut slices = [std::io::IoSliceMut::new(bytes)];
     let got = loop {
         match recvmsg(socket.as_fd(), &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(rustix::io::Errno::INTR) => {}
+            // The other end closed with something unread. Told once, before what it had sent: that comes next, or the end.
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => {}
             other => break other.map_err(|e| Error::new("recvmsg", e))?,
         }
     };
@@ -101,4 +102,20 @@ pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<(usize, Optio
         }
     }
     Ok((got.bytes, fd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_before_the_end_is_received_whatever_was_left_unread() {
+        let (ours, theirs) = socket_pair().unwrap();
+        send(ours.as_fd(), b"never read", None).unwrap();
+        send(theirs.as_fd(), b"why", None).unwrap();
+        drop(theirs);
+        let mut bytes = [0; 8];
+        assert_eq!(receive(ours.as_fd(), &mut bytes).unwrap().0, 3);
+        assert_eq!(receive(ours.as_fd(), &mut bytes).unwrap().0, 0);
+    }
 }

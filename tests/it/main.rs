@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod crash;
+mod cve;
 mod docker;
 mod engine;
 mod harness;

@@ -2,7 +2,7 @@
 
 use super::{commands, flags, output};
 use crate::engine::oci::create::Sockets;
-use crate::engine::oci::{Failure, Runtime, SPEC_VERSION};
+use crate::engine::oci::{self, Failure, Runtime, SPEC_VERSION};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -79,6 +79,9 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         return Ok(0);
     };
     let name = name.to_string_lossy();
+    if matches!(&*name, "create" | "run" | "exec") {
+        oci::seal_program();
+    }
     if name == "help" {
         output::out(&flags::help());
         return Ok(0);

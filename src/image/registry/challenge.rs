@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn realms_are_https_and_not_inside() {
+    fn cve_2020_15157_realms_are_https_and_not_inside() {
         let transport =
             Transport::new(&Options { insecure: vec!["reg.lan:5000".into()], ..Options::default() }).unwrap();
         let realm =

@@ -243,6 +243,12 @@ pub fn check_process(process: &oci_spec::runtime::Process) -> Outcome<()> {
     if texts.clone().any(|t| t.contains('\0')) {
         return Err(invalid("process.args and process.env cannot contain the character NUL"));
     }
+    let user = process.user();
+    let groups = user.additional_gids().iter().flatten();
+    if let Some(id) = [user.uid(), user.gid()].iter().chain(groups).find(|id| **id > i32::MAX as u32) {
+        // The last of all means "leave it as it is" to the kernel: the process would stay root.
+        return Err(invalid(format!("process.user: id {id} is out of range: at most {}", i32::MAX)));
+    }
     let mut seen = HashSet::new();
     for limit in process.rlimits().iter().flatten() {
         if !seen.insert(limit.typ().to_string()) {

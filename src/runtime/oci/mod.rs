@@ -90,6 +90,13 @@ fn internal(message: impl Into<String>) -> Failure {
     failure(FailureKind::Internal, message)
 }
 
+/// Before anything of a container is done: this program goes on from a read-only view of its own file, so that nothing in
+/// a container, however it gets hold of the file, can write to it (CVE-2019-5736). Costs an exec. Where the right to
+/// mount is missing, what remains is that the program refuses to be run inside.
+pub fn seal_program() {
+    let _ = crate::sys::process::become_read_only();
+}
+
 /// Whether the caller is root, here.
 pub fn is_root() -> bool {
     crate::sys::channel::own_uid() == 0

@@ -1,6 +1,6 @@
 //! The OCI runtime on the command line: tests named after what the runtime specification says a runtime MUST do.
 
-mod bundle;
+pub mod bundle;
 mod hooks;
 mod lifecycle;
 mod limits;

@@ -1,9 +1,8 @@
 //! Real containers, started by the runtime alone from a directory or an overlay of busybox.
 
 mod containers;
-mod driver;
+pub mod driver;
 mod filter;
-mod hostile;
 mod sessions;
 
 use driver::{Job, Output};
@@ -32,6 +31,8 @@ pub struct Place {
     dir: tempfile::TempDir,
     pub config: ContainerConfig,
     pub overlay: bool,
+    /// What starts the process that starts the container.
+    pub wrap: Vec<&'static str>,
     pub input: String,
     pub volumes: BTreeMap<String, PathBuf>,
 }
@@ -52,6 +53,7 @@ impl Place {
                 ..ContainerConfig::default()
             },
             overlay: true,
+            wrap: Vec::new(),
             input: String::new(),
             volumes: BTreeMap::new(),
         };
@@ -118,7 +120,7 @@ impl Place {
 
     pub fn job(&self, execs: &[ExecSpec], repeat: u32) -> Output {
         let execs = serde_json::from_value(serde_json::to_value(execs).unwrap()).unwrap();
-        driver::run(self.path(), &Job { launch: self.launch(), input: self.input.clone(), execs, repeat }, None)
+        driver::run(self.path(), &Job { launch: self.launch(), input: self.input.clone(), execs, repeat }, &self.wrap)
     }
 }
 

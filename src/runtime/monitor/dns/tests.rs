@@ -210,7 +210,7 @@ fn other_names_are_asked_outside_by_both_ways() {
 }
 
 #[test]
-fn an_internal_network_asks_nobody() {
+fn cve_2024_29018_an_internal_network_asks_nobody() {
     let place = place!(false);
     place.member("c1", &["one"], "10.0.0.2/24");
     assert_eq!(texts(&place.ask("one.", RecordType::A)), ["10.0.0.2"]);

@@ -36,11 +36,7 @@ pub fn send(socket: BorrowedFd<'_>, message: &Message, fd: Option<BorrowedFd<'_>
 /// `None`: the other side closed its end.
 pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<(Message, Option<OwnedFd>)>, Failure> {
     let mut bytes = vec![0; MAX];
-    let (length, fd) = match pty::receive(socket, &mut bytes) {
-        // It died with a message of ours unread.
-        Err(e) if e.source.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
-        other => other.during("reading the container's report")?,
-    };
+    let (length, fd) = pty::receive(socket, &mut bytes).during("reading the container's report")?;
     let message = match bytes[..length].split_first() {
         None => return Ok(None),
         Some((b'T', _)) => Message::Terminal,
