@@ -20,7 +20,7 @@ use teu::net::netns::{self, NetNs};
 use teu::net::plan::{Attachments, EndpointPlan};
 use teu::sys::{clone, loopback};
 
-const MEASURE: Duration = Duration::from_millis(1500);
+const MEASURE: Duration = Duration::from_millis(250);
 const BLOCK: usize = 128 * 1024;
 
 fn main() {
@@ -32,6 +32,7 @@ fn main() {
     names();
 }
 
+/// Runs take turns, and change places each round: what else the machine does meets all alike.
 fn throughput(rounds: usize) {
     let by_hand = NetNs::create().unwrap();
     let pid = std::process::id();
@@ -39,47 +40,64 @@ fn throughput(rounds: usize) {
     ip(&format!("ip link add hand0 type veth peer name hand1 netns /proc/{pid}/fd/{fd}"));
     ip("ip addr add 10.76.0.1/24 dev hand0; ip link set hand0 up");
     by_hand.enter(|| ip("ip addr add 10.76.0.2/24 dev hand1; ip link set hand1 up")).unwrap();
-    let container = up(&plan(1, 8080), NetNs::create().unwrap(), None).unwrap();
-    let hand = sink(&by_hand);
-    let ours = sink(container.ns());
-    let ways = [
-        ("veth pair made by hand", SocketAddr::from(([10, 76, 0, 2], hand))),
-        ("container over its bridge", SocketAddr::from(([10, 77, 0, 2], ours))),
-        ("published port 127.0.0.1:8080", SocketAddr::from(([127, 0, 0, 1], 8080))),
-    ];
-    let mut figures = [const { Vec::new() }; 3];
-    for _ in 0..rounds {
-        for ((_, to), into) in ways.iter().zip(&mut figures) {
-            into.push(gigabits(*to));
-        }
+    let mut attachments = plan(1, 8080);
+    attachments.ports.extend(plan(1, 8081).ports.into_iter().map(|p| PublishedPort { container_port: 81, ..p }));
+    let container = up(&attachments, NetNs::create().unwrap(), None).unwrap();
+    unpaced();
+    for ns in [&by_hand, container.ns()] {
+        ns.enter(unpaced).unwrap();
+        serve(ns, 80, |stream, block| matches!(stream.read(block), Ok(count) if count > 0));
+        serve(ns, 81, |stream, block| stream.write(block).is_ok());
     }
-    let base = median(&figures[0]);
-    for ((name, _), figures) in ways.iter().zip(&figures) {
-        println!("{name}: {:.1} Gbit/s, {:.0} % of the pair by hand", median(figures), median(figures) / base * 100.0);
+    let to = |address: [u8; 4], port: u16| SocketAddr::from((address, port));
+    let ways = |port: u16| {
+        [
+            ("veth pair made by hand", to([10, 76, 0, 2], port)),
+            ("container over its bridge", to([10, 77, 0, 2], port)),
+            ("published port on 127.0.0.1", to([127, 0, 0, 1], 8000 + port)),
+        ]
+    };
+    for (direction, ways, sends) in [("into it", ways(80), true), ("out of it", ways(81), false)] {
+        let mut figures = [const { Vec::new() }; 3];
+        for round in 0..rounds * 8 {
+            for place in 0..ways.len() {
+                let way = (place + round) % ways.len();
+                figures[way].push(gigabits(ways[way].1, sends));
+            }
+        }
+        let base = median(&figures[0]);
+        for ((name, _), figures) in ways.iter().zip(&figures) {
+            let percent = median(figures) / base * 100.0;
+            println!("{direction}: {name}: {:.1} Gbit/s, {percent:.0} % of the pair by hand", median(figures));
+        }
     }
     assert!(container.down().is_empty());
 }
 
-/// Takes and forgets what it is sent, on port 80.
-fn sink(ns: &NetNs) -> u16 {
-    let listener = ns.enter(|| TcpListener::bind("0.0.0.0:80").unwrap()).unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut buffer = vec![0; BLOCK];
-            while matches!(stream.read(&mut buffer), Ok(count) if count > 0) {}
-        }
-    });
-    80
+/// TCP sends as fast as it can: what paces itself hides what a way costs.
+fn unpaced() {
+    std::fs::write("/proc/sys/net/ipv4/tcp_congestion_control", "reno").unwrap();
 }
 
-fn gigabits(to: SocketAddr) -> f64 {
+/// Does that with each connection until it is false.
+fn serve(ns: &NetNs, port: u16, each: fn(&mut TcpStream, &mut [u8]) -> bool) {
+    let listener = ns.enter(|| TcpListener::bind(("0.0.0.0", port)).unwrap()).unwrap();
+    std::thread::spawn(move || {
+        let mut block = vec![7; BLOCK];
+        for mut stream in listener.incoming().flatten() {
+            while each(&mut stream, &mut block) {}
+        }
+    });
+}
+
+fn gigabits(to: SocketAddr, sends: bool) -> f64 {
     let mut stream = TcpStream::connect(to).unwrap();
-    let block = vec![7; BLOCK];
-    let (start, mut sent) = (Instant::now(), 0);
+    let mut block = vec![7; BLOCK];
+    let (start, mut moved) = (Instant::now(), 0);
     while start.elapsed() < MEASURE {
-        sent += stream.write(&block).unwrap();
+        moved += if sends { stream.write(&block).unwrap() } else { stream.read(&mut block).unwrap() };
     }
-    sent as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9
+    moved as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9
 }
 
 /// A container asks its monitor for its neighbours, of whom there are 250.

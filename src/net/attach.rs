@@ -328,7 +328,7 @@ impl Attached {
             } else if endpoint.driver == Driver::Bridge {
                 let name = outside::veth_name(&self.plan.container, &endpoint.endpoint.network);
                 let bridge = self.at_host(|| outside::bridge(&mut hands.outside, &endpoint, &mut warnings))?;
-                hands.outside.put_on_bridge(&name, bridge)?;
+                hands.outside.put_on_bridge(&name, bridge.index)?;
             }
         }
         self.warnings = warnings;

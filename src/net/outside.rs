@@ -1,7 +1,7 @@
 //! The host's side of a network: bridge, pair of interfaces, forwarding. For a caller in the host's namespace.
 
 use super::error::{Error, Result};
-use super::link::{Links, OnParent, OnParentKind, Veth};
+use super::link::{Link, Links, OnParent, OnParentKind, Veth};
 use super::plan::{Attachments, EndpointPlan};
 use super::sysctl;
 use crate::model::network::{Driver, Mac};
@@ -15,8 +15,8 @@ pub fn veth_name(container: &str, network: &str) -> String {
     format!("tv{}{}", part(container, 8), part(network, 4))
 }
 
-/// Makes a bridge that is missing, and sets what is not as it should be: its number.
-pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<String>) -> Result<u32> {
+/// Makes a bridge that is missing, and sets what is not as it should be.
+pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<String>) -> Result<Link> {
     let name = &endpoint.host_interface;
     let six = endpoint.gateways.iter().any(|g| g.address.is_ipv6());
     let mut found = links.find(name)?;
@@ -39,7 +39,7 @@ pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<Str
     for gateway in &endpoint.gateways {
         links.add_address(link.index, *gateway)?;
     }
-    Ok(link.index)
+    Ok(link)
 }
 
 /// The container's interface, not yet up.
@@ -55,7 +55,10 @@ pub fn interface(
         Driver::Bridge => {
             let bridge = bridge(links, endpoint, warnings)?;
             let own = veth_name(&plan.container, &endpoint.endpoint.network);
-            links.add_veth(&Veth { name: &own, bridge, mtu, ns, peer: name, mac })?;
+            links.add_veth(&Veth { name: &own, bridge: bridge.index, mtu, ns, peer: name, mac })?;
+            if !bridge.large {
+                links.enlarge(bridge.index);
+            }
             // Where bridged packets go through the IP rules, a packet to the own published port leaves by the port it
             // came from.
             let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");

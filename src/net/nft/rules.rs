@@ -7,7 +7,7 @@ use super::wire::{self, Hook, Set, Type};
 use crate::sys::netlink::Batch;
 
 /// Part of every rule's comment: rules of another version are replaced.
-const VERSION: &str = "teu 1";
+const VERSION: &str = "teu 2";
 
 pub const BRIDGES: &str = "bridges";
 pub const INTERNAL: &str = "internal";
@@ -97,7 +97,8 @@ fn rules() -> Vec<Rule> {
         rule(PUBLISH, "a port of one address", &[&publish(Family::Six, false)]),
         rule(PUBLISH, "a port of all addresses", &[&publish(Family::Six, true)]),
         // The bridges route 127.0.0.0/8 for the host's sake, so nobody on them may use it.
-        rule("raw", "no loopback address from a container", &[&from_ours, &loopback4(), &end(Drop)]),
+        // Every packet that comes to this machine is asked: the address, which nearly none has, is compared soonest.
+        rule("raw", "no loopback address from a container", &[&loopback4(), &from_ours, &end(Drop)]),
         // A loopback address that comes from outside is nobody's business, whatever is published on it.
         rule("prerouting", "no loopback address from outside", &[&loopback4(), &end(Return)]),
         rule("prerouting", "no loopback address from outside", &[&loopback6(), &end(Return)]),

@@ -2,6 +2,7 @@
 
 mod failures;
 mod firewall;
+mod large;
 mod live;
 mod scale;
 mod table;
