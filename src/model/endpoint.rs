@@ -147,7 +147,7 @@ mod tests {
             ("web:ip=10.1", "'10.1' is not an IPv4 address"),
             ("web:ip=127.0.0.1", "'127.0.0.1' cannot be a container's"),
             ("web:ip6=1.2.3.4", "'1.2.3.4' is not an IPv6 address"),
-            ("web:mac=1", "invalid MAC address '1'"),
+            ("web:mac=1", "'1' is not a MAC address"),
             ("web:alias=a b", "invalid alias 'a b'"),
             ("host:ip=10.0.0.1", "'host' takes no options"),
         ] {

@@ -181,10 +181,12 @@ fn mask128(prefix: u8) -> u128 {
 /// What could not be read, for an error's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    #[error("invalid subnet '{0}': expected ADDRESS/PREFIX, as 10.1.0.0/24")]
+    #[error("'{0}' is not a subnet: expected ADDRESS/PREFIX, as 10.1.0.0/24")]
     Cidr(String),
-    #[error("invalid MAC address '{0}': expected six bytes, as 02:42:ac:11:00:02")]
+    #[error("'{0}' is not a MAC address: expected six bytes, as 02:42:ac:11:00:02")]
     Mac(String),
+    #[error("no interface can have '{0}': it is {1}")]
+    NobodysMac(String, &'static str),
 }
 
 impl FromStr for Cidr {
@@ -217,7 +219,13 @@ impl FromStr for Mac {
             let part = parts.next().filter(|p| p.len() == 2).ok_or_else(bad)?;
             *byte = u8::from_str_radix(part, 16).map_err(|_| bad())?;
         }
-        if parts.next().is_some() { Err(bad()) } else { Ok(Mac(bytes)) }
+        let nobodys = |what| Err(ParseError::NobodysMac(text.to_owned(), what));
+        match bytes {
+            _ if parts.next().is_some() => Err(bad()),
+            [first, ..] if first & 1 == 1 => nobodys("an address of groups, since its first byte is odd"),
+            [0, 0, 0, 0, 0, 0] => nobodys("zero"),
+            _ => Ok(Mac(bytes)),
+        }
     }
 }
 

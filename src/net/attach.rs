@@ -65,6 +65,7 @@ impl Attached {
     fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort]) -> Result<()> {
         let mut hands = self.hands()?;
         self.table(&mut hands, &endpoints)?;
+        self.at_host(|| outside::possible(&endpoints, hands.firewall.is_some()))?;
         // First what fails most easily and costs nothing to undo.
         let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
         self.published = hold(routes)?;
@@ -226,6 +227,7 @@ impl Attached {
         }
         let mut hands = self.hands()?;
         self.table(&mut hands, std::slice::from_ref(&endpoint))?;
+        self.at_host(|| outside::possible(std::slice::from_ref(&endpoint), hands.firewall.is_some()))?;
         let before = self.plan.endpoints.len();
         let done = self.attach(&mut hands, endpoint).and_then(|()| self.settle(&mut hands));
         if done.is_err() && self.plan.endpoints.len() > before {

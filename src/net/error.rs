@@ -31,6 +31,8 @@ pub enum Error {
     NoParent(String),
     #[error("packets are not forwarded on this machine and {file} cannot be changed: {source}")]
     Forwarding { file: String, source: sys::Error },
+    #[error("network {network} has IPv6 addresses, and this kernel has no IPv6")]
+    NoIpv6 { network: String },
     #[error("{what} needs nf_tables, which this kernel does not have or does not permit")]
     NoFirewall { what: &'static str },
     #[error("{0}")]
@@ -41,6 +43,26 @@ pub enum Error {
     System { doing: &'static str, source: sys::Error },
     #[error("{doing}: the kernel's answer is not understood")]
     Answer { doing: String },
+}
+
+impl Error {
+    /// What its user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Error::PortInUse { .. } => {
+                "choose another port of this machine, or none: `-p PORT` takes a free one".into()
+            }
+            Error::Privileged { first, .. } => format!("choose a port from {first} on, as 8080:80"),
+            Error::NotOurAddress(_) => "leave the address out, or use 0.0.0.0 for all of this machine's".into(),
+            Error::NoParent(_) => "`ip link` lists the interfaces there are".into(),
+            Error::Forwarding { .. } => {
+                "as root: `sysctl -w net.ipv4.ip_forward=1` (for IPv6, net.ipv6.conf.all.forwarding=1)".into()
+            }
+            Error::NoIpv6 { .. } => "use a network made without --ipv6".into(),
+            _ => return None,
+        };
+        Some(text)
+    }
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

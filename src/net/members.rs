@@ -32,6 +32,15 @@ pub fn write(dir: &Path, container: &str, endpoint: &Endpoint) -> io::Result<()>
     }
 }
 
+/// What a container is called, if it is on any network.
+pub fn name(dir: &Path, container: &str) -> Option<String> {
+    fs::read_dir(dir).ok()?.flatten().find_map(|network| {
+        let text = fs::read(network.path().join(file_name(container))).ok()?;
+        let endpoint: Endpoint = serde_json::from_slice(&text).ok()?;
+        endpoint.names.into_iter().next()
+    })
+}
+
 /// Removes what [`write()`] made; the network's directory goes with its last file.
 pub fn remove(dir: &Path, container: &str, network: &str) {
     let network = dir.join(network);

@@ -30,7 +30,7 @@ pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<Str
     if link.kind.as_deref() != Some("bridge") {
         return Err(Error::WrongKind { name: name.clone(), wanted: "bridge" });
     }
-    for text in sysctl::bridge(name, six) {
+    if let Some(text) = sysctl::bridge(name, six) {
         warnings.push(format!("network {}: {text}", endpoint.endpoint.name));
     }
     if !link.up {
@@ -103,6 +103,18 @@ fn ipvlan_mode(mode: Option<&str>) -> Result<IpVlanMode> {
         "l3s" => IpVlanMode::L3S,
         other => return Err(Error::Unsupported(format!("unknown ipvlan mode '{other}'"))),
     })
+}
+
+/// Why no container could be attached so, found out before anything is made.
+pub fn possible(endpoints: &[EndpointPlan], translated: bool) -> Result<()> {
+    let bridged = || endpoints.iter().filter(|e| e.driver == Driver::Bridge);
+    if let Some(six) = bridged().find(|e| e.endpoint.v6.is_some())
+        && !sysctl::has_ipv6()
+    {
+        return Err(Error::NoIpv6 { network: six.endpoint.name.clone() });
+    }
+    let mut public = bridged().filter(|e| !e.internal && translated).flat_map(|e| &e.gateways);
+    public.try_for_each(|gateway| sysctl::may_forward(gateway.address.is_ipv6()))
 }
 
 /// Lets packets through between the bridges and the outside; what had to be switched on for it is told.

@@ -82,7 +82,7 @@ fn interfaces() -> Result<Option<Lack>> {
 
 /// Where addresses are not translated, nothing is forwarded either, and need not be.
 fn forwarding() -> Option<Lack> {
-    let refused = sysctl::forwarding_refused()?;
+    let refused = sysctl::forwarding_refused(false)?;
     let translated = matches!(Firewall::open(""), Ok(Some(_)));
     translated.then(|| {
         Lack::new(

@@ -5,6 +5,10 @@ use crate::sys;
 use std::fs;
 use std::path::PathBuf;
 
+fn forwards(six: bool) -> &'static str {
+    if six { "ipv6/conf/all/forwarding" } else { "ipv4/ip_forward" }
+}
+
 fn path(name: &str) -> PathBuf {
     PathBuf::from("/proc/sys/net").join(name)
 }
@@ -34,7 +38,7 @@ pub fn ensure(name: &str, value: &str) -> Result<bool, sys::Error> {
 
 /// Packets are passed on between interfaces: true when that had to be switched on.
 pub fn forward(six: bool) -> Result<bool> {
-    let name = if six { "ipv6/conf/all/forwarding" } else { "ipv4/ip_forward" };
+    let name = forwards(six);
     match read(name) {
         Some(now) if now != "0" => Ok(false),
         None => Ok(false),
@@ -49,9 +53,22 @@ pub fn forward(six: bool) -> Result<bool> {
     }
 }
 
-/// Why [`forward`] would fail for IPv4, if it would.
-pub fn forwarding_refused() -> Option<std::io::Error> {
-    let name = "ipv4/ip_forward";
+/// The kernel speaks it, whether interfaces here may or not.
+pub fn has_ipv6() -> bool {
+    path("ipv6").exists()
+}
+
+/// Whether [`forward`] would do.
+pub fn may_forward(six: bool) -> Result<()> {
+    let Some(refusal) = forwarding_refused(six) else { return Ok(()) };
+    let file = path(forwards(six));
+    let source = sys::Error::at("write", &file, refusal);
+    Err(Error::Forwarding { file: file.display().to_string(), source })
+}
+
+/// Why [`forward`] would fail, if it would.
+pub fn forwarding_refused(six: bool) -> Option<std::io::Error> {
+    let name = forwards(six);
     let off = read(name).is_some_and(|now| now == "0");
     // Opening alone changes nothing.
     off.then(|| fs::File::options().write(true).open(path(name)).err()).flatten()
@@ -71,11 +88,15 @@ fn keep_router_advertisements() {
 
 /// What a bridge needs of the host: loopback addresses can be translated into its network, nobody on it can pose as the
 /// host's router, and it speaks IPv6 only if its network does. What cannot be set is told.
-pub fn bridge(name: &str, six: bool) -> Vec<String> {
+pub fn bridge(name: &str, six: bool) -> Option<String> {
     let settings = [
-        (format!("ipv4/conf/{name}/route_localnet"), "1"),
-        (format!("ipv6/conf/{name}/accept_ra"), "0"),
-        (format!("ipv6/conf/{name}/disable_ipv6"), if six { "0" } else { "1" }),
+        ("ipv4", "route_localnet", "1"),
+        ("ipv6", "accept_ra", "0"),
+        ("ipv6", "disable_ipv6", if six { "0" } else { "1" }),
     ];
-    settings.iter().filter_map(|(setting, value)| ensure(setting, value).err().map(|e| e.to_string())).collect()
+    let refused = |(family, setting, value): (&str, &'static str, &str)| {
+        ensure(&format!("{family}/conf/{name}/{setting}"), value).err().map(|e| (setting, e))
+    };
+    let (names, mut why): (Vec<_>, Vec<_>) = settings.into_iter().filter_map(refused).unzip();
+    why.pop().map(|why| format!("settings of bridge {name} stay as they are ({}): {why}", names.join(", ")))
 }

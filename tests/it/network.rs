@@ -186,10 +186,19 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
         start(root, "first", &["--network", "tiny", "-p", "8080:80"], &["sleep", "1000"]);
         run(&["network tiny has no free address left"], &["--rm", "--network", "tiny"]);
         run(&["10.9.0.2 is already in use", "container first has it"], &["--rm", "--network", "tiny:ip=10.9.0.2"]);
-        run(&["port 127.0.0.1:8080/tcp is in use by teu"], &["--rm", "-p", "8080:80"]);
+        let whose = "port 127.0.0.1:8080/tcp is in use by container first (its monitor has pid ";
+        run(&[whose, "hint: choose another port of this machine"], &["--rm", "-p", "8080:80"]);
+        run(&["'10.9.0.2' is not a MAC address"], &["--rm", "--mac-address", "10.9.0.2"]);
+        run(&["no interface can have '01:00:00:00:00:01'"], &["--rm", "--mac-address", "01:00:00:00:00:01"]);
         let taken = std::net::TcpListener::bind("127.0.0.1:8099").unwrap();
         run(&["port 127.0.0.1:8099/tcp is in use by"], &["--rm", "-p", "8099:80"]);
         drop(taken);
+        let host = ["--network", "host", "--entrypoint", "nc"];
+        root.teu(&[&["run", "-d", "--name", "own"], &host[..], &[&image, "-l", "-p", "8098"]].concat()).exits(0);
+        let id = root.inspect("own")["Id"].as_str().unwrap()[..12].to_owned();
+        wait_until("its server listens", || std::net::TcpListener::bind("127.0.0.1:8098").err());
+        run(&[") in container ", &id], &["--rm", "-p", "8098:80"]);
+        root.teu(&["rm", "-f", "own"]).exits(0);
         fails(root, 1, &["it is in use", "by first"], &["network", "rm", "tiny"]);
         fails(root, 1, &["bridge is a predefined network"], &["network", "rm", "bridge"]);
         // A stopped one keeps its address until somebody needs it.

@@ -16,11 +16,25 @@ pub use owner::owner;
 pub struct Owner {
     pub program: String,
     pub pid: i32,
+    pub of: Option<Of>,
+}
+
+/// Which container a process has a port for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// By its name: the process is its monitor, and the port is published.
+    Published(String),
+    /// By the short form of its id: the process runs in it, on this machine's network.
+    Inside(String),
 }
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (pid {})", self.program, self.pid)
+        match &self.of {
+            Some(Of::Published(name)) => write!(f, "container {name} (its monitor has pid {})", self.pid),
+            Some(Of::Inside(id)) => write!(f, "{} (pid {}) in container {id}", self.program, self.pid),
+            None => write!(f, "{} (pid {})", self.program, self.pid),
+        }
     }
 }
 

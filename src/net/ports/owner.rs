@@ -1,10 +1,12 @@
 //! Who has a port: the kernel's list of sockets says which socket, the processes' descriptors say whose.
 
-use super::Owner;
+use super::{Of, Owner};
 use crate::model::network::{Protocol, PublishedPort};
+use crate::net::members;
 use crate::sys::netlink::{DUMP, Family, Socket};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 
 /// `SOCK_DIAG_BY_FAMILY`
 const BY_FAMILY: u16 = 20;
@@ -29,8 +31,35 @@ pub fn owner(port: &PublishedPort) -> Option<Owner> {
             fs::read_link(fd.path()).is_ok_and(|to| names.iter().any(|name| to.as_os_str() == name.as_str()))
         })?;
         let program = fs::read_to_string(entry.path().join("comm")).ok()?.trim_end().to_owned();
-        Some(Owner { program, pid })
+        Some(Owner { program, pid, of: published(&entry.path()).or_else(|| inside(&entry.path())) })
     })
+}
+
+/// The container that process is the monitor of: it keeps `<run>/containers/<id>/lock` open.
+fn published(process: &Path) -> Option<Of> {
+    fs::read_dir(process.join("fd")).ok()?.flatten().find_map(|fd| {
+        let lock = fs::read_link(fd.path()).ok()?;
+        let home = lock.parent().filter(|_| lock.file_name().is_some_and(|name| name == "lock"))?;
+        let id = home.file_name()?.to_str().filter(|name| is_id(name))?;
+        let all = home.parent().filter(|all| all.file_name().is_some_and(|name| name == "containers"))?;
+        let name = members::name(&all.parent()?.join("networks"), id);
+        Some(Of::Published(name.unwrap_or_else(|| short(id))))
+    })
+}
+
+/// The container whose control group that process is in, whoever made it.
+fn inside(process: &Path) -> Option<Of> {
+    let groups = fs::read_to_string(process.join("cgroup")).ok()?;
+    let mut words = groups.split(|c: char| !c.is_ascii_alphanumeric());
+    words.find(|word| is_id(word)).map(|id| Of::Inside(short(id)))
+}
+
+fn is_id(word: &str) -> bool {
+    word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(12).collect()
 }
 
 /// Inodes of the sockets in the port's way.

@@ -271,10 +271,10 @@ fn refused(error: net::Error) -> Failure {
         E::Privileged { .. } => FailureKind::Denied,
         E::NotOurAddress(_) | E::NoPublicNetwork(_) => FailureKind::Invalid,
         E::NotPublished { .. } | E::NotConnected(_) | E::NoParent(_) => FailureKind::NotFound,
-        E::NoFirewall { .. } | E::Unsupported(_) => FailureKind::Unsupported,
+        E::NoFirewall { .. } | E::NoIpv6 { .. } | E::Unsupported(_) => FailureKind::Unsupported,
         _ => FailureKind::Internal,
     };
-    failure(kind, error.to_string())
+    Failure { hint: error.hint(), ..failure(kind, error.to_string()) }
 }
 
 impl Monitor {

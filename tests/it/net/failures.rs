@@ -63,13 +63,51 @@ fn forwarding_that_cannot_be_switched_on_is_told_and_leaves_nothing() {
         let wanted = plan(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
         let error = up(&wanted, NetNs::create().unwrap(), None).unwrap_err();
         assert!(matches!(error, Error::Forwarding { .. }), "{error}");
+        assert!(error.hint().unwrap().contains("sysctl -w net.ipv4.ip_forward=1"));
         no_veths();
+        assert!(!output("ip -br link").contains("tb1"), "no bridge either");
         assert!(!output("nft list table inet teu-7e57").contains("8080"));
         output("umount /proc/sys");
         let web = up(&wanted, NetNs::create().unwrap(), None).unwrap();
         serve(web.ns(), "web", 80);
         assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
         assert!(web.warnings().iter().any(|t| t.contains("forwarding was off")), "{:?}", web.warnings());
+    });
+}
+
+#[test]
+fn what_needs_ipv6_is_refused_where_there_is_none() {
+    needs!(Netns);
+    world(|_| {
+        teu::sys::clone::unshare(teu::sys::clone::NEWNS).unwrap();
+        // As on a kernel without: no settings of it.
+        output("mount --make-rprivate /; mount -t tmpfs none /proc/sys/net; mkdir -p /proc/sys/net/ipv4/conf/tb1");
+        output("echo 1 > /proc/sys/net/ipv4/ip_forward");
+        let refused = |endpoint| up(&plan(1, vec![endpoint], Vec::new()), NetNs::create().unwrap(), None).unwrap_err();
+        let error = refused(endpoint(1, 2));
+        assert_eq!(error.to_string(), "network net1 has IPv6 addresses, and this kernel has no IPv6");
+        assert!(error.hint().is_some());
+        assert!(!output("ip -br link").contains("tb1"), "nothing was made");
+        let mut four = endpoint(1, 2);
+        four.endpoint.v6 = None;
+        four.gateways.retain(|g| g.address.is_ipv4());
+        let attached = up(&plan(1, vec![four], Vec::new()), NetNs::create().unwrap(), None).unwrap();
+        assert!(attached.down().is_empty());
+    });
+}
+
+#[test]
+fn settings_that_cannot_be_made_are_told_in_one_line() {
+    needs!(Netns);
+    world(|_| {
+        teu::sys::clone::unshare(teu::sys::clone::NEWNS).unwrap();
+        output("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
+        output("mount --make-rprivate /");
+        output("mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys");
+        let one = start(1, vec![endpoint(1, 2)], Vec::new());
+        let told: Vec<_> = one.warnings().iter().filter(|w| w.contains("bridge tb1")).collect();
+        let [told] = told[..] else { panic!("{told:?}") };
+        assert!(told.starts_with("network net1: settings of bridge tb1 stay as they are (route_localnet,"), "{told}");
     });
 }
 

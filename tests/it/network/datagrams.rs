@@ -93,7 +93,8 @@ fn udp_ports_answer_by_either_way() {
         assert!(!answers("127.0.0.1:5353"));
         let taken = ["run", "--rm", "-p", "5360:54/udp", STARTER, "true"];
         let refused = root.teu(&taken).exits(125);
-        assert!(refused.stderr.contains("port 127.0.0.1:5360/udp is in use by teu"), "{}", refused.stderr);
+        let whose = "port 127.0.0.1:5360/udp is in use by container echo (its monitor has pid ";
+        assert!(refused.stderr.contains(whose), "{}", refused.stderr);
         root.teu(&["rm", "-f", "echo"]).exits(0);
         assert!(!answers("127.0.0.1:5360"));
     });
