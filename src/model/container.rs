@@ -79,6 +79,12 @@ pub struct ContainerConfig {
     pub init: bool,
     pub sysctls: BTreeMap<String, String>,
     pub log: LogOptions,
+    /// The control group that the container's is made in; empty: teu's own.
+    pub cgroup_parent: String,
+    /// Notes for others that read the container's specification; teu gives them no meaning.
+    pub annotations: BTreeMap<String, String>,
+    /// As `--volumes-from` had them; the mounts are among `mounts`.
+    pub volumes_from: Vec<String>,
     /// Where `--cidfile` and friends asked for something purely at creation is not stored.
     pub platform: String,
 }
@@ -102,11 +108,51 @@ pub struct Limits {
     pub cpu_period: Option<u64>,
     pub cpuset_cpus: Option<String>,
     pub cpuset_mems: Option<String>,
-    /// Number of tasks; 0 or negative were "unlimited" in docker's CLI and arrive here as `None`.
+    /// Number of tasks; 0 or negative were "unlimited" in docker's CLI and arrive here as `None`, or in an update, where
+    /// that means "as it is", as [`Limits::NO_PIDS_LIMIT`].
     pub pids: Option<u64>,
     /// 10..=1000.
     pub io_weight: Option<u16>,
     pub oom_score_adj: Option<i32>,
+    /// 0..=100: how readily memory is swapped out.
+    pub memory_swappiness: Option<u8>,
+    /// Whoever wants memory beyond the limit waits instead of being killed.
+    pub oom_kill_disable: Option<bool>,
+    /// Microseconds.
+    pub cpu_rt_period: Option<u64>,
+    pub cpu_rt_runtime: Option<u64>,
+    /// Weights of single block devices.
+    pub device_weights: Vec<DeviceWeight>,
+    pub device_rates: Vec<DeviceRate>,
+}
+
+impl Limits {
+    pub const NO_PIDS_LIMIT: u64 = u64::MAX;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceWeight {
+    /// Of the block device.
+    pub path: String,
+    /// 10..=1000.
+    pub weight: u16,
+}
+
+/// How much may go to or come from a block device in a second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRate {
+    pub path: String,
+    pub kind: RateKind,
+    /// Bytes or operations.
+    pub rate: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RateKind {
+    ReadBytes,
+    WriteBytes,
+    ReadOperations,
+    WriteOperations,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,6 +35,9 @@ pub struct Launch {
     #[serde(default)]
     pub seccomp_flags: u32,
     pub limits: Limits,
+    /// The group that the container's own is made in; empty: teu's.
+    #[serde(default)]
+    pub cgroup_parent: String,
     /// The whole of teu runs inside a user namespace: overlay takes `userxattr`, devices are bound instead of made.
     pub user_namespace: bool,
     /// Built-in init: pid 1 reaps and forwards signals, the command is its child.

@@ -4,6 +4,9 @@
 /// Largest id the kernel's tools agree on.
 const MAX_ID: u64 = i32::MAX as u64;
 
+/// Podman's word in the place of a group to add: the groups of whoever started the container stay.
+pub const KEEP_GROUPS: &str = "keep-groups";
+
 /// Who a process is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -69,7 +72,7 @@ pub fn resolve(spec: &str, group_add: &[String], passwd: &str, group: &str) -> R
         let member = |g: &Group| g.members.split(',').any(|m| m.trim() == entry.name);
         groups.extend(group_entries(group).filter(member).map(|g| g.gid));
     }
-    for name in group_add {
+    for name in group_add.iter().filter(|name| *name != KEEP_GROUPS) {
         groups.push(group_id(name, group)?);
     }
     let mut seen = std::collections::HashSet::new();

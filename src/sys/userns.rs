@@ -200,7 +200,7 @@ fn make(uid: u32, gid: u32) -> Result<Option<String>> {
     unshared?;
     read.map_err(|e| Error::new("read", e))?;
     if reply == "full" {
-        take_root_ids(true)?;
+        take_root_ids()?;
         return Ok(None);
     }
     write_self("setgroups", "deny")?;
@@ -209,16 +209,14 @@ fn make(uid: u32, gid: u32) -> Result<Option<String>> {
         write_self("uid_map", &format!("0 {uid} 1"))?;
     }
     write_self("gid_map", &format!("0 {gid} 1"))?;
-    take_root_ids(false)?;
+    take_root_ids()?;
     Ok(Some(if reply.is_empty() { "the helper that maps sub-ids died".to_owned() } else { reply }))
 }
 
 /// Saved and file-system ids may differ from the effective ones; and AppArmor may have taken the new powers away
-/// again, which shows only at the first use.
-fn take_root_ids(groups: bool) -> Result<()> {
-    if groups {
-        process::set_groups(&[0])?;
-    }
+/// again, which shows only at the first use. The supplementary groups stay: what they may open is the user's to open, and
+/// containers get exactly the groups they are given.
+fn take_root_ids() -> Result<()> {
     process::set_ids(0, 0)?;
     super::mount::set_propagation_all("/", super::mount::Propagation::Slave)
 }

@@ -25,7 +25,7 @@ fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
     fails(125, "`build` is not supported yet", &["build", "."]);
     fails(125, "unknown flag: --no-such", &["ps", "--no-such"]);
     fails(125, "invalid --publish '80:http'", &["run", "-p", "80:http", STARTER]);
-    fails(125, "--gpus is not supported yet", &["run", "--gpus=all", STARTER]);
+    fails(125, "--gpus is not supported", &["run", "--gpus=all", STARTER]);
     fails(125, "invalid --network 'web:colour=red'", &["run", "--network", "web:colour=red", STARTER]);
     fails(125, "invalid --memory 'lots'", &["run", "-m", "lots", STARTER]);
     fails(125, "the path inside the container must be absolute", &["run", "-v", "/a:b", STARTER]);

@@ -78,6 +78,7 @@ impl Fixture {
             seccomp: Vec::new(),
             seccomp_flags: 0,
             limits: Limits::default(),
+            cgroup_parent: String::new(),
             user_namespace: false,
             init: false,
             tty: false,

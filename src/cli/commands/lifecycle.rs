@@ -2,7 +2,8 @@
 
 use super::Context;
 use crate::cli::args::{misuse, wrong};
-use crate::cli::create::{limits, ports, restart_policy};
+use crate::cli::create::{changes, ports, restart_policy};
+use crate::cli::flags::FIXED_LIMITS;
 use crate::cli::report;
 use crate::cli::verbs::Verb;
 use crate::engine::request::{KillArgs, PublishArgs, RemoveArgs, StopArgs, Targets};
@@ -43,12 +44,12 @@ pub(super) async fn rename(cx: &Context<'_>) -> Result<u8> {
 }
 
 pub(super) async fn update(cx: &Context<'_>) -> Result<u8> {
-    for flag in ["ulimit", "oom-score-adj"] {
+    for flag in FIXED_LIMITS {
         if cx.args.given(flag) {
             return Err(misuse(format!("--{flag} cannot be changed after a container was created")));
         }
     }
-    let limits = Box::new(limits(cx.args)?);
+    let limits = Box::new(changes(cx.args)?);
     let restart = cx.args.text("restart").map(restart_policy).transpose()?;
     let (add, remove) = (ports("publish-add", cx.args)?, ports("publish-rm", cx.args)?);
     let publishes = !add.is_empty() || !remove.is_empty();

@@ -1,5 +1,6 @@
 //! `-m`, `--cpus` and the other limits, with docker's meaning of zero and minus one.
 
+use super::block;
 use crate::cli::args::{Args, misuse, wrong};
 use crate::engine::Result;
 use crate::model::container::{Limits, Ulimit};
@@ -45,6 +46,12 @@ pub(in crate::cli) fn limits(args: Args) -> Result<Limits> {
         pids: args.number::<i64>("pids-limit")?.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0),
         io_weight: ranged(args, "blkio-weight", 10, 1000)?.and_then(|n| u16::try_from(n).ok()),
         oom_score_adj: oom_score_adj(args)?,
+        memory_swappiness: swappiness(args)?,
+        oom_kill_disable: args.given("oom-kill-disable").then(|| args.on("oom-kill-disable")),
+        cpu_rt_period: ranged(args, "cpu-rt-period", 1, 1_000_000)?,
+        cpu_rt_runtime: ranged(args, "cpu-rt-runtime", 1, 1_000_000)?,
+        device_weights: block::weights(args)?,
+        device_rates: block::rates(args)?,
     };
     check(&limits)?;
     Ok(limits)
@@ -101,6 +108,26 @@ fn ranged(args: Args, flag: &str, least: u64, most: u64) -> Result<Option<u64>> 
         Some(n) if (least..=most).contains(&n) => Ok(Some(n)),
         Some(n) => Err(wrong(flag, &n.to_string(), format!("it must be {least} to {most}"))),
     }
+}
+
+/// -1 is docker's "not set".
+fn swappiness(args: Args) -> Result<Option<u8>> {
+    match args.number::<i64>("memory-swappiness")? {
+        None | Some(-1) => Ok(None),
+        Some(n) => match u8::try_from(n).ok().filter(|n| *n <= 100) {
+            Some(n) => Ok(Some(n)),
+            None => Err(wrong("memory-swappiness", &n.to_string(), "it must be 0 to 100, or -1 for the machine's own")),
+        },
+    }
+}
+
+/// What `update` is given: there, lifting the limit of tasks is not the same as leaving it.
+pub(in crate::cli) fn changes(args: Args) -> Result<Limits> {
+    let mut limits = limits(args)?;
+    if args.number::<i64>("pids-limit")?.is_some_and(|n| n <= 0) {
+        limits.pids = Some(Limits::NO_PIDS_LIMIT);
+    }
+    Ok(limits)
 }
 
 fn oom_score_adj(args: Args) -> Result<Option<i32>> {

@@ -1,5 +1,6 @@
 //! From the flags of `run` and `create` to what the engine is asked for.
 
+mod block;
 mod devices;
 mod env;
 mod isolation;
@@ -9,7 +10,7 @@ mod network;
 mod security;
 
 pub(super) use env::environment;
-pub(super) use limits::limits;
+pub(super) use limits::{changes, limits};
 pub(super) use network::{own_place, ports};
 
 use super::args::{Args, misuse, wrong};
@@ -33,6 +34,7 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
     }
     let networking = network::networking(args)?;
     Ok(CreateArgs {
+        volumes_from: mounts::volumes_from(&args.texts("volumes-from"))?,
         image: image.clone(),
         name: name.map(str::to_owned),
         command: command.to_vec(),
@@ -45,11 +47,13 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
 }
 
 fn refuse_unsupported(args: Args) -> Result<()> {
-    if let Some((flag, short, _)) = UNSUPPORTED.iter().find(|(flag, ..)| args.given(flag)) {
-        let name = short.map_or_else(|| format!("--{flag}"), |s| format!("-{s}, --{flag}"));
-        return Err(Error::new(ErrorKind::Unsupported, format!("{name} is not supported yet")));
+    let asked = |flag: &str, tame: &[&str]| args.given(flag) && !args.texts(flag).iter().all(|v| tame.contains(v));
+    match UNSUPPORTED.iter().find(|u| asked(u.flag, u.tame)) {
+        Some(u) => {
+            Err(Error::new(ErrorKind::Unsupported, format!("--{} is not supported", u.flag)).because(u.why.to_owned()))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn container_config(args: Args, networking: &network::Networking) -> Result<ContainerConfig> {
@@ -63,10 +67,10 @@ fn container_config(args: Args, networking: &network::Networking) -> Result<Cont
         env: environment(args)?,
         workdir: args.text("workdir").map(workdir).transpose()?.unwrap_or_default(),
         user: args.text("user").unwrap_or_default().to_owned(),
-        group_add: args.owned("group-add"),
+        group_add: group_add(args)?,
         hostname: args.text("hostname").map(|n| hostname("hostname", n)).transpose()?.unwrap_or_default(),
         domainname: args.text("domainname").map(|n| hostname("domainname", n)).transpose()?.unwrap_or_default(),
-        labels: labels(&args.texts("label")),
+        labels: all_labels(args)?,
         tty: args.on("tty"),
         open_stdin: args.on("interactive"),
         stop_signal: args.text("stop-signal").unwrap_or_default().to_owned(),
@@ -94,6 +98,8 @@ fn container_config(args: Args, networking: &network::Networking) -> Result<Cont
         auto_remove,
         init: args.on("init"),
         sysctls: pairs("sysctl", &args.texts("sysctl"))?,
+        cgroup_parent: args.text("cgroup-parent").map(cgroup_parent).transpose()?.unwrap_or_default(),
+        annotations: pairs("annotation", &args.texts("annotation"))?,
         log: log_options(args)?,
         ..ContainerConfig::default()
     })
@@ -189,6 +195,40 @@ fn extra_hosts(texts: &[&str]) -> Result<Vec<String>> {
         }
     };
     texts.iter().map(one).collect()
+}
+
+/// Files first, then `--label`.
+fn all_labels(args: Args) -> Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for path in args.texts("label-file") {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::from_source(ErrorKind::Invalid, format!("reading --label-file {path}"), &e))?;
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
+        if let Some(bad) = lines.iter().find(|l| l.starts_with('=')) {
+            return Err(wrong("label-file", path, format!("'{bad}' has no name")));
+        }
+        all.extend(labels(&lines));
+    }
+    all.extend(labels(&args.texts("label")));
+    Ok(all)
+}
+
+/// Podman's rule: the caller's groups, or those that are named.
+fn group_add(args: Args) -> Result<Vec<String>> {
+    let groups = args.owned("group-add");
+    if groups.len() > 1 && groups.iter().any(|g| g == "keep-groups") {
+        return Err(misuse("--group-add keep-groups cannot be given together with other groups"));
+    }
+    Ok(groups)
+}
+
+/// A path below each hierarchy.
+fn cgroup_parent(text: &str) -> Result<String> {
+    let odd = |part: &str| matches!(part, "." | "..");
+    if text.split('/').any(odd) || text.trim_matches('/').is_empty() || text.chars().any(char::is_control) {
+        return Err(wrong("cgroup-parent", text, "it must be the path of a control group, as in /work/batch"));
+    }
+    Ok(text.split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| format!("{path}/{part}")))
 }
 
 pub(super) fn labels(texts: &[&str]) -> BTreeMap<String, String> {

@@ -1,6 +1,7 @@
 //! `-v`, `--mount` and `--tmpfs`.
 
 use crate::cli::args::{Args, wrong};
+use crate::engine::request::VolumesFrom;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::id::{ContainerId, check_name};
 use crate::model::mount::{Mount, MountSource, Tmpfs};
@@ -32,6 +33,23 @@ pub(super) fn all(args: Args) -> Result<(Vec<Mount>, Vec<Tmpfs>)> {
         Some(pair) => Err(Error::new(ErrorKind::Invalid, format!("duplicate mount point: {}", pair[0]))),
         None => Ok((mounts, tmpfs)),
     }
+}
+
+/// `NAME[:ro|rw]`
+pub(super) fn volumes_from(texts: &[&str]) -> Result<Vec<VolumesFrom>> {
+    let one = |text: &&str| {
+        let (container, mode) = text.split_once(':').map_or((*text, None), |(name, mode)| (name, Some(mode)));
+        let read_only = match mode {
+            None | Some("rw") => false,
+            Some("ro") => true,
+            Some(_) => return Err(wrong("volumes-from", text, "it must be CONTAINER[:ro|rw]")),
+        };
+        match container {
+            "" => Err(wrong("volumes-from", text, "the container's name is missing")),
+            name => Ok(VolumesFrom { container: name.to_owned(), read_only }),
+        }
+    };
+    texts.iter().map(one).collect()
 }
 
 /// `[SRC:]DST[:OPTIONS]`

@@ -120,8 +120,8 @@ fn mistakes_name_the_flag_and_the_value() {
     bad(&["--network-alias", "a b", "img"], "invalid --network-alias 'a b'");
     bad(&["--mac-address", "1:2", "img"], "invalid --mac-address '1:2'");
     bad(&["--expose", "80/x", "img"], "invalid --expose '80/x'");
-    bad(&["--gpus", "all", "img"], "--gpus is not supported yet");
-    bad(&["--pid", "host", "img"], "--pid host is not supported yet");
+    bad(&["--gpus", "all", "img"], "--gpus is not supported");
+    bad(&["--pid", "bogus", "img"], "it must be private, host or container:NAME");
     bad(&["--rm", "--restart", "always", "img"], "conflicting options");
     bad(&["-v", "/a:/b", "--tmpfs", "/b", "img"], "duplicate mount point: /b");
     bad(&["--ulimit", "files=3", "img"], "there is no limit 'files'");

@@ -3,37 +3,35 @@
 use super::{command_line, list, quiet, switch, switch_on, value};
 use clap::{Arg, ArgAction, Command};
 
-/// Flags of docker's that teu does not have yet: long name, short name, takes a value. Giving one is an error that
-/// names it; it is never ignored.
-pub(in crate::cli) const UNSUPPORTED: &[(&str, Option<char>, bool)] = &[
-    ("annotation", None, true),
-    ("blkio-weight-device", None, true),
-    ("cgroup-parent", None, true),
-    ("cpu-rt-period", None, true),
-    ("cpu-rt-runtime", None, true),
-    ("device-read-bps", None, true),
-    ("device-read-iops", None, true),
-    ("device-write-bps", None, true),
-    ("device-write-iops", None, true),
-    ("gpus", None, true),
-    ("health-cmd", None, true),
-    ("health-interval", None, true),
-    ("health-retries", None, true),
-    ("health-start-interval", None, true),
-    ("health-start-period", None, true),
-    ("health-timeout", None, true),
-    ("isolation", None, true),
-    ("label-file", None, true),
-    ("link", None, true),
-    ("link-local-ip", None, true),
-    ("memory-swappiness", None, true),
-    ("oom-kill-disable", None, false),
-    ("runtime", None, true),
-    ("storage-opt", None, true),
-    ("use-api-socket", None, false),
-    ("userns", None, true),
-    ("volume-driver", None, true),
-    ("volumes-from", None, true),
+/// A flag of docker's that has no meaning here. Giving one is an error that says why; it is never ignored.
+pub(in crate::cli) struct Unsupported {
+    pub flag: &'static str,
+    pub why: &'static str,
+    /// Values that ask for what is the case anyway.
+    pub tame: &'static [&'static str],
+}
+
+const fn no(flag: &'static str, why: &'static str) -> Unsupported {
+    Unsupported { flag, why, tame: &[] }
+}
+
+const NO_HEALTH: &str = "teu does not run health checks";
+
+pub(in crate::cli) const UNSUPPORTED: &[Unsupported] = &[
+    no("gpus", "devices of vendors' runtimes are not known here; give the nodes by --device"),
+    no("health-cmd", NO_HEALTH),
+    no("health-interval", NO_HEALTH),
+    no("health-retries", NO_HEALTH),
+    no("health-start-interval", NO_HEALTH),
+    no("health-start-period", NO_HEALTH),
+    no("health-timeout", NO_HEALTH),
+    Unsupported { flag: "isolation", why: "there is one way of isolation on Linux: default", tame: &["", "default"] },
+    no("link", "containers on one network find each other by their names: put both on a --network of yours"),
+    no("link-local-ip", "teu gives no link-local addresses; see --ip and --ip6"),
+    Unsupported { flag: "runtime", why: "teu is its own runtime", tame: &["", "teu"] },
+    no("storage-opt", "the writable layer has no limit of its own"),
+    no("use-api-socket", "there is no daemon whose socket could be given to the container"),
+    Unsupported { flag: "volume-driver", why: "all volumes are local", tame: &["", "local"] },
 ];
 
 pub(in crate::cli) fn run(command: Command) -> Command {
@@ -48,9 +46,9 @@ pub(in crate::cli) fn create(command: Command) -> Command {
     let command = process(command.disable_help_flag(true));
     let command = security(limits(storage(network(command))));
     let command = command.arg(Arg::new("help").long("help").action(ArgAction::Help).help("Print help"));
-    let refused = UNSUPPORTED.iter().map(|(long, short, takes_value)| {
-        let arg = if *takes_value { list(long, "VALUE", "") } else { switch(long, "") };
-        short.map_or(arg.clone(), |s| arg.short(s)).hide(true)
+    let refused = UNSUPPORTED.iter().map(|unsupported| match unsupported.flag {
+        "use-api-socket" => switch(unsupported.flag, "").hide(true),
+        flag => list(flag, "VALUE", "").hide(true),
     });
     command.args(refused).arg(command_line("IMAGE"))
 }
@@ -68,6 +66,8 @@ fn process(command: Command) -> Command {
         list("group-add", "GROUP", "Additional groups to join"),
         value("entrypoint", "CMD", "Overwrite the image's default entrypoint"),
         list("label", "K=V", "Set metadata").short('l'),
+        list("label-file", "FILE", "Read metadata from a file"),
+        list("annotation", "K=V", "Add an annotation to the container's specification"),
         value("platform", "OS/ARCH", "Choose the platform of an image that has several"),
         value("pull", "WHEN", "Pull the image before running: always, missing or never"),
         quiet("Suppress the pull output"),
@@ -116,6 +116,7 @@ fn storage(command: Command) -> Command {
     command.args([
         list("volume", "SRC:DST[:OPTS]", "Bind mount a path or a named volume").short('v'),
         list("mount", "SPEC", "type=bind|volume|tmpfs,src=…,dst=…[,ro]"),
+        list("volumes-from", "CONTAINER[:ro]", "Mount what another container mounts"),
         list("tmpfs", "DST[:OPTS]", "Mount a tmpfs directory"),
         switch("read-only", "Mount the root file system read-only"),
         value("shm-size", "BYTES", "Size of /dev/shm"),
@@ -135,7 +136,17 @@ fn limits(command: Command) -> Command {
         value("cpuset-mems", "LIST", "Memory nodes to use (0-3, 0,1)"),
         value("pids-limit", "NUMBER", "Limit of tasks; -1: unlimited"),
         value("blkio-weight", "WEIGHT", "Block IO weight, 10 to 1000"),
+        list("blkio-weight-device", "PATH:WEIGHT", "Block IO weight of a device"),
+        list("device-read-bps", "PATH:RATE", "Limit the bytes read from a device in a second"),
+        list("device-write-bps", "PATH:RATE", "Limit the bytes written to a device in a second"),
+        list("device-read-iops", "PATH:RATE", "Limit the reads from a device in a second"),
+        list("device-write-iops", "PATH:RATE", "Limit the writes to a device in a second"),
+        value("memory-swappiness", "NUMBER", "How readily memory is swapped out, 0 to 100 (control groups v1)"),
+        value("cpu-rt-period", "USEC", "Real-time period in microseconds (control groups v1)"),
+        value("cpu-rt-runtime", "USEC", "Real-time runtime in microseconds (control groups v1)"),
         value("oom-score-adj", "NUMBER", "The kernel's OOM preference, -1000 to 1000"),
+        switch("oom-kill-disable", "Who wants too much memory waits (control groups v1)"),
+        value("cgroup-parent", "PATH", "Make the container's control group in this one"),
         list("ulimit", "NAME=SOFT[:HARD]", "Ulimit options"),
     ])
 }
@@ -147,7 +158,8 @@ pub(super) fn update_limits(command: Command) -> Command {
         list("publish-rm", "[[IP:]HOST:]PORT[/PROTO]", "Take a published port away"),
         restart(),
     ]);
-    limits(command).mut_arg("ulimit", |a| a.hide(true)).mut_arg("oom-score-adj", |a| a.hide(true))
+    let fixed = super::FIXED_LIMITS;
+    fixed.iter().fold(limits(command), |command, flag| command.mut_arg(flag, |a| a.hide(true)))
 }
 
 fn security(command: Command) -> Command {

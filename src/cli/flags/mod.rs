@@ -13,6 +13,9 @@ pub(super) use verbs::*;
 use clap::builder::{BoolishValueParser, ValueParser};
 use clap::{Arg, ArgAction, Command};
 
+/// Limits that hold from a container's start to its end: `update` refuses them.
+pub(super) const FIXED_LIMITS: [&str; 4] = ["ulimit", "oom-score-adj", "oom-kill-disable", "cgroup-parent"];
+
 /// A boolean as Go's flag package reads it: `--rm`, `--rm=true`, `--rm=0`.
 fn switch(long: &'static str, help: &'static str) -> Arg {
     Arg::new(long)

@@ -1,7 +1,7 @@
 //! `docker inspect CONTAINER`.
 
-use super::{NEVER, isolation, network};
-use crate::model::container::{Container, ContainerConfig, Limits, RestartPolicy, State, Status};
+use super::{NEVER, isolation, limits, network};
+use crate::model::container::{Container, ContainerConfig, RestartPolicy, State, Status};
 use crate::model::mount::{Mount, MountSource};
 use crate::model::time::Timestamp;
 use crate::store::StateRoot;
@@ -70,11 +70,13 @@ fn graph(dir: &std::path::Path) -> Value {
 }
 
 fn host_config(c: &ContainerConfig) -> Value {
-    let mut out = limits(&c.limits);
+    let mut out = object(limits::host_config(&c.limits));
     out.extend(object(isolation::host_config(c)));
     out.extend(object(json!({
         "Binds": c.mounts.iter().filter_map(bind).collect::<Vec<_>>(),
         "ContainerIDFile": "",
+        "CgroupParent": c.cgroup_parent,
+        "Annotations": c.annotations,
         "LogConfig": {
             "Type": if c.log.enabled { "local" } else { "none" },
             "Config": {"max-size": c.log.max_size.to_string(), "max-file": c.log.max_files.to_string()},
@@ -84,7 +86,7 @@ fn host_config(c: &ContainerConfig) -> Value {
         "RestartPolicy": restart(&c.restart),
         "AutoRemove": c.auto_remove,
         "VolumeDriver": "",
-        "VolumesFrom": [],
+        "VolumesFrom": c.volumes_from,
         "Dns": c.dns,
         "DnsOptions": c.dns_options,
         "DnsSearch": c.dns_search,
@@ -107,29 +109,6 @@ fn object(value: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
-}
-
-/// Docker's zeroes stand for "no limit"; its swap default is twice the memory.
-fn limits(l: &Limits) -> Map<String, Value> {
-    let swap = match (l.memory_swap, l.memory) {
-        (Some(swap), _) => swap,
-        (None, Some(memory)) => i64::try_from(memory.saturating_mul(2)).unwrap_or(i64::MAX),
-        (None, None) => 0,
-    };
-    object(json!({
-        "Memory": l.memory.unwrap_or(0),
-        "MemorySwap": swap,
-        "MemoryReservation": l.memory_reservation.unwrap_or(0),
-        "NanoCpus": l.nano_cpus.unwrap_or(0),
-        "CpuShares": l.cpu_shares.unwrap_or(0),
-        "CpuQuota": l.cpu_quota.unwrap_or(0),
-        "CpuPeriod": l.cpu_period.unwrap_or(0),
-        "CpusetCpus": l.cpuset_cpus.clone().unwrap_or_default(),
-        "CpusetMems": l.cpuset_mems.clone().unwrap_or_default(),
-        "PidsLimit": l.pids.unwrap_or(0),
-        "BlkioWeight": l.io_weight.unwrap_or(0),
-        "OomKillDisable": false,
-    }))
 }
 
 fn restart(policy: &RestartPolicy) -> Value {

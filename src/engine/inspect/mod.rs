@@ -2,6 +2,7 @@
 
 mod container;
 mod isolation;
+mod limits;
 mod network;
 
 pub(crate) use container::container;

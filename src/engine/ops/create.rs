@@ -85,6 +85,9 @@ pub(super) async fn make(
     if let Some(name) = &args.name {
         check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     }
+    let mut args = args.clone();
+    sharing::mounts_of_others(&cx.core, &mut args)?;
+    let args = &args;
     let mut config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
     let mut warnings = networks::choose(&cx.core, &mut config, args.default_network)?;
     sharing::choose(&cx.core, &mut config)?;

@@ -1,7 +1,7 @@
 //! `rm`: a container with its directories, names and anonymous volumes.
 
 use super::window::{Verdict, second_thoughts};
-use super::{Error, ErrorKind, JobContext, Output, Result, bulk, stop};
+use super::{Error, ErrorKind, JobContext, Output, Result, bulk, stop, volumes};
 use crate::engine::core::{Core, now};
 use crate::engine::inventory::ContainerEntry;
 use crate::engine::request::RemoveArgs;
@@ -185,6 +185,10 @@ pub(crate) fn erase_dirs(core: &Core, id: &str) -> Result<()> {
 fn remove_anonymous_volumes(core: &Core, container: &Container) -> Result<()> {
     for mount in &container.config.mounts {
         if let MountSource::Anonymous { name } = &mount.source {
+            // By --volumes-from another one may have it, too.
+            if volumes::users(core, name)?.iter().any(|user| *user != container.name) {
+                continue;
+            }
             core.db.write(|t| records::delete_volume(t, name))?;
             dirs::remove_volume(&core.root, name)?;
             core.emit("volume", "destroy", name, []);

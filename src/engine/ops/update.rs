@@ -38,7 +38,10 @@ async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<Res
     if (status.is_live() || status == Status::Restarting) && status != Status::Orphaned {
         let task = core.task(&container.id);
         if *changes != Limits::default() {
-            task.update(container.config.limits.clone()).await?;
+            // All of them, and what is taken away as such.
+            let mut all = container.config.limits.clone();
+            all.pids = changes.pids.or(all.pids);
+            task.update(all).await?;
         }
         if let Some(policy) = &restart {
             task.restart_policy(policy.clone()).await?;
@@ -66,8 +69,18 @@ fn changed(now: &Limits, new: &Limits) -> Limits {
         cpu_period: new.cpu_period.or(if new.nano_cpus.is_some() { None } else { now.cpu_period }),
         cpuset_cpus: new.cpuset_cpus.clone().or_else(|| now.cpuset_cpus.clone()),
         cpuset_mems: new.cpuset_mems.clone().or_else(|| now.cpuset_mems.clone()),
-        pids: new.pids.or(now.pids),
+        pids: new.pids.or(now.pids).filter(|n| *n != Limits::NO_PIDS_LIMIT),
         io_weight: new.io_weight.or(now.io_weight),
         oom_score_adj: new.oom_score_adj.or(now.oom_score_adj),
+        memory_swappiness: new.memory_swappiness.or(now.memory_swappiness),
+        oom_kill_disable: new.oom_kill_disable.or(now.oom_kill_disable),
+        cpu_rt_period: new.cpu_rt_period.or(now.cpu_rt_period),
+        cpu_rt_runtime: new.cpu_rt_runtime.or(now.cpu_rt_runtime),
+        device_weights: either(&new.device_weights, &now.device_weights),
+        device_rates: either(&new.device_rates, &now.device_rates),
     }
+}
+
+fn either<T: Clone>(new: &[T], now: &[T]) -> Vec<T> {
+    if new.is_empty() { now.to_vec() } else { new.to_vec() }
 }

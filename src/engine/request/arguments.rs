@@ -62,6 +62,14 @@ pub struct CreateArgs {
     pub default_network: bool,
     pub pull: PullPolicy,
     pub platform: Option<Platform>,
+    pub volumes_from: Vec<VolumesFrom>,
+}
+
+/// The mounts of another container, where this one has none of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumesFrom {
+    pub container: String,
+    pub read_only: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

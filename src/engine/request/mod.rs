@@ -5,7 +5,7 @@ mod arguments;
 pub use arguments::{
     AttachArgs, ConnectArgs, CreateArgs, CreateNetworkArgs, EventsArgs, ExecArgs, FromHostArgs, InspectArgs,
     InspectKind, KillArgs, LogsArgs, PruneArgs, PublishArgs, PullArgs, PullPolicy, RemoveArgs, RemoveImagesArgs,
-    RunArgs, StatsArgs, StopArgs, TagArgs, Targets,
+    RunArgs, StatsArgs, StopArgs, TagArgs, Targets, VolumesFrom,
 };
 
 use crate::model::container::{Limits, RestartPolicy};

@@ -144,6 +144,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         seccomp: filter.program,
         seccomp_flags: filter.flags,
         limits: config.limits.clone(),
+        cgroup_parent: config.cgroup_parent.clone(),
         user_namespace: input.identity.in_user_namespace,
         init: config.init,
         tty: config.tty,
@@ -172,6 +173,9 @@ fn spec(input: &BundleInput<'_>, hostname: &str, capabilities: u64, warnings: &m
         .linux(linux::linux(input, warnings)?)
         .build()?;
     spec.set_hooks(None);
+    if !config.annotations.is_empty() {
+        spec.set_annotations(Some(config.annotations.clone().into_iter().collect()));
+    }
     // Neither the host's name nor another container's is this one's to set.
     let own_names = config.isolation.uts == Sharing::Private;
     spec.set_hostname(own_names.then(|| hostname.to_owned()));

@@ -1,5 +1,6 @@
 //! Docker's limits turned into the numbers the kernel takes, and refused when they make no sense here.
 
+use super::device_limits::DeviceLimit;
 use super::{Error, Result};
 use crate::model::container::Limits;
 use std::fs;
@@ -21,6 +22,11 @@ pub struct Plan {
     pub mems: Option<String>,
     pub pids: Option<u64>,
     pub io_weight: Option<u16>,
+    pub swappiness: Option<u8>,
+    pub oom_kill_disable: Option<bool>,
+    pub rt_period: Option<u64>,
+    pub rt_runtime: Option<u64>,
+    pub devices: Vec<DeviceLimit>,
 }
 
 /// Memory and swap together, in bytes.
@@ -47,6 +53,9 @@ impl Plan {
                 return invalid(format!("memory reservation of {reservation} bytes is larger than the memory limit"));
             }
         }
+        if let Some(number) = limits.memory_swappiness.filter(|number| *number > 100) {
+            return invalid(format!("memory swappiness of {number} is out of range: 0 to 100"));
+        }
         if limits.pids == Some(0) {
             return invalid("a limit of 0 processes lets nothing run".into());
         }
@@ -66,6 +75,11 @@ impl Plan {
             mems: set("memory nodes", limits.cpuset_mems.as_deref(), "/sys/devices/system/node/online")?,
             pids: limits.pids,
             io_weight: limits.io_weight,
+            swappiness: limits.memory_swappiness,
+            oom_kill_disable: limits.oom_kill_disable,
+            rt_period: limits.cpu_rt_period,
+            rt_runtime: limits.cpu_rt_runtime,
+            devices: super::device_limits::resolve(limits)?,
         })
     }
 
@@ -80,6 +94,10 @@ impl Plan {
             (self.cpus.is_some() || self.mems.is_some(), CPUSET),
             (self.pids.is_some(), PIDS),
             (self.io_weight.is_some(), IO),
+            (self.swappiness.is_some(), SWAPPINESS),
+            (self.oom_kill_disable == Some(true), OOM_KILL),
+            (self.rt_period.is_some() || self.rt_runtime.is_some(), REAL_TIME),
+            (!self.devices.is_empty(), DEVICES),
         ];
         all.into_iter().filter_map(|(asked, name)| asked.then_some(name)).collect()
     }
@@ -93,6 +111,26 @@ pub const SHARES: &str = "cpu shares";
 pub const CPUSET: &str = "cpuset";
 pub const PIDS: &str = "process limit";
 pub const IO: &str = "block io weight";
+pub const SWAPPINESS: &str = "memory swappiness";
+pub const OOM_KILL: &str = "switching off the OOM killer";
+pub const REAL_TIME: &str = "real-time cpu limit";
+pub const DEVICES: &str = "block device limit";
+
+/// Number of tasks as both versions take it.
+pub fn pids(number: u64) -> String {
+    if number == Limits::NO_PIDS_LIMIT { "max".to_owned() } else { number.to_string() }
+}
+
+/// What v2 has no more.
+pub fn only_v1(plan: &Plan) -> Vec<String> {
+    let gone = [
+        (plan.swappiness.is_some(), SWAPPINESS),
+        (plan.oom_kill_disable == Some(true), OOM_KILL),
+        (plan.rt_period.is_some() || plan.rt_runtime.is_some(), REAL_TIME),
+    ];
+    let gone = gone.into_iter().filter_map(|(asked, name)| asked.then_some(name));
+    gone.map(|name| format!("{name} not applied: control groups v2 have no such thing")).collect()
+}
 
 fn memory(limits: &Limits) -> Result<(Option<u64>, Option<Swap>)> {
     let memory = limits.memory.filter(|bytes| *bytes > 0);

@@ -3,12 +3,14 @@
 //! A container's group is `/teu/<id>` below each hierarchy's root (below the nearest delegated group for an ordinary
 //! user). Groups of the machine or of others are never touched.
 
+mod device_limits;
 mod device_program;
 pub mod devices;
 mod files;
 mod hierarchy;
 mod interfaces;
 mod limits;
+mod parent;
 mod place;
 mod processes;
 pub mod resources;
@@ -16,6 +18,7 @@ mod sampler;
 pub mod scope;
 mod support;
 mod v1;
+mod v1_rest;
 mod v2;
 
 pub use limits::parse_list;
@@ -247,11 +250,13 @@ impl Group {
     /// Removes the group, and teu's own parent group if it has become empty. A group already gone is success;
     /// processes still dying are waited for, up to two seconds.
     pub fn remove(&self) -> Result<()> {
-        match &self.0 {
+        let removed = match &self.0 {
             Kind::V2(group) => group.remove(),
             Kind::V1(group) => group.remove(),
             Kind::None(_) => Ok(()),
-        }
+        };
+        self.remove_made_parents();
+        removed
     }
 }
 

@@ -4,7 +4,7 @@ use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{V1Mounts, below};
 use super::limits::{self, Plan};
-use super::{Error, Result};
+use super::{Error, Result, v1_rest};
 use crate::sys::process;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -327,7 +327,7 @@ impl Group {
             set(limits::CPUSET, "cpuset", "cpuset.cpus", cpus)?;
         }
         if let Some(pids) = plan.pids {
-            set(limits::PIDS, "pids", "pids.max", &pids.to_string())?;
+            set(limits::PIDS, "pids", "pids.max", &limits::pids(pids))?;
         }
         if let Some(bytes) = plan.reservation {
             set(limits::RESERVATION, "memory", "memory.soft_limit_in_bytes", &bytes.to_string())?;
@@ -336,6 +336,8 @@ impl Group {
             let bfq = self.dirs.get("blkio").is_some_and(|dir| dir.join("blkio.bfq.weight").exists());
             set(limits::IO, "blkio", if bfq { "blkio.bfq.weight" } else { "blkio.weight" }, &weight.to_string())?;
         }
+        let cpu = self.dirs.get("cpu").map(PathBuf::as_path);
+        v1_rest::apply(plan, cpu, Path::new(&self.path), &mut set)?;
         self.apply_memory(plan, &mut warnings)?;
         warnings.dedup();
         Ok(warnings)

@@ -1,5 +1,6 @@
 //! Groups on the unified hierarchy: born-in by `clone3`, one kill file, one freeze file.
 
+use super::device_limits;
 use super::device_program;
 use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
@@ -244,7 +245,7 @@ impl Group {
             set(limits::CPUSET, "cpuset.cpus", cpus.clone())?;
         }
         if let Some(pids) = plan.pids {
-            set(limits::PIDS, "pids.max", pids.to_string())?;
+            set(limits::PIDS, "pids.max", limits::pids(pids))?;
         }
         if let Some(bytes) = plan.reservation {
             set(limits::RESERVATION, "memory.low", bytes.to_string())?;
@@ -252,6 +253,10 @@ impl Group {
         if let Some(weight) = plan.io_weight {
             let file = if self.dir.join("io.bfq.weight").exists() { "io.bfq.weight" } else { "io.weight" };
             set(limits::IO, file, io_weight(weight).to_string())?;
+        }
+        for device in &plan.devices {
+            let (file, line) = device.v2();
+            set(limits::DEVICES, file, line).map_err(device_limits::explain)?;
         }
         if let Some(bytes) = plan.memory {
             set(limits::MEMORY, "memory.max", bytes.to_string())?;
@@ -261,6 +266,7 @@ impl Group {
             let alone = swap.total.map(|total| total.saturating_sub(plan.memory.unwrap_or(0)));
             set(limits::SWAP, "memory.swap.max", alone.map_or("max".into(), |bytes| bytes.to_string()))?;
         }
+        warnings.extend(limits::only_v1(plan));
         warnings.dedup();
         Ok(warnings)
     }

@@ -224,7 +224,9 @@ fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<(), Failure
         confine::seccomp(program.seccomp, program.seccomp_flags).during("loading the system call filter")?;
     }
     confine::drop_bounding(program.capabilities).during("dropping capabilities")?;
-    process::set_groups(&who.groups).or_else(ignore_single).during("setting the groups")?;
+    if !program.group_add.iter().any(|name| name == user::KEEP_GROUPS) {
+        process::set_groups(&who.groups).or_else(ignore_single).during("setting the groups")?;
+    }
     confine::keep_capabilities().during("keeping capabilities")?;
     process::set_ids(who.uid, who.gid).during(&format!("becoming user {}:{}", who.uid, who.gid)).map_err(unmapped)?;
     // A process of another user has no powers after execve; until then it needs none either.

@@ -23,6 +23,8 @@ pub(super) fn split(socket: &OwnedFd) -> Result<(), Failure> {
 }
 
 fn serve(child: i32) -> ! {
+    // What `ps` in the container shows for process 1.
+    let _ = process::set_name(c"teu-init");
     // Streams and the report socket belong to the command alone: their ends must close with it.
     let _ = process::close_between(0, u32::MAX);
     loop {

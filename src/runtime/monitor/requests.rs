@@ -165,6 +165,7 @@ impl Monitor {
             Ok(warnings) => {
                 self.state.warnings.extend(warnings);
                 self.launch.limits = limits;
+                self.launch.limits.pids = self.launch.limits.pids.filter(|n| *n != Limits::NO_PIDS_LIMIT);
                 self.save();
                 self.event("update", &[]);
                 self.answer(id, &Reply::Done);

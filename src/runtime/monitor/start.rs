@@ -31,7 +31,9 @@ pub(super) fn begin(mut control: UnixStream, announced: Option<&str>) -> Option<
     let ahead = announced.and_then(|id| Group::make(id, userns::identity()).ok());
     let received = receive(&mut control, &mut decoder);
     let ahead = match (&received, ahead) {
-        (Ok((launch, _)), Some(group)) if announced == Some(&launch.id) => Some(group),
+        (Ok((launch, _)), Some(group)) if announced == Some(&launch.id) && launch.cgroup_parent.is_empty() => {
+            Some(group)
+        }
         (_, unwanted) => {
             let _ = unwanted.map(|group| group.remove());
             None
@@ -122,7 +124,7 @@ fn prepare(launch: Launch, ahead: Option<Group>) -> Result<Monitor, Failure> {
     epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
     let group = match undo.group.take() {
         Some(group) => group,
-        None => Group::make(&launch.id, userns::identity()).map_err(|e| group_failure(&e))?,
+        None => Group::make_in(&launch.cgroup_parent, &launch.id, userns::identity()).map_err(|e| group_failure(&e))?,
     };
     let group = undo.group.insert(group);
     let mut warnings = group.limit(&launch.limits).map_err(|e| group_failure(&e))?;

@@ -2,6 +2,8 @@
 //! in real containers, as whoever runs this.
 
 mod devices;
+mod extras;
+mod limits;
 mod namespaces;
 mod security;
 
