@@ -16,6 +16,7 @@ mod inside;
 pub mod ipam;
 pub mod link;
 pub mod members;
+pub mod moved;
 pub mod netns;
 pub mod nft;
 mod outside;

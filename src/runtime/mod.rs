@@ -14,5 +14,6 @@ pub mod protocol;
 pub mod rootfs;
 pub mod seccomp;
 pub mod state;
+mod systemd;
 pub mod task;
 pub mod user;

@@ -2,7 +2,7 @@
 
 use super::{commands, flags, output};
 use crate::engine::oci::create::Sockets;
-use crate::engine::oci::{self, Failure, Runtime, SPEC_VERSION};
+use crate::engine::oci::{self, Buses, Failure, Runtime, SPEC_VERSION};
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,13 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
         log(globals, "debug", &format!("{name} {} with containers in {}", words.join(" "), root.display()));
     }
-    let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup };
+    let text = |name| variables(name).and_then(|value| value.into_string().ok());
+    let buses = Buses {
+        system: text("DBUS_SYSTEM_BUS_ADDRESS"),
+        session: text("DBUS_SESSION_BUS_ADDRESS"),
+        runtime_dir: text("XDG_RUNTIME_DIR"),
+    };
+    let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup, buses, user: text("USER") };
     commands::run(&name, &runtime, globals, &matches).map_err(|failure| words(&failure))
 }
 

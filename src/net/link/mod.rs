@@ -91,7 +91,7 @@ pub enum Kind {
 /// The interfaces of the namespace it was opened in.
 #[derive(Debug)]
 pub struct Links {
-    socket: Socket,
+    pub(super) socket: Socket,
 }
 
 impl Links {
@@ -297,7 +297,7 @@ impl Links {
     }
 }
 
-fn bytes(message: &impl Emitable) -> Vec<u8> {
+pub(super) fn bytes(message: &impl Emitable) -> Vec<u8> {
     let mut buffer = vec![0; message.buffer_len()];
     message.emit(&mut buffer);
     buffer
@@ -307,7 +307,7 @@ fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
-fn link_message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
+pub(super) fn link_message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
     message.attributes = attributes;

@@ -209,7 +209,7 @@ pub fn parse_list(list: &str) -> Option<Vec<u32>> {
     for part in list.split(',') {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let (from, to): (u32, u32) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-        if from > to || to > 65_535 {
+        if from > to || to > 65_535 || numbers.len() > 65_535 {
             return None;
         }
         numbers.extend(from..=to);

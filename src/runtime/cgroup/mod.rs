@@ -21,7 +21,7 @@ mod v1;
 mod v1_rest;
 mod v2;
 
-pub use limits::parse_list;
+pub use limits::{io_weight, parse_list, weight_of_shares};
 pub use place::version;
 pub use sampler::Sampler;
 pub use support::{Support, Version, support};

@@ -181,12 +181,10 @@ fn linux(spec: &Spec) -> Outcome<()> {
             return Err(invalid(format!("config.json: masked or read-only path '{path}' is not absolute")));
         }
     }
-    if linux.intel_rdt().is_some() {
-        return Err(unsupported("config.json: intelRdt is not supported"));
+    if let Some(rdt) = linux.intel_rdt() {
+        super::rdt::check(rdt)?;
     }
-    if linux.net_devices().as_ref().is_some_and(|d| !d.is_empty()) {
-        return Err(unsupported("config.json: netDevices are not supported yet"));
-    }
+    super::devices::check(spec)?;
     if linux.mount_label().as_ref().is_some_and(|l| !l.is_empty()) && !selinux() {
         return Err(unsupported("config.json: mountLabel is given, but SELinux is not enabled on this machine"));
     }

@@ -42,6 +42,12 @@ pub struct Record {
     pub cgroup: String,
     /// The group was there before: it is not removed.
     pub foreign_cgroup: bool,
+    /// The service manager's unit that has the group; empty: none.
+    #[serde(default)]
+    pub unit: String,
+    /// Directories of `resctrl` that were made for it.
+    #[serde(default)]
+    pub classes: Vec<PathBuf>,
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }

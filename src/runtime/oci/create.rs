@@ -5,8 +5,11 @@ use super::container::{self, Container, Record, Status};
 use super::hooks::{self, Moment};
 use super::init::sync::{self, Message};
 use super::init::{self, Setup};
-use super::{Outcome, Runtime, group, internal, invalid, mapped, mounts, namespaces, process as plans, terminal};
+use super::{
+    Outcome, Runtime, devices, group, internal, invalid, mapped, mounts, namespaces, process as plans, rdt, terminal,
+};
 use crate::model::time::Timestamp;
+use crate::net::moved::Moved;
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
@@ -58,10 +61,13 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
     let terminal = plan.as_ref().is_some_and(|p| p.terminal);
     let console = terminal::console(options.console_socket.as_deref(), terminal, options.keep_terminal)?;
     let namespaces = namespaces::plan(&bundle.spec)?;
-    let cgroup = group::path(runtime, id, &bundle)?;
-    let record = record(id, &bundle, cgroup);
+    if bundle.spec.linux().as_ref().is_some_and(|l| l.intel_rdt().is_some()) {
+        rdt::root()?;
+    }
+    let place = group::place(runtime, id, &bundle)?;
+    let record = record(id, &bundle, &place);
     let container = Container::reserve(&runtime.root, record)?;
-    let mut attempt = Attempt { container, lock: None, group: None, done: false };
+    let mut attempt = Attempt { runtime, container, place, lock: None, group: None, devices: Vec::new(), done: false };
     attempt.lock = Some(attempt.container.lock()?);
     attempt.container.save()?;
     container::replace(&attempt.container.dir.join(container::CONFIG), &bundle.text)?;
@@ -84,31 +90,38 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
 }
 
 /// Takes back what was made, unless the container came to be.
-struct Attempt {
+struct Attempt<'a> {
+    runtime: &'a Runtime,
     container: Container,
+    place: group::Place,
     lock: Option<File>,
     group: Option<Group>,
+    devices: Vec<Moved>,
     done: bool,
 }
 
-impl Drop for Attempt {
+impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if self.done {
             return;
         }
+        // While there is a namespace they can be taken from.
+        devices::take_back(std::mem::take(&mut self.devices));
         if let Some(pidfd) = self.container.init() {
             let _ = process::pidfd_signal(&pidfd, 9);
             let _ = process::wait_pidfd(pidfd.as_fd(), true);
         }
         if let Some(group) = self.group.take().filter(|_| !self.container.record.foreign_cgroup) {
             let _ = group.kill_all();
+            group::end_unit(self.runtime, &self.container.record);
             let _ = group.remove();
         }
+        rdt::remove(&self.container.record.classes);
         let _ = self.container.forget();
     }
 }
 
-fn record(id: &str, bundle: &Bundle, cgroup: String) -> Record {
+fn record(id: &str, bundle: &Bundle, place: &group::Place) -> Record {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let annotations = bundle.spec.annotations().clone().unwrap_or_default();
     Record {
@@ -120,8 +133,10 @@ fn record(id: &str, bundle: &Bundle, cgroup: String) -> Record {
         rootfs: bundle.rootfs.clone(),
         created: Timestamp(i64::try_from(now.as_nanos()).unwrap_or(0)).rfc3339(),
         owner: channel::own_uid(),
-        cgroup,
+        cgroup: place.path.clone(),
         foreign_cgroup: false,
+        unit: place.unit.as_ref().map(|(unit, _)| unit.name.clone()).unwrap_or_default(),
+        classes: Vec::new(),
         annotations: annotations.into_iter().collect(),
     }
 }
@@ -141,7 +156,7 @@ type Parts = (OwnedFd, Option<OwnedFd>, OwnedFd);
 
 /// The outer failure: nothing was begun. The inner one: something ran already, and its end is to be told.
 fn start_init(
-    attempt: &mut Attempt,
+    attempt: &mut Attempt<'_>,
     bundle: &Bundle,
     plan: Option<&plans::Plan>,
     namespaces: &namespaces::Plan,
@@ -196,22 +211,30 @@ fn start_init(
             drop((theirs, listener));
             container.record.pid = pid;
             container.record.pid_start = process::start_time(pid).unwrap_or(0);
-            Ok(accompany(container, bundle, plan, namespaces, &ours, outside).map(|terminal| (pidfd, terminal, ours)))
+            Ok(accompany(attempt, bundle, plan, namespaces, &ours, outside).map(|terminal| (pidfd, terminal, ours)))
         }
     }
 }
 
 /// What the creator does while the child sets itself up. Returns when it is ready, and everybody may know.
 fn accompany(
-    container: &Container,
+    attempt: &mut Attempt<'_>,
     bundle: &Bundle,
     plan: Option<&plans::Plan>,
     namespaces: &namespaces::Plan,
     socket: &OwnedFd,
     limits: bool,
 ) -> Outcome<Option<OwnedFd>> {
-    let pid = container.record.pid;
+    let pid = attempt.container.record.pid;
     namespaces.write_maps(pid)?;
+    group::attach(&mut attempt.place, &attempt.container.record, bundle, namespaces, &mut attempt.group)?;
+    attempt.devices = devices::give(&bundle.spec, pid)?;
+    if let Some(wanted) = bundle.spec.linux().as_ref().and_then(|l| l.intel_rdt().as_ref()) {
+        let class = rdt::prepare(&rdt::root()?, &attempt.container.record.id, wanted)?;
+        attempt.container.record.classes.clone_from(&class.remove);
+        class.take(pid)?;
+    }
+    let container = &attempt.container;
     if let Some(score) = plan.and_then(|p| p.oom_score) {
         std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
             .during(&format!("setting the OOM score to {score}"))?;

@@ -118,7 +118,7 @@ pub fn features() -> Value {
         "linux": {
             "namespaces": namespaces,
             "capabilities": capabilities,
-            "cgroup": { "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true },
+            "cgroup": { "v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true },
             "seccomp": {
                 "enabled": !actions.is_empty(),
                 "actions": actions,
@@ -132,7 +132,7 @@ pub fn features() -> Value {
             },
             "apparmor": { "enabled": Path::new("/sys/kernel/security/apparmor").exists() },
             "selinux": { "enabled": config::selinux() },
-            "intelRdt": { "enabled": false },
+            "intelRdt": { "enabled": true, "schemata": true, "monitoring": true },
             "memoryPolicy": {
                 "modes": [
                     "MPOL_BIND", "MPOL_DEFAULT", "MPOL_INTERLEAVE", "MPOL_LOCAL", "MPOL_PREFERRED", "MPOL_PREFERRED_MANY",
@@ -141,7 +141,7 @@ pub fn features() -> Value {
                 "flags": ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"],
             },
             "mountExtensions": { "idmap": { "enabled": mount::maps_ids() } },
-            "netDevices": { "enabled": false },
+            "netDevices": { "enabled": true },
         },
         "annotations": { "org.opencontainers.runtime.teu.version": env!("CARGO_PKG_VERSION") },
         "potentiallyUnsafeConfigAnnotations": [],

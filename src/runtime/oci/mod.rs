@@ -32,12 +32,13 @@
 //!
 //! A mount namespace that is joined by path is set up like a new one, in place: it must be one made for the container.
 //!
-//! Not supported, and refused: a container without a mount namespace, the systemd control group manager, `netDevices`,
-//! `intelRdt`, checkpoints.
+//! Not supported, and refused: a container without a mount namespace, the systemd control group manager on machines with
+//! control groups v1, checkpoints.
 
 pub mod config;
 pub mod container;
 pub mod create;
+mod devices;
 pub mod exec;
 pub mod features;
 mod foreground;
@@ -50,11 +51,13 @@ mod namespaces;
 pub mod observe;
 pub mod operate;
 mod process;
+mod rdt;
 pub mod run;
 mod terminal;
 
 use super::init::report::failure;
 pub use super::protocol::{Failure, FailureKind};
+pub use super::systemd::Buses;
 use std::path::PathBuf;
 
 /// The highest version of the specification this is written after.
@@ -67,7 +70,19 @@ pub type Outcome<T> = Result<T, Failure>;
 pub struct Runtime {
     /// Where containers are kept.
     pub root: PathBuf,
+    /// Control groups are the service manager's to make.
     pub systemd_cgroup: bool,
+    pub buses: Buses,
+    /// The caller's name, where the environment tells it: root in a user namespace may be anybody.
+    pub user: Option<String>,
+}
+
+impl Runtime {
+    /// Whether the caller is an ordinary user, who has a service manager of his own.
+    fn is_user(&self) -> bool {
+        let named = self.user.as_ref().is_some_and(|user| user != "root");
+        !is_root() || (crate::sys::userns::identity().in_user_namespace && named)
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Failure {

@@ -6,6 +6,7 @@ use crate::model::stats::Sample;
 use crate::model::time::Timestamp;
 use crate::runtime::cgroup::{Sampler, resources, version};
 use crate::runtime::processes;
+use crate::runtime::systemd::{Manager, unit};
 use oci_spec::runtime::LinuxResources;
 use serde_json::{Value, json};
 
@@ -38,6 +39,12 @@ pub fn update(runtime: &Runtime, id: &str, wanted: &str) -> Outcome<()> {
     }
     let settings = resources::settings(version(), &wanted).map_err(|e| invalid(e.to_string()))?;
     room(&container, &wanted)?;
+    if !container.record.unit.is_empty() {
+        let limits = unit::limits(&wanted).map_err(invalid)?;
+        let changed = Manager::connect(&runtime.buses, runtime.is_user())
+            .and_then(|mut manager| manager.set(&container.record.unit, limits));
+        changed.map_err(|e| super::group::refused(&e))?;
+    }
     container.group().set(&settings).map_err(|e| internal(e.to_string()))
 }
 

@@ -128,7 +128,7 @@ pub fn delete(runtime: &Runtime, id: &str, force: bool) -> Outcome<Vec<String>> 
             status.name()
         )));
     }
-    end(&container)?;
+    end(runtime, &container)?;
     let spec = container.spec().ok();
     container.forget()?;
     let state = container.state(Status::Stopped).to_string();
@@ -139,7 +139,7 @@ pub fn delete(runtime: &Runtime, id: &str, force: bool) -> Outcome<Vec<String>> 
 }
 
 /// Kills what is left and removes the group.
-fn end(container: &Container) -> Outcome<()> {
+fn end(runtime: &Runtime, container: &Container) -> Outcome<()> {
     let group = container.group();
     if let Some(init) = container.init() {
         let _ = process::pidfd_signal(&init, SIGKILL);
@@ -151,7 +151,10 @@ fn end(container: &Container) -> Outcome<()> {
         }
     }
     if !container.record.cgroup.is_empty() && !container.record.foreign_cgroup {
-        group.kill_all().and_then(|()| group.remove()).map_err(|e| internal(e.to_string()))?;
+        group.kill_all().map_err(|e| internal(e.to_string()))?;
+        super::group::end_unit(runtime, &container.record);
+        group.remove().map_err(|e| internal(e.to_string()))?;
     }
+    super::rdt::remove(&container.record.classes);
     Ok(())
 }

@@ -87,10 +87,14 @@ impl Bundle {
 
     /// `run` in the foreground, in a mount namespace of its own that `script` has prepared (in the bundle).
     pub fn run_after(&self, script: &str, flags: &[&str]) -> Answer {
+        self.run_within("--mount", &format!("{script}; exec \"$@\""), flags)
+    }
+
+    /// A script in the bundle, in a namespace of its own, where `"$@"` is `run` in the foreground.
+    pub fn run_within(&self, namespace: &str, script: &str, flags: &[&str]) -> Answer {
         self.write();
         let mut command = Command::new("unshare");
-        let script = format!("set -e; cd \"$0\"; {script}; exec \"$@\"");
-        command.args(["--mount", "sh", "-c", &script]).arg(&self.dir).arg(binary());
+        command.args([namespace, "sh", "-c", &format!("set -e; cd \"$0\"; {script}")]).arg(&self.dir).arg(binary());
         command.args(["oci", "--root"]).arg(self.dir.join("state")).args(["run", "-b"]).arg(&self.dir);
         program::finish(command.args(flags).arg(&self.id).stdin(Stdio::null()).env_remove("XDG_RUNTIME_DIR"))
     }

@@ -254,10 +254,10 @@ fn features_must_be_the_truth() {
     let bundle = Bundle::new("true");
     let features: Value = serde_json::from_str(&bundle.call(&["features"]).exits(0).stdout).unwrap();
     assert_eq!(features["ociVersionMax"], "1.3.0");
-    assert_eq!(features["linux"]["cgroup"]["systemd"], false);
-    bundle.write();
-    let refused = bundle.call(&["--systemd-cgroup", "create", "-b", &bundle.dir.to_string_lossy(), "x"]).exits(1);
-    assert!(refused.stderr.contains("systemd"), "{}", refused.stderr);
+    for (part, key) in [("cgroup", "systemd"), ("netDevices", "enabled"), ("intelRdt", "enabled")] {
+        assert_eq!(features["linux"][part][key], true, "{part}");
+    }
+    assert_eq!(features["linux"]["mountExtensions"]["idmap"]["enabled"], true);
     let version = bundle.call(&["--version"]).exits(0).stdout;
     assert!(version.starts_with("teu version ") && version.contains("\nspec: 1."), "{version}");
 }

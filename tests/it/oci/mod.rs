@@ -1,11 +1,14 @@
 //! The OCI runtime on the command line: tests named after what the runtime specification says a runtime MUST do.
 
 pub mod bundle;
+mod devices;
 mod hooks;
 mod lifecycle;
 mod limits;
 mod linux;
 mod mounts;
 mod namespaces;
+mod notify;
 mod podman;
 mod process;
+mod systemd;

@@ -42,6 +42,8 @@ pub enum Need {
     Nft,
     /// For servers of UDP; essential on Debian and Ubuntu.
     Perl,
+    /// A service manager and its bus, which a test can start for itself.
+    Systemd,
     /// Another engine, which takes teu for its OCI runtime.
     Podman,
 }
@@ -63,6 +65,8 @@ pub fn lacking(need: Need) -> Option<String> {
         Need::Netns => (!quietly(Command::new("unshare").args(["-n", "true"])))
             .then(|| "no right to make network namespaces".into()),
         Need::Nft => missing_program(&["nft", "ip"]),
+        Need::Systemd => missing_program(&["dbus-daemon", "systemctl", "nsenter"])
+            .or_else(|| (!Path::new("/lib/systemd/systemd").exists()).then(|| "systemd is not installed".into())),
         Need::Podman => missing_program(&["podman", "conmon"]),
         Need::Perl => missing_program(&["perl"]),
         Need::Tmux => missing_program(&["tmux"]),

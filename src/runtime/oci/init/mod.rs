@@ -61,11 +61,11 @@ pub fn become_it(socket: BorrowedFd<'_>, run: impl FnOnce() -> Outcome<Infallibl
 pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<Infallible> {
     // Only until it waits: the container outlives its creator.
     process::parent_death_signal(9).during("tying the container to its creator")?;
+    // The id maps are written, the limits of the group hold.
+    sync::await_go(socket.as_fd())?;
     if setup.group.clone_fd().is_none() {
         setup.group.join_current().map_err(|e| internal(e.to_string()))?;
     }
-    // The id maps are written, the limits of the group hold.
-    sync::await_go(socket.as_fd())?;
     // As the host's /proc counts.
     let own = std::fs::read_link("/proc/self").during("finding the own pid")?;
     let pid: i32 = own.to_string_lossy().parse().map_err(|_| internal("/proc/self is no pid"))?;

@@ -1,0 +1,76 @@
+//! Network devices of the host inside (config-linux.md, "Network Devices"), and classes of cache and memory bandwidth.
+
+use super::bundle::{Bundle, namespaces};
+use crate::needs;
+use serde_json::json;
+use std::path::Path;
+
+/// A device with everything that has to come along.
+const DEVICE: &str = "ip link set lo up; ip link add d0 address 02:11:22:33:44:55 mtu 1400 type veth peer name far; \
+     ip addr add 10.98.76.5/24 brd + dev d0; ip addr add fd12::7/64 dev d0 nodad; ip link set far up; ip link set d0 up";
+
+#[test]
+fn network_devices_must_be_moved_renamed_and_keep_what_they_are() {
+    needs!(Root, Netns);
+    let mut bundle = Bundle::new("busybox ip addr show; busybox ip link show");
+    bundle.config["linux"]["netDevices"] = json!({ "d0": { "name": "in0" } });
+    let script = format!("{DEVICE}; \"$@\"; ip link show d0 && echo still");
+    let answer = bundle.run_within("--net", &script, &[]);
+    let out = &answer.stdout;
+    for words in ["in0@", "mtu 1400", "10.98.76.5/24 brd 10.98.76.255", "fd12::7/64", "02:11:22:33:44:55", ",UP"] {
+        assert!(out.contains(words), "{words}: {out}{}", answer.stderr);
+    }
+    assert!(!out.contains("still") && !out.contains("d0"), "{out}");
+    // A link-local address is the kernel's own to make.
+    bundle.config["linux"]["netDevices"] = json!({ "d0": {} });
+    let answer = bundle.run_within("--net", &format!("{DEVICE}; \"$@\""), &[]).exits(0);
+    assert!(answer.stdout.contains("d0@") && answer.stdout.contains("10.98.76.5/24"), "{}", answer.stdout);
+    bundle.assert_gone();
+}
+
+#[test]
+fn a_network_device_that_cannot_be_moved_must_be_an_error_and_the_others_be_back() {
+    needs!(Root, Netns);
+    let mut bundle = Bundle::new("true");
+    let mut refused = |devices: serde_json::Value, words: &str| {
+        bundle.config["linux"]["netDevices"] = devices;
+        let script = format!("{DEVICE}; \"$@\" && exit 9; ip addr show d0");
+        let answer = bundle.run_within("--net", &script, &[]).exits(0);
+        assert!(answer.stderr.contains(words), "{words}: {}", answer.stderr);
+        for words in ["10.98.76.5/24", "fd12::7/64", ",UP", "mtu 1400"] {
+            assert!(answer.stdout.contains(words), "{words}: {}", answer.stdout);
+        }
+        bundle.assert_gone();
+    };
+    refused(json!({ "d0": {}, "none": {} }), "none does not exist");
+    refused(json!({ "d0": { "name": "lo" } }), "lo is in the container's network namespace already");
+    refused(json!({ "d0": {}, "lo": { "name": "lo1" } }), "move network device lo");
+    refused(json!({ "d0": { "name": "x" }, "far": { "name": "x" } }), "two devices would be x inside");
+    refused(json!({ "d0": { "name": "a/b" } }), "no name of a network device");
+    refused(json!({ "d0": { "name": "much-too-long-a-name" } }), "no name of a network device");
+    // What fails later takes them back too.
+    bundle.config["mounts"][0]["type"] = "nofs".into();
+    let mut refused = |words: &str| {
+        bundle.config["linux"]["netDevices"] = json!({ "d0": { "name": "in0" } });
+        let script = format!("{DEVICE}; \"$@\" && exit 9; ip addr show d0");
+        let answer = bundle.run_within("--net", &script, &[]).exits(0);
+        assert!(answer.stderr.contains(words) && answer.stdout.contains("10.98.76.5/24"), "{}", answer.stderr);
+    };
+    refused("nofs");
+    namespaces(&mut bundle.config).retain(|n| n["type"] != "network");
+    assert!(bundle.create().exits(1).stderr.contains("netDevices need a network namespace"));
+}
+
+#[test]
+fn rdt_must_be_an_error_where_there_is_none() {
+    needs!(Userns);
+    if Path::new("/sys/fs/resctrl/info").exists() {
+        return;
+    }
+    let mut bundle = Bundle::new("true");
+    bundle.config["linux"]["intelRdt"] = json!({ "closID": "gold" });
+    assert!(bundle.create().exits(1).stderr.contains("no resctrl file system is mounted"));
+    bundle.config["linux"]["intelRdt"] = json!({ "closID": "../gold" });
+    assert!(bundle.create().exits(1).stderr.contains("no name of a class"));
+    bundle.assert_gone();
+}
