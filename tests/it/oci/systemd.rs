@@ -59,6 +59,9 @@ impl Machine {
             let name = fs::read_to_string(format!("/proc/{}/comm", machine.pid)).ok()?;
             (name == "systemd\n").then_some(())
         });
+        // A group whose children have controllers has no process of its own.
+        fs::create_dir(machine.group.join("caller")).unwrap();
+        fs::write(machine.group.join("caller/cgroup.procs"), machine.child.id().to_string()).unwrap();
         wait_until("it hears", || {
             let listed = machine.call(Command::new("systemctl").args(["is-active", "dbus.service"]));
             (listed.out() == "active").then_some(())
@@ -66,17 +69,19 @@ impl Machine {
         machine
     }
 
-    /// The command, inside.
+    /// The command, inside: also of its groups, because nobody is moved over the border of a delegated one.
     fn call(&self, command: &Command) -> Answer {
-        let mut inside = Command::new("nsenter");
-        inside.args(["-t", &self.pid, "-m", "-p", "-C", "--"]).arg(command.get_program()).args(command.get_args());
+        let script = "echo $$ >\"$0/cgroup.procs\"; exec nsenter \"$@\"";
+        let mut inside = Command::new("sh");
+        inside.args(["-c", script]).arg(self.group.join("caller")).args(["-t", &self.pid, "-m", "-p", "-C", "--"]);
+        inside.arg(command.get_program()).args(command.get_args());
         program::finish(inside.stdin(Stdio::null()).env_remove("XDG_RUNTIME_DIR").env_remove("DBUS_SYSTEM_BUS_ADDRESS"))
     }
 
     fn teu(&self, bundle: &Bundle, words: &[&str]) -> Answer {
         let mut command = Command::new("sh");
         // Its streams are the container's: nobody may wait for their end.
-        let script = "out=$1; shift; if [ \"$5\" = create ]; then exec \"$@\" >$out.1 2>$out.2; fi; exec \"$@\"";
+        let script = "out=$1; shift; if [ \"$6\" = create ]; then exec \"$@\" >$out.1 2>$out.2; fi; exec \"$@\"";
         command.args(["-c", script, "sh"]).arg(bundle.dir.join("out")).arg(binary()).args(["oci", "--root"]);
         command.arg(bundle.dir.join("state")).arg("--systemd-cgroup").args(words);
         self.call(&command)
