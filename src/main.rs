@@ -2,6 +2,7 @@
 
 use std::env::{args_os, var, var_os};
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::sync::Arc;
 use teu::cli::{self, Length, Parsed};
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = args_os().skip(1).collect();
     let userns = var(entry::USERNS_VARIABLE).ok();
     if args.first().is_some_and(|a| a == "__monitor") {
-        return teu::runtime::monitor::main(args.get(1), args.get(2), userns.as_deref()).into();
+        return teu::runtime::monitor::main(&args[1..], userns.as_deref()).into();
     }
     if let Some(args) = cli::oci::arguments(args_os().next(), &args) {
         return cli::oci::main(args, &|name| var_os(name)).into();
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
     }
     let look = cli::look(&args);
     // For root nothing has to be prepared before it.
-    let ahead = if entry::is_root(userns.as_deref()) { cli::load_monitor(look.length()) } else { None };
+    let ahead =
+        if entry::is_root(userns.as_deref()) { cli::load_monitor(look.length(), look.own_network()) } else { None };
     let parsed = look.parse();
     if parsed.fills_a_group()
         && let (Some(runtime_dir), None) = (var_os("XDG_RUNTIME_DIR"), var_os(entry::SCOPE_VARIABLE))
@@ -53,20 +55,19 @@ where
 {
     let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref())?;
     let options = cli::options(&config, length == Length::Screen);
-    let monitor = ahead.or_else(|| cli::load_monitor(length));
+    let monitor = ahead.or_else(|| cli::load_monitor(length, false));
     let threads = matches!(length, Length::Long | Length::Screen);
     let mut builder = if threads { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let failed = |e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e);
-    let runtime = builder.worker_threads(2).enable_all().build().map_err(failed)?;
-    let code = runtime.block_on(async {
-        let engine = Engine::open_with(options, monitor).await?;
-        let code = then(engine.clone(), config).await;
+    // Neither is dropped: at a command's end the kernel takes all back at once, and a thread blocked reading stdin must not
+    // keep the program alive.
+    let runtime = ManuallyDrop::new(builder.worker_threads(2).enable_all().build().map_err(failed)?);
+    runtime.block_on(async {
+        let engine = ManuallyDrop::new(Engine::open_with(options, monitor).await?);
+        let code = then(Engine::clone(&engine), config).await;
         engine.write_history();
         code
-    });
-    // A thread blocked reading stdin must not keep the program alive.
-    runtime.shutdown_background();
-    code
+    })
 }
 
 /// For shell completion: what there is, or nothing when that cannot be read.

@@ -9,8 +9,8 @@ use super::watchdog::Watchdog;
 use super::{Error, ErrorKind, Options, Result};
 use crate::image::registry::{self, RegistryClient};
 use crate::image::snapshot::{self, Snapshotter};
-use crate::model::id::ContainerId;
 use crate::model::time::Timestamp;
+use crate::runtime::announced::Announced;
 use crate::runtime::task::{self, Loading, Starting};
 use crate::store::{Db, StateRoot};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -116,12 +116,12 @@ impl Core {
     }
 
     /// A monitor on its way, for one container.
-    /// `id`: of a container that is about to be made; a monitor loaded ahead has its own.
-    pub fn begin_monitor(&self, id: Option<ContainerId>) -> Result<Starting> {
+    /// `announced`: what is known of it; a monitor loaded ahead was told already.
+    pub fn begin_monitor(&self, announced: Announced) -> Result<Starting> {
         let loading = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(match loading {
             Some(loading) => loading.ready()?,
-            None => task::begin(&self.options.program, &self.options.environment, id)?,
+            None => task::begin(&self.options.program, &self.options.environment, announced)?,
         })
     }
 

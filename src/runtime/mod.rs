@@ -1,5 +1,6 @@
 //! Bundle to living process. No database, no HTTP; no tokio and no threads in the roles `init` and `monitor`.
 
+pub mod announced;
 pub mod bundle;
 pub mod caps;
 pub mod cgroup;

@@ -1,6 +1,7 @@
 //! One binary for all integration tests. Each module is one subject; `support` is what they share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
 
+mod ahead;
 mod architecture;
 mod cli;
 mod crash;

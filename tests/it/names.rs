@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use teu::model::container::{RestartPolicy, State};
 use teu::model::network::{Driver, Endpoint, Protocol, PublishedPort};
 use teu::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
+use teu::runtime::announced::Announced;
 use teu::runtime::launch::Launch;
 use teu::runtime::protocol::FailureKind;
 use teu::runtime::task::{self, Error};
@@ -74,7 +75,8 @@ pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<Endp
 pub fn start(launch: &Launch) -> State {
     // The monitor finds helpers where the test would.
     let environment = [("PATH".into(), std::env::var_os("PATH").unwrap_or_default())];
-    run(async { task::begin(program(), &environment, None).unwrap().launch(launch, None).await }).unwrap();
+    run(async { task::begin(program(), &environment, Announced::default()).unwrap().launch(launch, None).await })
+        .unwrap();
     teu::runtime::state::read(&launch.dir, &launch.run_dir).unwrap()
 }
 

@@ -6,12 +6,13 @@ use crate::engine::job::Chunk;
 use crate::engine::request::RunArgs;
 use crate::model::container::Container;
 use crate::model::id::ContainerId;
+use crate::runtime::announced::Announced;
 use crate::runtime::task::Attach;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     // Loading the monitor takes as long as making the container: both at once.
-    let monitor = cx.core.begin_monitor(Some(ContainerId::random()))?;
+    let monitor = cx.core.begin_monitor(Announced::new_container())?;
     let id = monitor.id().cloned().unwrap_or_else(ContainerId::random);
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image, id).await;
@@ -25,7 +26,7 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
         lossless: true,
     });
     let child = cx.child("start", &container.name);
-    let started = start::launch_with(&cx.core, &container, attach, monitor).await;
+    let started = start::launch_with(&cx.core, &container, image, attach, monitor).await;
     let started = match child.finish(started).await {
         Ok(started) => started,
         Err(e) => return Err(after_failed_start(cx, &container, e).await),

@@ -6,6 +6,8 @@ use crate::engine::request::Targets;
 use crate::engine::{merge, networks};
 use crate::image::snapshot::RootfsParts;
 use crate::model::container::{Container, State, Status};
+use crate::model::image::Image;
+use crate::runtime::announced::Announced;
 use crate::runtime::bundle::{self, BundleInput};
 use crate::runtime::launch::{Launch, Rootfs};
 use crate::runtime::state;
@@ -46,19 +48,22 @@ pub(super) async fn one(core: &Arc<Core>, container: &Container) -> Result<Start
 
 /// Starts it; with `attach` the connection is its first session and misses nothing.
 pub(super) async fn launch(core: &Arc<Core>, container: &Container, attach: Option<Attach>) -> Result<Started> {
-    let monitor = core.begin_monitor(None)?;
-    launch_with(core, container, attach, monitor).await
+    let monitor = core.begin_monitor(Announced::default())?;
+    let record = container.clone();
+    let image = core.quick(move |core| image_of(core, &record)).await?;
+    launch_with(core, container, image, attach, monitor).await
 }
 
-/// The same with a monitor that was begun earlier.
+/// The same of an image that is known, with a monitor that was begun earlier.
 pub(super) async fn launch_with(
     core: &Arc<Core>,
     container: &Container,
+    image: Image,
     attach: Option<Attach>,
     monitor: Starting,
 ) -> Result<Started> {
     let (record, size) = (container.clone(), attach.as_ref().and_then(|a| a.size));
-    let (launch, starting) = core.quick(move |core| prepare(core, &record, size)).await?;
+    let (launch, starting) = core.quick(move |core| prepare(core, &record, &image, size)).await?;
     let started = monitor.launch(&launch, attach).await;
     // Its addresses are its own: by the start so far, from here on because it runs.
     drop(starting);
@@ -66,27 +71,31 @@ pub(super) async fn launch_with(
     Ok(started?)
 }
 
+fn image_of(core: &Core, container: &Container) -> Result<Image> {
+    core.db.read(|c| records::image(c, &container.image))?.ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, format!("image {} of this container is gone", container.image.short()))
+            .hint(format!("pull {} again", container.image_ref))
+    })
+}
+
 /// Everything the monitor is told.
 fn prepare(
     core: &Arc<Core>,
     container: &Container,
+    image: &Image,
     size: Option<(u16, u16)>,
 ) -> Result<(Launch, Option<networks::Starting>)> {
     let id = container.id.as_str();
     let (dir, run_dir) = (core.root.container(id), core.root.container_run(id));
     let state = clear_way(core, container)?;
     create_private_dir(&run_dir)?;
-    let image = core.db.read(|c| records::image(c, &container.image))?.ok_or_else(|| {
-        Error::new(ErrorKind::Corrupt, format!("image {} of this container is gone", container.image.short()))
-            .hint(format!("pull {} again", container.image_ref))
-    })?;
     let parts = core.snapshotter()?.prepare(id, &image.layers)?;
     volumes::provide(core, container, &image.layers)?;
     let (network, starting) = networks::start_plan(core, container)?;
     let launch = bundle::launch(&BundleInput {
         network,
         container,
-        image: &merge::published(&image)?,
+        image: &merge::published(image)?,
         rootfs: rootfs(parts, container.config.read_only),
         dir,
         run_dir,

@@ -1,8 +1,9 @@
 //! Control groups of containers: limits, freezing, killing, and figures, on v2 and on v1 or hybrid machines alike.
 //!
-//! A container's group is `/teu/<id>` below each hierarchy's root (below the nearest delegated group for an ordinary
-//! user). Groups of the machine or of others are never touched.
+//! A container's group is `teu/<id>` below the root (below the nearest delegated group for an ordinary user), on v1
+//! `teu-<id>` below each hierarchy's. Groups of the machine or of others are never touched.
 
+mod cpuset;
 mod device_limits;
 mod device_program;
 pub mod devices;

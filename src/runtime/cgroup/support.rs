@@ -53,7 +53,7 @@ pub fn support(identity: &Identity) -> Support {
         Hierarchies::V1(mounts) => {
             let controllers: Vec<String> = mounts.keys().map(|name| (*name).to_owned()).collect();
             let reasons = missing(&controllers, &V1_CONTROLLERS);
-            Support { version: Version::V1, controllers, parent: "/teu".into(), reasons }
+            Support { version: Version::V1, controllers, parent: "/".into(), reasons }
         }
         Hierarchies::None => unusable(Version::None, NO_HIERARCHY.into()),
     }

@@ -1,10 +1,10 @@
 //! The container's first process, from its clone to its command.
 
-use super::joined::Joined;
+use super::joined::{self, Joined};
 use super::program::{self, Program};
 use super::report::{self, During, Message, failure};
 use super::streams::ChildEnds;
-use super::{into_pids, namespace_flags};
+use super::{CLONING, into_pids, namespace_flags};
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
@@ -20,21 +20,25 @@ pub(super) struct Plan<'a> {
     launch: &'a Launch,
     /// The cgroup namespace is left out: it is made once the process is in its group.
     pub flags: u64,
+    pub own_cgroup_view: bool,
     own_network: bool,
     /// The network namespace to join instead of a new one.
     network: Option<BorrowedFd<'a>>,
-    own_cgroup_view: bool,
     joined: Joined,
     root: Root,
     ops: Vec<MountOp>,
     program: Program<'a>,
 }
 
+/// The namespaces to be made, as clone flags: not those that are joined, which `network` says of the network's.
+pub(super) fn flags(launch: &Launch, network: bool) -> u64 {
+    namespace_flags(launch) & !joined::flags(&launch.isolation) & !(if network { clone::NEWNET } else { 0 })
+}
+
 impl<'a> Plan<'a> {
     pub fn new(launch: &'a Launch, network: Option<BorrowedFd<'a>>) -> Result<Self, Failure> {
-        let made_before = if network.is_some() { clone::NEWNET } else { 0 };
         let joined = Joined::find(launch)?;
-        let flags = namespace_flags(launch) & !made_before & !joined.flags();
+        let flags = flags(launch, network.is_some());
         if flags & clone::NEWNS == 0 {
             return Err(failure(FailureKind::Invalid, "a container needs a mount namespace of its own"));
         }
@@ -55,23 +59,29 @@ impl<'a> Plan<'a> {
     pub fn clone(&self, group: &Group) -> Result<clone::Side, Failure> {
         match self.joined.pids() {
             Some(init) => into_pids::clone(init, into_pids::own_pids()?.as_fd(), self.flags, group),
-            None => clone::clone3(self.flags, group.clone_fd()).during("cloning the container's init"),
+            None => clone::clone3(self.flags, group.clone_fd()).during(CLONING),
         }
     }
 }
 
-pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &OwnedFd) -> Result<Infallible, Failure> {
-    let launch = plan.launch;
+/// The first steps, for which nothing need be known about the container but its group.
+pub(super) fn settle_in(own_cgroup_view: bool, group: &Group) -> Result<(), Failure> {
     // Only until the command runs: the container outlives its monitor.
     process::parent_death_signal(9).during("tying the init to the monitor")?;
     if group.clone_fd().is_none() {
         group.join_current().map_err(|e| failure(FailureKind::Internal, e.to_string()))?;
     }
-    if plan.own_cgroup_view {
+    if own_cgroup_view {
         clone::unshare(clone::NEWCGROUP).during("making the cgroup namespace")?;
     }
     process::setsid().during("starting a session")?;
     process::umask(0);
+    Ok(())
+}
+
+/// After [`settle_in`].
+pub(super) fn run(plan: &Plan<'_>, streams: ChildEnds, socket: &OwnedFd) -> Result<Infallible, Failure> {
+    let launch = plan.launch;
     plan.joined.enter()?;
     if let Some(namespace) = plan.network {
         clone::setns(namespace, clone::NEWNET).during("entering the network namespace")?;

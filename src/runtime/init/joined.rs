@@ -38,12 +38,6 @@ impl Joined {
         Ok(joined)
     }
 
-    /// Clone flags of namespaces that are joined, and so not made.
-    pub fn flags(&self) -> u64 {
-        let pids = if self.pids.is_some() { clone::NEWPID } else { 0 };
-        self.entered.iter().fold(pids, |all, (_, flag)| all | flag)
-    }
-
     pub fn pids(&self) -> Option<BorrowedFd<'_>> {
         self.pids.as_ref().map(AsFd::as_fd)
     }
@@ -60,6 +54,13 @@ impl Joined {
             .iter()
             .try_for_each(|(init, flag)| clone::setns(init.as_fd(), *flag).during("entering the other's namespaces"))
     }
+}
+
+/// Clone flags of the namespaces that are joined, and so not made.
+pub(super) fn flags(isolation: &Isolation) -> u64 {
+    let Isolation { ipc, pid, uts, .. } = isolation;
+    let flag = |joined: Option<&str>, flag: u64| if joined.is_some() { flag } else { 0 };
+    flag(ipc.container(), clone::NEWIPC) | flag(pid.container(), clone::NEWPID) | flag(uts.container(), clone::NEWUTS)
 }
 
 /// The pid and a handle of another container's init.

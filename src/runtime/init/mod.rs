@@ -8,6 +8,7 @@
 //! descriptors; and a command that *is* this binary (by `/proc/self/exe`, as itself, as a script's interpreter or as a
 //! program's loader) is refused where the first measure could not be had.
 
+mod ahead;
 mod container;
 mod into_pids;
 mod joined;
@@ -18,6 +19,7 @@ pub(super) mod report;
 mod session;
 mod streams;
 
+pub use ahead::Ahead;
 pub use streams::ChildIo;
 
 use crate::runtime::cgroup::Group;
@@ -44,35 +46,79 @@ pub struct Child {
 /// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing
 /// is left of a failed start. The caller must be single-threaded.
 pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
-    start_known(launch, group, None, |_| Ok(()))
+    begin(launch, group, None, None)?.finish()
 }
 
-/// [`start`], where `record` writes down the pid before the command runs (while the child sets itself up): so a monitor
-/// killed at any moment leaves either nothing or a container that can be found. `network`: a namespace that was made
-/// before, to be joined; without it the spec decides.
-pub fn start_known(
+/// A container's init that sets itself up while its monitor does the same. Its command waits for [`Starting::finish`];
+/// dropped, it is killed.
+pub struct Starting {
+    pid: i32,
+    /// `None`: handed on.
+    pidfd: Option<OwnedFd>,
+    socket: OwnedFd,
+    io: Option<streams::ParentIo>,
+    mounts: Option<OwnedFd>,
+}
+
+/// Clones the init, or lets the one go on that was cloned ahead (if it suits: else it is ended). What has to be written
+/// down before the command runs is to be written before [`Starting::finish`]: so a monitor killed at any moment leaves
+/// either nothing or a container that can be found. `network`: a namespace that was made before, to be joined; without
+/// it the spec decides. `ahead`: the init that was cloned ahead, and the launch in JSON. The caller must be
+/// single-threaded.
+pub fn begin(
     launch: &Launch,
     group: &Group,
     network: Option<BorrowedFd<'_>>,
-    record: impl FnOnce(i32) -> Result<(), Failure>,
-) -> Result<Child, Failure> {
-    let plan = container::Plan::new(launch, network)?;
+    ahead: Option<(Ahead, &[u8])>,
+) -> Result<Starting, Failure> {
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
+    let flags = container::flags(launch, network.is_some());
+    if let Some((ahead, json)) = ahead
+        && let Some(ahead) = ahead.fitting(flags)
+    {
+        return ahead.go_on(json, network, streams);
+    }
+    let plan = container::Plan::new(launch, network)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
     match plan.clone(group)? {
         clone::Side::Child => {
             drop(ours);
-            become_it(&theirs, || container::run(&plan, group, streams.child, &theirs))
+            become_it(&theirs, || {
+                container::settle_in(plan.own_cgroup_view, group)?;
+                container::run(&plan, streams.child, &theirs)
+            })
         }
-        clone::Side::Parent { pid, pidfd } => {
-            drop((theirs, streams.child));
-            let mounts = process::mount_namespace(pid).ok();
-            if let Err(failure) = record(pid) {
-                end(&pidfd);
-                return Err(failure);
-            }
-            report::send_go(&ours);
-            Ok(Child { mounts, ..finish(pid, pidfd, &ours, streams.parent)? })
+        clone::Side::Parent { pid, pidfd } => Ok(Starting::new(pid, pidfd, ours, streams.parent)),
+    }
+}
+
+const CLONING: &str = "cloning the container's init";
+
+impl Starting {
+    fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo) -> Self {
+        let mounts = process::mount_namespace(pid).ok();
+        Starting { pid, pidfd: Some(pidfd), socket, io: Some(io), mounts }
+    }
+
+    /// As the caller's pid namespace sees it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Lets the command run, and waits until it does.
+    pub fn finish(mut self) -> Result<Child, Failure> {
+        let (Some(pidfd), Some(io)) = (self.pidfd.take(), self.io.take()) else {
+            return Err(failure(FailureKind::Internal, "the init was started already"));
+        };
+        report::send_go(&self.socket);
+        Ok(Child { mounts: self.mounts.take(), ..finish(self.pid, pidfd, &self.socket, io)? })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(pidfd) = &self.pidfd {
+            end(pidfd);
         }
     }
 }

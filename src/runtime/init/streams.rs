@@ -3,7 +3,7 @@
 use super::report::{During, failure};
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::sys::process;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The caller's ends of a process's streams.
 #[derive(Debug)]
@@ -44,6 +44,15 @@ impl Streams {
 }
 
 impl ChildEnds {
+    /// Of stdin, stdout and stderr; of none: a terminal.
+    pub fn new(ends: Vec<OwnedFd>) -> Self {
+        ChildEnds(ends.try_into().ok())
+    }
+
+    pub fn each(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.0.iter().flatten().map(AsFd::as_fd)
+    }
+
     pub fn is_terminal(&self) -> bool {
         self.0.is_none()
     }

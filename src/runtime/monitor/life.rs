@@ -6,11 +6,11 @@ use super::start::FIRST_BACKOFF;
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
 use crate::model::isolation::Sharing;
-use crate::runtime::protocol::{Kind, Reply};
+use crate::runtime::protocol::{Failure, Kind, Reply};
 use crate::runtime::{init, processes, state};
 use crate::sys::process::{self, Ended};
 use crate::sys::tree;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -95,7 +95,11 @@ impl Monitor {
             self.state.endpoints.clear();
             self.state.ports.clear();
         }
-        self.save();
+        // A container that goes with its end is written down after that has been told: its `run` waits for no disk.
+        let passing = !again && !self.keep && !self.launch.on_end.is_empty();
+        if !passing {
+            self.save();
+        }
         self.tell_exit(0, exit);
         if exit.oom {
             self.event("oom", &[]);
@@ -136,20 +140,7 @@ impl Monitor {
         self.killed = false;
         self.started_at = Instant::now();
         let before = self.state.clone();
-        let running = |pid: i32| {
-            self.state.status = Status::Running;
-            self.state.pid = pid;
-            self.state.pid_start = process::start_time(pid).unwrap_or(0);
-            self.state.started = Some(clock());
-            self.state.error = String::new();
-            let _ = state::write(&self.launch.dir, &self.state);
-            Ok(())
-        };
-        let namespace = self.network.namespace();
-        let start = |namespace: Option<OwnedFd>| {
-            init::start_known(&self.launch, &self.group, namespace.as_ref().map(AsFd::as_fd), running)
-        };
-        match namespace.and_then(start) {
+        match self.init_again() {
             Ok(child) => {
                 let main = Session::new(0, None, child, self.launch.size, &self.epoll);
                 self.sessions.insert(0, main);
@@ -171,6 +162,18 @@ impl Monitor {
                 self.save();
             }
         }
+    }
+
+    fn init_again(&mut self) -> Result<init::Child, Failure> {
+        let namespace = self.network.namespace()?;
+        let starting = init::begin(&self.launch, &self.group, namespace.as_ref().map(AsFd::as_fd), None)?;
+        self.state.status = Status::Running;
+        self.state.pid = starting.pid();
+        self.state.pid_start = process::start_time(starting.pid()).unwrap_or(0);
+        self.state.started = Some(clock());
+        self.state.error = String::new();
+        let _ = state::write(&self.launch.dir, &self.state);
+        starting.finish()
     }
 
     /// Signal now, SIGKILL later; a paused container is let go on, a waiting restart is called off.

@@ -4,6 +4,7 @@
 //! It never opens the database, starts no thread, and holds an flock on `<run>/lock` for life. It writes the state file
 //! and appends these events: `start die oom kill stop pause unpause update attach exec_create exec_start exec_die`.
 
+mod ahead;
 mod client;
 mod connections;
 mod dns;
@@ -24,6 +25,7 @@ use self::session::Session;
 use crate::model::container::State;
 use crate::model::event::EventRecord;
 use crate::model::time::Timestamp;
+use crate::runtime::announced::Announced;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
@@ -36,15 +38,19 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The role's entry, called before any thread exists. `control` is the number of the descriptor of the socket that
-/// brings the launch, `id` that of a container whose control group can be made ahead, `userns` the value of
-/// [`userns::VARIABLE`]. The first process leaves at once, with 0; the monitor goes on as nobody's child.
-pub fn main(control: Option<&OsString>, id: Option<&OsString>, userns: Option<&str>) -> u8 {
-    let Some(control) = control.and_then(|c| c.to_str()?.parse().ok()) else { return 1 };
-    match clone::fork() {
-        Ok(Some(_)) => process::exit_now(0),
-        Ok(None) => {}
-        Err(_) => return 1,
+/// The role's entry, called before any thread exists. `args`: the number of the descriptor of the socket that brings the
+/// launch, and what is [`Announced`]; `userns`: the value of [`userns::VARIABLE`]. Unless it may stay its starter's
+/// child, the first process leaves at once, with 0, and the monitor goes on as nobody's child.
+pub fn main(args: &[OsString], userns: Option<&str>) -> u8 {
+    let Some((control, announced)) = args.split_first() else { return 1 };
+    let Some(control) = control.to_str().and_then(|c| c.parse().ok()) else { return 1 };
+    let Some(announced) = Announced::parse(announced) else { return 1 };
+    if !announced.child {
+        match clone::fork() {
+            Ok(Some(_)) => process::exit_now(0),
+            Ok(None) => {}
+            Err(_) => return 1,
+        }
     }
     let Ok(control) = poll::keep_only(control) else { return 1 };
     if poll::become_daemon().is_err() {
@@ -55,7 +61,7 @@ pub fn main(control: Option<&OsString>, id: Option<&OsString>, userns: Option<&s
     }
     // Its file has a descriptor's number for a name (see `task::spawn`).
     let _ = process::set_name(c"teu-monitor");
-    match start::begin(control.into(), id.and_then(|id| id.to_str())) {
+    match start::begin(control.into(), &announced) {
         Some(monitor) => monitor.run(),
         None => 1,
     }

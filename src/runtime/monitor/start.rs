@@ -1,10 +1,12 @@
 //! From the first frame to a running container, or to an error with nothing left behind.
 
+use super::ahead::Ahead;
 use super::client::Client;
 use super::network::Network;
 use super::session::Session;
 use super::{Monitor, Phase, clock, failure, tokens};
 use crate::model::container::{ExitStatus, State, Status};
+use crate::runtime::announced::Announced;
 use crate::runtime::cgroup::{Group, devices};
 use crate::runtime::init;
 use crate::runtime::launch::Launch;
@@ -12,6 +14,7 @@ use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind,
 use crate::runtime::{log, state};
 use crate::sys::poll::{Epoll, Interest, Signals};
 use crate::sys::{channel, facts, poll, process, userns};
+use bytes::Bytes;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -24,31 +27,22 @@ pub(super) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const BUFFER: usize = 64 << 10;
 
 /// Reads the launch, starts the container and answers. `None`: nothing runs (and the client knows why).
-/// `announced`: a container whose control group is made while the engine still works out what it is to run.
-pub(super) fn begin(mut control: UnixStream, announced: Option<&str>) -> Option<Monitor> {
+pub(super) fn begin(mut control: UnixStream, announced: &Announced) -> Option<Monitor> {
     let mut decoder = Decoder::default();
-    // What cannot be made will fail again with the launch, and be told.
-    let ahead = announced.and_then(|id| Group::make(id, userns::identity()).ok());
+    let ahead = Ahead::make(announced);
     let received = receive(&mut control, &mut decoder);
-    let ahead = match (&received, ahead) {
-        (Ok((launch, _)), Some(group)) if announced == Some(&launch.id) && launch.cgroup_parent.is_empty() => {
-            Some(group)
-        }
-        (_, unwanted) => {
-            let _ = unwanted.map(|group| group.remove());
-            None
-        }
-    };
-    let (launch, hello) = match received {
+    let Received { launch, json, hello } = match received {
         Ok(received) => received,
         Err(message) => {
+            ahead.discard();
             refuse(&mut control, failure(FailureKind::Invalid, message));
             return None;
         }
     };
+    let ahead = ahead.meant_for(announced, &launch);
     poll::trim_heap();
     let (dir, run_dir) = (launch.dir.clone(), launch.run_dir.clone());
-    match prepare(launch, ahead) {
+    match prepare(launch, &json, ahead) {
         Ok(mut monitor) => {
             let pid = monitor.state.pid;
             if control.set_nonblocking(true).is_ok() {
@@ -79,8 +73,16 @@ fn refuse(control: &mut UnixStream, failure: Failure) {
     }
 }
 
+/// What the client sent first.
+struct Received {
+    launch: Launch,
+    /// The same as it came.
+    json: Bytes,
+    hello: Option<Hello>,
+}
+
 /// The launch, and the greeting when one came before it.
-fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<(Launch, Option<Hello>), String> {
+fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<Received, String> {
     let mut hello = None;
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -93,7 +95,7 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<(Launch, O
                         let (theirs, ours) = (launch.version, protocol::VERSION);
                         return Err(format!("this teu speaks version {ours} of the monitor's protocol, not {theirs}"));
                     }
-                    return Ok((launch, hello));
+                    return Ok(Received { launch, json: frame.payload, hello });
                 }
                 other => return Err(format!("unexpected {other:?} frame")),
             }
@@ -108,35 +110,40 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<(Launch, O
 }
 
 /// Everything up to the running process. On failure all of it is undone.
-fn prepare(launch: Launch, ahead: Option<Group>) -> Result<Monitor, Failure> {
+fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
-    let lock = state::take_lock(&launch.run_dir).map_err(|e| internal("take the container's lock", &e))?;
-    let Some(lock) = lock else {
-        return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
+    let mut undo = Undo { run_dir: &launch.run_dir, group: ahead.group, network: None, done: false };
+    let init = ahead.init;
+    let lock = match state::take_lock(&launch.run_dir).map_err(|e| internal("take the container's lock", &e))? {
+        Some(lock) => lock,
+        None => {
+            // The run directory is the other one's.
+            undo.done = true;
+            Ahead { init, group: undo.group.take() }.discard();
+            return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
+        }
     };
-    let mut undo = Undo { run_dir: &launch.run_dir, group: ahead, network: None, done: false };
     if !launch.dir.is_dir() {
         // By another teu, while this one waited for the lock.
         return Err(failure(FailureKind::NotFound, format!("container {} was removed", launch.name)));
     }
-    let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
-    let signals = Signals::take().map_err(|e| internal("set up", &e))?;
-    epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
     let group = match undo.group.take() {
         Some(group) => group,
         None => Group::make_in(&launch.cgroup_parent, &launch.id, userns::identity()).map_err(|e| group_failure(&e))?,
     };
     let group = undo.group.insert(group);
-    let mut warnings = group.limit(&launch.limits).map_err(|e| group_failure(&e))?;
-    let oom_before = group.oom_kills();
-    // In a user namespace the kernel refuses all devices by itself.
-    if !userns::identity().in_user_namespace
-        && let Some(rules) = devices::of_spec(&launch.spec).map_err(|e| failure(FailureKind::Invalid, e))?
-    {
-        warnings.extend(group.restrict_if_possible(&rules).map_err(|e| group_failure(&e))?);
-    }
     let network = undo.network.insert(Network::prepare(&launch)?);
-    let (child, Recorded { state, listener, log }) = start_recorded(&launch, group, network, &epoll, warnings)?;
+    let namespace = network.namespace()?;
+    let starting = init::begin(&launch, group, namespace.as_ref().map(AsFd::as_fd), init.map(|init| (init, json)))?;
+    drop(namespace);
+    // From here on the init and its monitor work side by side.
+    let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
+    let signals = Signals::take().map_err(|e| internal("set up", &e))?;
+    epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
+    let warnings = limit(&launch, group)?;
+    let oom_before = group.oom_kills();
+    let (child, Recorded { state, listener, log }) =
+        start_recorded(&launch, group, network, &epoll, warnings, starting)?;
     undo.done = true;
     let network = undo.network.take().unwrap_or_default();
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
@@ -181,6 +188,18 @@ struct Recorded {
     log: Option<log::Writer>,
 }
 
+/// The group's limits and devices. Returns what could not be had.
+fn limit(launch: &Launch, group: &Group) -> Result<Vec<String>, Failure> {
+    let mut warnings = group.limit(&launch.limits).map_err(|e| group_failure(&e))?;
+    // In a user namespace the kernel refuses all devices by itself.
+    if !userns::identity().in_user_namespace
+        && let Some(rules) = devices::of_spec(&launch.spec).map_err(|e| failure(FailureKind::Invalid, e))?
+    {
+        warnings.extend(group.restrict_if_possible(&rules).map_err(|e| group_failure(&e))?);
+    }
+    Ok(warnings)
+}
+
 /// The state file says that it runs before its command does; after a failed start it says what it said before.
 fn start_recorded(
     launch: &Launch,
@@ -188,27 +207,22 @@ fn start_recorded(
     network: &mut Network,
     epoll: &Epoll,
     warnings: Vec<String>,
+    starting: init::Starting,
 ) -> Result<(init::Child, Recorded), Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let before = state::read(&launch.dir, &launch.run_dir).unwrap_or_default();
-    let mut recorded = None;
-    let namespace = network.namespace()?;
-    let child = init::start_known(launch, group, namespace.as_ref().map(AsFd::as_fd), |pid| {
+    let started = (|| {
         network.bring_up(launch, epoll)?;
         let listener = channel::listen_in(&launch.run_dir).map_err(|e| internal("open the attach socket", &e))?;
         epoll.add(&listener, tokens::LISTENER, Interest::READ).map_err(|e| internal("set up", &e))?;
         let log = log::Writer::open(&launch.dir.join("log"), &launch.log).map_err(|e| internal("open the log", &e))?;
-        let state = running_state(launch, group, network, pid, warnings)?;
-        recorded = Some(Recorded { state, listener, log });
-        Ok(())
-    });
-    match (child, recorded) {
-        (Ok(child), Some(recorded)) => Ok((child, recorded)),
-        (child, _) => {
-            let _ = state::write(&launch.dir, &before);
-            Err(child.err().unwrap_or_else(|| failure(FailureKind::Internal, "the container is not recorded")))
-        }
+        let state = running_state(launch, group, network, starting.pid(), warnings)?;
+        Ok((starting.finish()?, Recorded { state, listener, log }))
+    })();
+    if started.is_err() {
+        let _ = state::write(&launch.dir, &before);
     }
+    started
 }
 
 fn running_state(

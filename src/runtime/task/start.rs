@@ -3,6 +3,7 @@
 use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
+use crate::runtime::announced::Announced;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
 use crate::sys;
@@ -23,42 +24,42 @@ pub struct Started {
 /// Starts a monitor (`<program> __monitor`) for `launch` and waits until the container runs, or could not be started:
 /// then nothing of it is left.
 pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
-    begin(program, &[], None)?.launch(launch, attach).await
+    begin(program, &[], Announced::default())?.launch(launch, attach).await
 }
 
 /// A monitor's program that is being loaded, while what it is to run is still being prepared. Dropped, it goes away.
 pub struct Starting {
     connection: Option<Connection>,
     child: Child,
-    announced: Option<ContainerId>,
+    announced: Announced,
 }
 
 /// Starts the program alone: its loading takes about as long as the preparation of a launch. `environment` is all the
-/// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc. `id`: of the
-/// container that is going to be made; what can be is made ahead for it.
-pub fn begin(program: &Path, environment: &[(OsString, OsString)], id: Option<ContainerId>) -> Result<Starting> {
-    Loading::begin(program.to_owned(), environment.to_owned(), id).ready()
+/// monitor gets of its caller's: it lives long, and everybody with the same uid can read it in /proc. What
+/// can be made for the container that is `announced` is made ahead.
+pub fn begin(program: &Path, environment: &[(OsString, OsString)], announced: Announced) -> Result<Starting> {
+    Loading::begin(program.to_owned(), environment.to_owned(), announced).ready()
 }
 
 /// A monitor's program that is being started, on a thread of its own; needs no async runtime yet.
 pub struct Loading {
     loaded: Receiver<Result<Loaded>>,
-    announced: Option<ContainerId>,
+    announced: Announced,
 }
 
 type Loaded = (std::os::unix::net::UnixStream, Child);
 
 impl Loading {
     /// See [`begin`].
-    pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>, id: Option<ContainerId>) -> Loading {
+    pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>, announced: Announced) -> Loading {
         let (sender, loaded) = std::sync::mpsc::sync_channel(1);
-        let announced = id.clone();
+        let told = announced.clone();
         std::thread::spawn(move || {
             // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is
             // the file itself, and the init refuses to run it inside.
             let sealed = sys::process::read_only_program(&program).ok();
             let name = sealed.as_ref().map_or(program.as_path(), |(_, name)| name);
-            let _ = sender.send(execute(&program, name, &environment, id.as_ref()));
+            let _ = sender.send(execute(&program, name, &environment, &told));
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });
@@ -77,12 +78,7 @@ impl Loading {
     }
 }
 
-fn execute(
-    program: &Path,
-    name: &Path,
-    environment: &[(OsString, OsString)],
-    id: Option<&ContainerId>,
-) -> Result<Loaded> {
+fn execute(program: &Path, name: &Path, environment: &[(OsString, OsString)], announced: &Announced) -> Result<Loaded> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     // The socket travels as standard input: no pre_exec, so no fork of this many-threaded process.
     let mut command = Command::new(name);
@@ -94,7 +90,7 @@ fn execute(
     }
     let child = command
         .args(["__monitor", "0"])
-        .args(id.map(ContainerId::as_str))
+        .args(announced.words())
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -106,14 +102,17 @@ fn execute(
 impl Starting {
     /// Of the container that was announced to it.
     pub fn id(&self) -> Option<&ContainerId> {
-        self.announced.as_ref()
+        self.announced.id.as_ref()
     }
 
     /// See [`spawn`].
     pub async fn launch(mut self, launch: &Launch, attach: Option<Attach>) -> Result<Started> {
         let connection = self.connection.take().ok_or_else(|| Error::Lost(String::new()))?;
         let answer = start(connection, launch, attach).await;
-        // Its first process leaves as soon as the monitor is nobody's child.
+        if self.announced.child && !matches!(answer, Err(Error::Lost(_))) {
+            return answer;
+        }
+        // It broke down, or its first process leaves as soon as the monitor is nobody's child.
         match (answer, self.child.wait()) {
             (Err(Error::Lost(_)), Ok(status)) if !status.success() => Err(Error::Lost(format!(" ({status})"))),
             (answer, _) => answer,
@@ -123,9 +122,11 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        drop(self.connection.take());
-        // It leaves at once, with or without a launch; nobody else would reap it.
-        let _ = self.child.wait();
+        if let Some(connection) = self.connection.take() {
+            drop(connection);
+            // Without a launch it leaves at once, and nobody else would reap it.
+            let _ = self.child.wait();
+        }
     }
 }
 

@@ -1,4 +1,9 @@
-//! Groups on v1 and hybrid machines: one directory per controller, `/teu/<id>` beside the machine's own groups.
+//! Groups on v1 and hybrid machines: one directory per controller, `/teu-<id>` beside the machine's own groups.
+//!
+//! Eight hierarchies are eight directories to make, enter and remove: so there is no common parent, which would have to
+//! come and go with the first and the last container, and a group gets a cpuset only when it is limited to one.
+
+mod making;
 
 use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
@@ -6,13 +11,15 @@ use super::hierarchy::{V1Mounts, below};
 use super::limits::{self, Plan};
 use super::{Error, Result, v1_rest};
 use crate::sys::process;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const PARENT: &str = "/teu";
+/// Each group's name begins so.
+const PREFIX: &str = "/teu-";
+const CPUSET: &str = "cpuset";
 /// How long freezing may take before it is given up (a process in an uninterruptible wait).
 const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
 /// The v1 way to say "unlimited".
@@ -28,8 +35,8 @@ pub struct Group {
 impl Group {
     /// Without limits; nothing is left of a failure.
     pub fn create(mounts: &V1Mounts, id: &str) -> Result<Group> {
-        let group = Self::open(mounts, &format!("{PARENT}/{id}"));
-        match group.make(mounts) {
+        let group = Self::open(mounts, &format!("{PREFIX}{id}"));
+        match group.make() {
             Ok(()) => Ok(group),
             Err(e) => {
                 let _ = group.remove();
@@ -50,34 +57,6 @@ impl Group {
             }
             other => other.map(|()| (group, old)),
         }
-    }
-
-    fn make_deep(&self, mounts: &V1Mounts, path: &str) -> Result<()> {
-        let roots: BTreeSet<&PathBuf> = mounts.values().collect();
-        for root in roots {
-            let dir = below(root, path);
-            // An empty parent may be removed in between by whoever leaves it.
-            let mut made = fs::create_dir_all(&dir);
-            for _ in 0..16 {
-                if !made.as_ref().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
-                    break;
-                }
-                made = fs::create_dir_all(&dir);
-            }
-            made.map_err(|e| error("making", &dir, e))?;
-        }
-        // A new cpuset is empty, and nothing can join it before it has processors and memory nodes: level by level.
-        if let Some(mount) = mounts.get("cpuset") {
-            let mut parent = mount.clone();
-            for part in path.split('/').filter(|part| !part.is_empty()) {
-                let dir = parent.join(part);
-                for file in ["cpuset.cpus", "cpuset.mems"] {
-                    inherit(&parent.join(file), &dir.join(file))?;
-                }
-                parent = dir;
-            }
-        }
-        Ok(())
     }
 
     pub fn set(&self, controller: &str, file: &str, value: &str) -> Result<()> {
@@ -139,26 +118,6 @@ impl Group {
         Ok(self)
     }
 
-    fn make(&self, mounts: &V1Mounts) -> Result<()> {
-        for dir in self.distinct() {
-            let parent = dir.parent().unwrap_or(dir);
-            files::make(parent, dir)?;
-        }
-        if let (Some(dir), Some(mount)) = (self.dirs.get("cpuset"), mounts.get("cpuset")) {
-            // A new cpuset is empty, and nothing can join it before it has processors and memory nodes.
-            let parent = dir.parent().unwrap_or(dir);
-            for file in ["cpuset.cpus", "cpuset.mems"] {
-                inherit(&mount.join(file), &parent.join(file))?;
-                inherit(&parent.join(file), &dir.join(file))?;
-            }
-        }
-        if let Some(dir) = self.dirs.get("memory") {
-            // Only needed on kernels before 5.11; there, and where the parent has it already, writing may be refused.
-            let _ = files::raw_write(&dir.join("memory.use_hierarchy"), "1");
-        }
-        Ok(())
-    }
-
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -176,12 +135,12 @@ impl Group {
     }
 
     pub fn join_current(&self) -> Result<()> {
-        self.distinct().into_iter().try_for_each(|dir| write(&dir.join("tasks"), "0"))
+        self.present().into_iter().try_for_each(|dir| write(&dir.join("tasks"), "0"))
     }
 
     pub fn join(&self, pid: i32) -> Result<()> {
         let pid = pid.to_string();
-        self.distinct().into_iter().try_for_each(|dir| write(&dir.join("cgroup.procs"), &pid))
+        self.present().into_iter().try_for_each(|dir| write(&dir.join("cgroup.procs"), &pid))
     }
 
     pub fn pids(&self) -> Vec<i32> {
@@ -286,10 +245,7 @@ impl Group {
         for dir in self.distinct() {
             let removed = files::remove_tree(dir);
             first = first.and(removed);
-            if [PARENT, super::OCI_PARENT]
-                .iter()
-                .any(|parent| Path::new(&self.path).parent() == Some(Path::new(parent)))
-            {
+            if Path::new(&self.path).parent() == Some(Path::new(super::OCI_PARENT)) {
                 dir.parent().map(files::remove_if_empty);
             }
         }
@@ -299,6 +255,9 @@ impl Group {
     /// Applies what the plan names; returns a line per limit whose controller is missing.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
+        if plan.cpus.is_some() || plan.mems.is_some() {
+            self.make_cpuset()?;
+        }
         let mut set = |name: &str, controller: &str, file: &str, value: &str| -> Result<()> {
             let path = self.dirs.get(controller).map(|dir| dir.join(file)).filter(|path| path.exists());
             match path {
@@ -378,13 +337,4 @@ fn explain_memory(e: Error, bytes: Option<u64>) -> Error {
         }
         _ => e,
     }
-}
-
-/// Copies the parent's processors or memory nodes to a child that has none yet.
-fn inherit(from: &Path, to: &Path) -> Result<()> {
-    if from != to && read(to)?.trim().is_empty() {
-        let value = read(from)?;
-        write(to, value.trim())?;
-    }
-    Ok(())
 }
