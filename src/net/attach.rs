@@ -125,7 +125,16 @@ impl Attached {
         self.plan.endpoints.push(endpoint.clone());
         self.at_host(|| outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings))?;
         self.warnings.extend(warnings);
-        inside::configure(&mut hands.inside, &endpoint)
+        self.configure(hands, &endpoint)
+    }
+
+    fn configure(&self, hands: &mut Hands, endpoint: &EndpointPlan) -> Result<()> {
+        if endpoint.endpoint.v6.is_some() {
+            let notify = format!("ipv6/conf/{}/ndisc_notify", endpoint.endpoint.interface);
+            // Where it cannot be set, neighbours find out by themselves.
+            let _ = self.ns.enter(|| sysctl::ensure(&notify, "1"))?;
+        }
+        inside::configure(&mut hands.inside, endpoint)
     }
 
     /// Rules for all our networks and the ports from that one on; then forwarding, once there are rules that keep networks
@@ -326,7 +335,7 @@ impl Attached {
                 self.at_host(|| {
                     outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings)
                 })?;
-                inside::configure(&mut hands.inside, &endpoint)?;
+                self.configure(&mut hands, &endpoint)?;
             } else if endpoint.driver == Driver::Bridge {
                 let name = outside::veth_name(&self.plan.container, &endpoint.endpoint.network);
                 let bridge = self.at_host(|| outside::bridge(&mut hands.outside, &endpoint, &mut warnings))?;

@@ -1,4 +1,4 @@
-//! Bridges: one per network, made when first needed.
+//! What networks leave on the host: bridges, one each, and VLANs made to be parents.
 
 use super::error::{Error, Result};
 use super::link::Links;
@@ -17,4 +17,9 @@ pub fn remove(name: &str, root_tag: &str) -> Result<()> {
     }
     links.remove(name)?;
     Ok(())
+}
+
+/// Removes a parent interface if it is a VLAN that was made for networks.
+pub fn remove_parent(name: &str) -> Result<()> {
+    Links::open()?.remove_vlan(name)
 }

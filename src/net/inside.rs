@@ -13,7 +13,11 @@ pub fn configure(inside: &mut Links, endpoint: &EndpointPlan) -> Result<()> {
     for address in [endpoint.endpoint.v4, endpoint.endpoint.v6].into_iter().flatten() {
         inside.add_address(index, address)?;
     }
-    Ok(())
+    match endpoint.endpoint.mac {
+        // ipvlan's addresses are all their parent's, by one MAC.
+        Some(mac) if endpoint.driver != Driver::Ipvlan => inside.announce(index, mac),
+        _ => Ok(()),
+    }
 }
 
 /// Takes an endpoint's addresses away; an interface that is not there has none.

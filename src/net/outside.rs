@@ -79,8 +79,7 @@ pub fn interface(
     if plan.rootless {
         return Err(Error::Unsupported(format!("driver {} needs root", endpoint.driver.word())));
     }
-    let parent = links.find(&endpoint.host_interface)?;
-    let parent = parent.ok_or_else(|| Error::NoParent(endpoint.host_interface.clone()))?.index;
+    let parent = links.parent(&endpoint.host_interface)?;
     // The kernel gives ipvlan interfaces their parent's address and refuses any other.
     let mac = mac.filter(|_| endpoint.driver == Driver::Macvlan);
     links.add_on_parent(&OnParent { parent, mtu, ns, name, mac, kind })

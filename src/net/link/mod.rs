@@ -1,6 +1,8 @@
 //! Interfaces, addresses and routes of one network namespace, by route netlink.
 
-use super::attribute::{find, text};
+mod vlan;
+
+use super::attribute::{Attributes, find, text};
 use super::error::{Doing, Error, Result};
 use crate::model::network::{Cidr, Mac};
 use crate::sys::netlink::{self, ACK, Batch, CREATE, DUMP, EXCL, Family, REPLACE, Socket, Traffic};
@@ -28,8 +30,14 @@ const NEWROUTE: u16 = 24;
 /// `struct ifinfomsg`: what stands before the attributes.
 const LINK_HEAD: usize = 16;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_AF_SPEC: u16 = 26;
+const AF_INET: u16 = 2;
+const IFLA_INET_CONF: u16 = 1;
+/// `IPV4_DEVCONF_ARP_NOTIFY`
+const ARP_NOTIFY: u16 = 22;
 const IFLA_GSO_IPV4_MAX_SIZE: u16 = 63;
 
 /// A pair uses one queue each way whatever it has room for: the kernel would make one for each processor, and then wait until
@@ -49,6 +57,8 @@ pub struct Link {
     /// `bridge`, `veth`; `None` for hardware and loopback.
     pub kind: Option<String>,
     pub up: bool,
+    /// A text that somebody gave it; mostly empty.
+    pub alias: String,
     /// IPv4 may hand it packets as large as it could: false only where the kernel knows of such.
     pub large: bool,
 }
@@ -280,6 +290,20 @@ impl Links {
         }
     }
 
+    /// Tells the neighbours whose the interface's addresses are now: one may remember another MAC of a container that had them
+    /// before, and would send to it for seconds. The kernel does so when the MAC is set, be it to what it is. For IPv6 it
+    /// wants `ndisc_notify` set.
+    pub fn announce(&mut self, index: u32, mac: Mac) -> Result<()> {
+        let settings = Attributes::default().bytes(ARP_NOTIFY, &1u32.to_ne_bytes());
+        let of_family = Attributes::default().nested(IFLA_INET_CONF, &settings);
+        let families = Attributes::default().nested(AF_INET, &of_family);
+        let notify = Attributes::after(&bytes(&link_message(index, Vec::new()))).nested(IFLA_AF_SPEC, &families);
+        let mut batch = Batch::default();
+        batch.push_optional(SETLINK, 0, notify.as_bytes());
+        batch.push(SETLINK, ACK, &bytes(&link_message(index, vec![LinkAttribute::Address(mac.0.to_vec())])));
+        self.socket.send_all(&mut batch).doing(|| format!("announce {mac}"))
+    }
+
     /// The default route of the gateway's family, in place of another one.
     pub fn set_default_route(&mut self, index: u32, gateway: IpAddr) -> Result<()> {
         let message = default_route(index, Some(gateway), family(gateway));
@@ -361,7 +385,8 @@ fn parse_link(payload: &[u8]) -> Option<Link> {
     let up = word(8)? & LinkFlags::Up.bits() != 0;
     let most = |value: &[u8]| Some(u32::from_ne_bytes(value.try_into().ok()?));
     let large = find(attributes, IFLA_GSO_IPV4_MAX_SIZE).and_then(most).is_none_or(|most| most >= LARGE);
-    Some(Link { index: word(4)?, name: text(find(attributes, IFLA_IFNAME)?), kind, up, large })
+    let alias = find(attributes, IFLA_IFALIAS).map(text).unwrap_or_default();
+    Some(Link { index: word(4)?, name: text(find(attributes, IFLA_IFNAME)?), kind, up, alias, large })
 }
 
 #[cfg(test)]

@@ -2,7 +2,40 @@
 
 use super::world::{HOST, OUTSIDE, ask, ask_udp, endpoint, output, serve, silence, start, tcp, udp, world};
 use crate::needs;
+use crate::support::wait_until;
+use teu::model::network::Mac;
 use teu::net::Error;
+
+#[test]
+fn neighbours_learn_at_once_who_has_an_address_now() {
+    needs!(Netns);
+    world(|_| {
+        let neighbour = start(1, vec![endpoint(1, 2)], Vec::new());
+        let with_mac = |id, mac: [u8; 6]| {
+            let mut of_nine = endpoint(1, 9);
+            of_nine.endpoint.mac = Some(Mac(mac));
+            let one = start(id, vec![of_nine], Vec::new());
+            serve(one.ns(), "one", 80);
+            one
+        };
+        // What the neighbour and the host remember, without asking.
+        let known = |mac: &str| {
+            let rows = [output("ip neigh"), neighbour.ns().enter(|| output("ip neigh")).unwrap()].concat();
+            let now = |ip: &str| rows.lines().filter(|l| l.starts_with(ip) && l.contains(mac)).count();
+            (now("10.77.1.9 "), now("fd77:1::9 "))
+        };
+        let first = with_mac(2, [2, 0x11, 0, 0, 0, 1]);
+        for ip in ["10.77.1.9", "fd77:1::9"] {
+            assert!(ask(None, ip, 80).unwrap().starts_with("one sees"));
+            assert!(ask(Some(neighbour.ns()), ip, 80).unwrap().starts_with("one sees"));
+        }
+        assert_eq!(known("02:11:00:00:00:01"), (2, 2));
+        assert!(first.down().is_empty());
+        let second = with_mac(3, [2, 0x11, 0, 0, 0, 2]);
+        wait_until("all know the new one", || (known("02:11:00:00:00:02") == (2, 2)).then_some(()));
+        assert!(second.down().is_empty());
+    });
+}
 
 #[test]
 fn ports_come_and_go_live() {

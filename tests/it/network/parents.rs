@@ -2,7 +2,7 @@
 
 use super::{fails, inside, start, web};
 use crate::needs;
-use crate::support::host::{OUTSIDE, Outside, on_own_host, page};
+use crate::support::host::{OUTSIDE, Outside, ip, on_own_host, page};
 use crate::support::{StateRoot, image};
 
 /// Refuses with the reason where the kernel has no such interfaces: there the driver says so.
@@ -108,5 +108,39 @@ fn a_parent_that_is_not_there_is_named() {
         let run = ["run", "--rm", "--network", "n", &image::name(), "true"];
         fails(root, 125, &["parent interface eth9 does not exist"], &run);
         assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+    });
+}
+
+#[test]
+fn a_vlan_that_is_missing_is_made_and_goes_with_its_last_network() {
+    needs!(Root, Registry, Cgroup);
+    on_own_host(|root, _| {
+        let create = |name: &str, parent: &str, place: &str| {
+            let parent = format!("parent={parent}");
+            root.teu(&["network", "create", "-d", "macvlan", "-o", &parent, "--subnet", place, name]).exits(0);
+        };
+        let there = |name: &str| ip(&["-o", "link"]).contains(&format!(" {name}@"));
+        let run = |network: &str| root.teu(&["run", "--rm", "--network", network, &image::name(), "true"]);
+        create("ten", "lan0.10", "10.10.0.0/24");
+        create("more", "lan0.10", "10.11.0.0/24");
+        create("lost", "wan7.10", "10.12.0.0/24");
+        assert!(run("lost").exits(125).stderr.contains("parent interface wan7.10 does not exist"));
+        let first = run("ten");
+        if first.code == 125 {
+            assert!(first.stderr.contains("this kernel has no "), "{}", first.stderr);
+            return;
+        }
+        run("more").exits(0);
+        assert!(ip(&["-d", "link", "show", "lan0.10"]).contains("vlan protocol 802.1Q id 10 "));
+        root.teu(&["network", "rm", "ten"]).exits(0);
+        assert!(there("lan0.10"), "another network is on it");
+        root.teu(&["network", "rm", "more"]).exits(0);
+        assert!(!there("lan0.10"));
+        // One that somebody else made is not ours to take away.
+        ip(&["link", "add", "link", "lan0", "name", "lan0.11", "type", "vlan", "id", "11"]);
+        create("eleven", "lan0.11", "10.13.0.0/24");
+        run("eleven").exits(0);
+        root.teu(&["network", "rm", "eleven"]).exits(0);
+        assert!(there("lan0.11"));
     });
 }

@@ -85,6 +85,9 @@ fn names(core: &Core, leases: &[Lease]) -> Vec<String> {
 /// An ordinary user's bridges are in a namespace that ends with the last container on it. A bridge that was named by
 /// the user was there before, or may serve others.
 fn remove_bridge(core: &Core, network: &Network) -> Result<()> {
+    if matches!(network.driver, Driver::Macvlan | Driver::Ipvlan) {
+        return remove_parent(core, network);
+    }
     let ours = network.driver == Driver::Bridge && !network.options.contains_key(OPTION_BRIDGE);
     if !ours || userns::identity().rootless {
         return Ok(());
@@ -92,6 +95,17 @@ fn remove_bridge(core: &Core, network: &Network) -> Result<()> {
     let name = core.host_interface(network);
     bridge::remove(&name, &core.root_tag())
         .map_err(|e| Error::from_source(ErrorKind::Internal, format!("removing bridge {name}"), &e))
+}
+
+/// A VLAN that was made for the network goes with it, unless another network is on it too.
+fn remove_parent(core: &Core, network: &Network) -> Result<()> {
+    let name = core.host_interface(network);
+    let on_it = |n: &Network| matches!(n.driver, Driver::Macvlan | Driver::Ipvlan) && core.host_interface(n) == name;
+    if userns::identity().rootless || core.networks()?.iter().any(|n| n.id != network.id && on_it(n)) {
+        return Ok(());
+    }
+    bridge::remove_parent(&name)
+        .map_err(|e| Error::from_source(ErrorKind::Internal, format!("removing interface {name}"), &e))
 }
 
 /// Removes networks that no container is to be on; `going`: containers that do not count. The names of those removed.
