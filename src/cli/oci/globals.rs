@@ -86,6 +86,9 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         output::out(&flags::help());
         return Ok(0);
     }
+    if ["checkpoint", "restore"].contains(&&*name) {
+        return Err(format!("{name} is not supported: teu neither saves nor restores the memory of processes"));
+    }
     let command = flags::command(&name).ok_or_else(|| format!("no such command: {name} (see teu oci --help)"))?;
     let argv = std::iter::once(OsString::from(format!("teu oci {name}"))).chain(rest.iter().cloned());
     let matches = match command.try_get_matches_from(argv) {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+const SIGKILL: i32 = 9;
 /// How much of a failed hook's words is passed on.
 const MAX_WORDS: u64 = 4096;
 
@@ -108,13 +109,17 @@ fn one(hook: &Hook, state: &str, cwd: Option<&Path>) -> Result<(), String> {
         command.current_dir(cwd);
     }
     command.stdin(stdin).stdout(copy().map_err(|e| words(&e))?).stderr(copy().map_err(|e| words(&e))?);
+    if hook.timeout().is_some() {
+        // What it starts ends with it.
+        command.process_group(0);
+    }
     let mut child = command.spawn().map_err(|e| words(&report::words(&e)))?;
     if let Some(seconds) = hook.timeout() {
         let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let pidfd = process::pidfd_open(child.id().cast_signed()).map_err(|e| words(&e))?;
         if !poll::wait_end(&pidfd, limit) {
             // Gone at this very moment is as good.
-            let _ = child.kill();
+            let _ = process::kill(-child.id().cast_signed(), SIGKILL);
             let _ = child.wait();
             return Err(format!("{}: ran past its timeout of {seconds} s", hook.path().display()));
         }

@@ -98,9 +98,12 @@ fn a_hook_that_hangs_must_end_at_its_timeout() {
     needs!(Userns);
     let mut bundle = Bundle::new("true");
     bundle.config["hooks"] =
-        json!({ "createRuntime": [{ "path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 1 }] });
+        json!({ "createRuntime": [{ "path": "/bin/sh", "args": ["sh", "-c", "sleep 98765; true"], "timeout": 1 }] });
     let answer = bundle.create().exits(1);
     assert!(answer.stderr.contains("timeout of 1 s"), "{}", answer.stderr);
+    let alive = |pid: &str| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default() == b"sleep\098765\0";
+    let left = || fs::read_dir("/proc").unwrap().flatten().any(|p| alive(&p.file_name().to_string_lossy()));
+    wait_until("what the hook started is gone", || (!left()).then_some(()));
     bundle.assert_gone();
 }
 

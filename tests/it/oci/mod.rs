@@ -3,6 +3,7 @@
 pub mod bundle;
 mod devices;
 mod hooks;
+mod hostile;
 mod lifecycle;
 mod limits;
 mod linux;
