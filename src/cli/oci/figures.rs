@@ -51,7 +51,8 @@ pub fn update(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<()> {
         }
         None => of_flags(args)?.to_string(),
     };
-    observe::update(runtime, id, &wanted)
+    let schemas = ["l3-cache-schema", "mem-bw-schema"].map(|flag| args.text(flag));
+    observe::update(runtime, id, &wanted, schemas)
 }
 
 /// The flags as the JSON they stand for.
@@ -60,8 +61,7 @@ fn of_flags(args: Args<'_>) -> Outcome<Value> {
     let mut put = |part: &str, key: &str, value: Value| parts.entry(part).or_insert_with(|| json!({}))[key] = value;
     for flag in flags::NUMBERS {
         let Some(text) = args.text(flag) else { continue };
-        let value =
-            if flag.starts_with("memory") { size(flag, text)? } else { number::<i64>(args, flag)?.unwrap_or(0) };
+        let value = if flag.contains("memory") { size(flag, text)? } else { number::<i64>(args, flag)?.unwrap_or(0) };
         let (part, key) = match flag {
             "blkio-weight" => ("blockIO", "weight"),
             "cpu-burst" => ("cpu", "burst"),
@@ -71,6 +71,8 @@ fn of_flags(args: Args<'_>) -> Outcome<Value> {
             "cpu-rt-period" => ("cpu", "realtimePeriod"),
             "cpu-rt-runtime" => ("cpu", "realtimeRuntime"),
             "cpu-share" => ("cpu", "shares"),
+            "kernel-memory" => ("memory", "kernel"),
+            "kernel-memory-tcp" => ("memory", "kernelTCP"),
             "memory" => ("memory", "limit"),
             "memory-reservation" => ("memory", "reservation"),
             _ => ("memory", "swap"),

@@ -22,7 +22,7 @@ const COMMANDS: [(&str, &str); 15] = [
 ];
 
 /// Flags of `update` that take a number, with runc's spelling.
-pub const NUMBERS: [&str; 11] = [
+pub const NUMBERS: [&str; 13] = [
     "blkio-weight",
     "cpu-burst",
     "cpu-idle",
@@ -31,6 +31,8 @@ pub const NUMBERS: [&str; 11] = [
     "cpu-rt-period",
     "cpu-rt-runtime",
     "cpu-share",
+    "kernel-memory",
+    "kernel-memory-tcp",
     "memory",
     "memory-reservation",
     "memory-swap",
@@ -75,7 +77,7 @@ pub fn command(name: &str) -> Option<Command> {
     let command = Command::new(*name).about(*about).disable_version_flag(true);
     Some(match *name {
         "create" => creation(command),
-        "run" => creation(command).arg(on("detach").short('d')).arg(on("keep")),
+        "run" => creation(command).arg(on("detach").short('d')).arg(on("keep")).arg(subreaper()),
         "delete" => command.arg(id()).arg(on("force").short('f')),
         "kill" => command.arg(id()).arg(Arg::new("signal").value_name("SIGNAL")).arg(on("all").short('a')),
         "exec" => exec(command),
@@ -87,6 +89,11 @@ pub fn command(name: &str) -> Option<Command> {
         "update" => update(command),
         _ => command.arg(id()),
     })
+}
+
+/// runc's: to leave out what is never done here.
+fn subreaper() -> Arg {
+    on("no-subreaper").hide(true)
 }
 
 fn format() -> Arg {
@@ -121,6 +128,7 @@ fn exec(command: Command) -> Command {
         .arg(texts("cap").short('c'))
         .arg(text("preserve-fds").value_name("COUNT"))
         .arg(on("ignore-paused"))
+        .arg(subreaper())
         .arg(texts("cgroup").value_name("[CONTROLLER:]PATH"))
         .arg(id())
         .arg(rest("args"))
@@ -131,6 +139,8 @@ fn update(command: Command) -> Command {
     command
         .arg(text("resources").short('r').value_name("FILE"))
         .arg(text("pids-limit"))
+        .arg(text("l3-cache-schema"))
+        .arg(text("mem-bw-schema"))
         .arg(text("cpuset-cpus"))
         .arg(text("cpuset-mems"))
         .arg(id())

@@ -52,14 +52,21 @@ pub fn main(args: &[OsString], variables: Variables<'_>) -> u8 {
     let mut globals = Globals { sockets: sockets(variables), ..Globals::default() };
     match run(&mut globals, args, variables) {
         Ok(code) => code,
-        Err(message) => {
+        Err((code, message)) => {
             tell(&globals, &message);
-            1
+            code
         }
     }
 }
 
-fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Result<u8, String> {
+/// runc's: of a call that fails, of a command there is none of, and of an `exec` whose process there never was.
+mod code {
+    pub const FAILED: u8 = 1;
+    pub const NO_COMMAND: u8 = 3;
+    pub const EXEC: u8 = 255;
+}
+
+fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Result<u8, (u8, String)> {
     let mut rest = args;
     while let Some(first) = rest.first().and_then(|a| a.to_str()).filter(|a| a.starts_with('-')) {
         match first {
@@ -71,7 +78,7 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
                 output::out(&format!("teu version {}\nspec: {SPEC_VERSION}\n", env!("CARGO_PKG_VERSION")));
                 return Ok(0);
             }
-            _ => rest = &rest[take(globals, first, rest)?..],
+            _ => rest = &rest[take(globals, first, rest).map_err(|e| (code::FAILED, e))?..],
         }
     }
     let Some((name, rest)) = rest.split_first() else {
@@ -87,9 +94,11 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         return Ok(0);
     }
     if ["checkpoint", "restore"].contains(&&*name) {
-        return Err(format!("{name} is not supported: teu neither saves nor restores the memory of processes"));
+        let words = format!("{name} is not supported: teu neither saves nor restores the memory of processes");
+        return Err((code::FAILED, words));
     }
-    let command = flags::command(&name).ok_or_else(|| format!("no such command: {name} (see teu oci --help)"))?;
+    let unknown = || (code::NO_COMMAND, format!("no such command: {name} (see teu oci --help)"));
+    let command = flags::command(&name).ok_or_else(unknown)?;
     let argv = std::iter::once(OsString::from(format!("teu oci {name}"))).chain(rest.iter().cloned());
     let matches = match command.try_get_matches_from(argv) {
         Ok(matches) => matches,
@@ -101,7 +110,7 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
             let text = e.render().to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
             let message = text.split("\n\n").next().unwrap_or(text);
-            return Err(message.lines().map(str::trim).collect::<Vec<_>>().join(" "));
+            return Err((code::FAILED, message.lines().map(str::trim).collect::<Vec<_>>().join(" ")));
         }
     };
     let root = globals.root.clone().unwrap_or_else(|| default_root(variables("XDG_RUNTIME_DIR").as_deref()));
@@ -116,7 +125,8 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         runtime_dir: text("XDG_RUNTIME_DIR"),
     };
     let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup, buses, user: text("USER") };
-    commands::run(&name, &runtime, globals, &matches).map_err(|failure| words(&failure))
+    let code = if name == "exec" { code::EXEC } else { code::FAILED };
+    commands::run(&name, &runtime, globals, &matches).map_err(|failure| (code, words(&failure)))
 }
 
 /// `--name value` or `--name=value`; how many arguments that were.
@@ -140,6 +150,8 @@ fn take(globals: &mut Globals, first: &str, args: &[OsString]) -> Result<usize, 
         },
         "debug" => globals.debug = attached.is_none_or(|v| v == "true"),
         "systemd-cgroup" => globals.systemd_cgroup = attached.is_none_or(|v| v == "true"),
+        // For checkpoints, which there are none of.
+        "criu" => drop(value().ok_or_else(needs)?),
         // Found out by itself; the word is other runtimes'.
         "rootless" => match value().and_then(OsStr::to_str) {
             Some("auto" | "true" | "false") => {}

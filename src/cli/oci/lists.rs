@@ -56,7 +56,7 @@ pub fn processes(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<()> {
     let pids = observe::pids(runtime, id)?;
     match args.text("format") {
         Some("json") => output::out(&format!("{}\n", json!(pids))),
-        None | Some("table") => table(&pids, &args.owned("ps-options"))?,
+        None | Some("table") => table(&pids.unwrap_or_default(), &args.owned("ps-options"))?,
         Some(other) => return Err(misuse(format!("invalid format option '{other}'"))),
     }
     Ok(())

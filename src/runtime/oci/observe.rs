@@ -1,7 +1,7 @@
 //! What can be asked of a container: its processes, its figures; and the change of its limits.
 
 use super::container::Container;
-use super::{Outcome, Runtime, conflict, internal, invalid};
+use super::{Outcome, Runtime, conflict, internal, invalid, rdt};
 use crate::model::stats::Sample;
 use crate::model::time::Timestamp;
 use crate::runtime::cgroup::{Sampler, resources, version};
@@ -10,11 +10,11 @@ use crate::runtime::systemd::{Manager, unit};
 use oci_spec::runtime::LinuxResources;
 use serde_json::{Value, json};
 
-/// Host pids of everything in the container.
-pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Vec<i32>> {
+/// Host pids of everything in the container; `None` when it has ended.
+pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Option<Vec<i32>>> {
     let container = Container::load(&runtime.root, id)?;
     if container.init().is_none() {
-        return Err(conflict("container not running"));
+        return Ok(None);
     }
     let mut pids = container.group().pids();
     if container.record.cgroup.is_empty() {
@@ -23,11 +23,12 @@ pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Vec<i32>> {
         pids = all.into_iter().map(|p| p.pid).collect();
     }
     pids.sort_unstable();
-    Ok(pids)
+    Ok(Some(pids))
 }
 
 /// Writes what is given (the specification's `linux.resources` as JSON); the rest stays.
-pub fn update(runtime: &Runtime, id: &str, wanted: &str) -> Outcome<()> {
+/// `schemas`: of the cache and of the memory bandwidth, see [`rdt`].
+pub fn update(runtime: &Runtime, id: &str, wanted: &str, schemas: [Option<&str>; 2]) -> Outcome<()> {
     let wanted: LinuxResources = serde_json::from_str(wanted).map_err(|e| invalid(format!("resources: {e}")))?;
     let container = Container::load(&runtime.root, id)?;
     let _lock = container.lock()?;
@@ -39,6 +40,13 @@ pub fn update(runtime: &Runtime, id: &str, wanted: &str) -> Outcome<()> {
     }
     let settings = resources::settings(version(), &wanted).map_err(|e| invalid(e.to_string()))?;
     room(&container, &wanted)?;
+    if schemas.iter().any(Option::is_some) {
+        let spec = container.spec()?;
+        let class = spec.linux().as_ref().and_then(|l| l.intel_rdt().as_ref());
+        let class =
+            class.ok_or_else(|| conflict("the container has no class of cache and memory bandwidth (intelRdt)"))?;
+        rdt::change(&rdt::root()?, id, class, schemas)?;
+    }
     if !container.record.unit.is_empty() {
         let limits = unit::limits(&wanted).map_err(invalid)?;
         let changed = Manager::connect(&runtime.buses, runtime.is_user())
@@ -88,10 +96,23 @@ impl Figures {
             return Ok(None);
         }
         match self.sampler.sample(Timestamp(0), true) {
-            Ok(sample) => Ok(Some(json!({ "type": "stats", "id": self.id, "data": data(&sample) }))),
+            Ok(sample) => {
+                let mut data = data(&sample);
+                data["memory"]["raw"] = self.raw();
+                Ok(Some(json!({ "type": "stats", "id": self.id, "data": data })))
+            }
             Err(_) if self.container.init().is_none() => Ok(None),
             Err(e) => Err(internal(e.to_string())),
         }
+    }
+
+    /// `memory.stat` as it is.
+    fn raw(&self) -> Value {
+        let mut places = self.container.group().directories().into_iter();
+        let place = places.find(|(name, _)| name.is_empty() || name == "memory");
+        let text = place.and_then(|(_, dir)| std::fs::read_to_string(dir.join("memory.stat")).ok()).unwrap_or_default();
+        let pairs = text.lines().filter_map(|line| line.split_once(' '));
+        pairs.filter_map(|(key, value)| Some((key.to_owned(), Value::from(value.parse::<u64>().ok()?)))).collect()
     }
 
     /// Whether the OOM killer struck since this was last asked.
@@ -119,6 +140,7 @@ fn data(sample: &Sample) -> Value {
         "memory": {
             "cache": sample.memory_file.unwrap_or(0),
             "usage": { "limit": sample.memory_limit.unwrap_or(u64::MAX), "usage": sample.memory, "failcnt": 0 },
+            "kernel": { "limit": 0, "usage": sample.memory_kernel.unwrap_or(0), "failcnt": 0 },
             "swap": { "limit": 0, "usage": sample.swap.unwrap_or(0), "failcnt": 0 },
         },
         "pids": { "current": sample.pids, "limit": sample.pids_limit.unwrap_or(0) },

@@ -61,11 +61,7 @@ pub fn prepare(root: &Path, id: &str, wanted: &LinuxIntelRdt) -> Outcome<Made> {
 
 fn fill(root: &Path, id: &str, wanted: &LinuxIntelRdt, made: &mut Made) -> Outcome<()> {
     let named = wanted.clos_id().as_deref().filter(|name| !name.is_empty());
-    let class = match named {
-        Some("/") => root.to_owned(),
-        Some(name) => root.join(name),
-        None => root.join(id),
-    };
+    let class = class_of(root, id, wanted);
     let schemas = schemas(wanted);
     let lines = wanted.schemata().as_deref().unwrap_or_default();
     let old = class.is_dir();
@@ -145,6 +141,21 @@ impl Made {
     }
 }
 
+/// Describes the class of a container that runs anew, by lines for its cache and for its memory bandwidth.
+pub fn change(root: &Path, id: &str, given: &LinuxIntelRdt, schemas: [Option<&str>; 2]) -> Outcome<()> {
+    let file = class_of(root, id, given).join("schemata");
+    let text = schemas.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    std::fs::write(&file, format!("{text}\n")).during(&format!("writing '{text}' to {}", file.display()))
+}
+
+fn class_of(root: &Path, id: &str, wanted: &LinuxIntelRdt) -> PathBuf {
+    match wanted.clos_id().as_deref().filter(|name| !name.is_empty()) {
+        Some("/") => root.to_owned(),
+        Some(name) => root.join(name),
+        None => root.join(id),
+    }
+}
+
 /// What was made goes; what somebody removed before is gone.
 pub fn remove(made: &[PathBuf]) {
     for directory in made {
@@ -200,6 +211,8 @@ mod tests {
         assert_eq!(prepare(root.path(), "c", &same).unwrap().remove, Vec::<PathBuf>::new());
         let other = wanted(json!({ "closID": "gold", "l3CacheSchema": "L3:0=1" }));
         assert!(prepare(root.path(), "c", &other).unwrap_err().chain[0].contains("differs"));
+        change(root.path(), "c", &other, [Some("L3:0=1"), Some("MB:0=10")]).unwrap();
+        assert_eq!(fs::read_to_string(root.path().join("gold/schemata")).unwrap(), "L3:0=1\nMB:0=10\n");
         let watched = wanted(json!({ "closID": "gold", "enableMonitoring": true }));
         let made = prepare(root.path(), "c", &watched).unwrap();
         assert_eq!(made.remove, [root.path().join("gold/mon_groups/c")]);

@@ -16,7 +16,7 @@ fn exec_must_be_in_the_group_below_that_it_names() {
     let bundle = Bundle::new("sleep 1000");
     bundle.create().exits(0);
     bundle.on(&["start"]).exits(0);
-    let missing = bundle.call(&["exec", "--cgroup", "inner", &bundle.id, "true"]).exits(1);
+    let missing = bundle.call(&["exec", "--cgroup", "inner", &bundle.id, "true"]).exits(255);
     assert!(missing.stderr.contains("inner"), "{}", missing.stderr);
     for dir in bundle.groups() {
         let _ = fs::create_dir(dir.join("inner"));
@@ -35,14 +35,14 @@ fn exec_must_be_in_the_group_below_that_it_names() {
     let everywhere = place(&["--cgroup", "/inner"]);
     if v2() {
         assert!(line(&everywhere, "0::").ends_with(":/inner"), "{everywhere}");
-        bundle.call(&["exec", "--cgroup", "pids:inner", &bundle.id, "true"]).exits(1);
+        bundle.call(&["exec", "--cgroup", "pids:inner", &bundle.id, "true"]).exits(255);
     } else {
         assert!(line(&everywhere, "memory").ends_with(":/inner"), "{everywhere}");
         let one = place(&["--cgroup", "pids:inner"]);
         assert!(line(&one, "pids").ends_with(":/inner") && line(&one, "memory").ends_with(":/"), "{one}");
     }
     for wrong in ["..", "a/../../b", ""] {
-        bundle.call(&["exec", "--cgroup", wrong, &bundle.id, "true"]).exits(1);
+        bundle.call(&["exec", "--cgroup", wrong, &bundle.id, "true"]).exits(255);
     }
 }
 

@@ -112,7 +112,7 @@ fn an_added_process_must_have_what_its_description_says() {
     ] {
         let mut wrong = process.clone();
         wrong[field] = value;
-        let answer = exec(&wrong).exits(1);
+        let answer = exec(&wrong).exits(255);
         assert!(answer.stderr.contains(words), "{words}: {}", answer.stderr);
     }
 }

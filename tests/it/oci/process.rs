@@ -123,7 +123,7 @@ fn exec_must_join_the_container() {
     let lines: Vec<String> = pids.stdout.lines().map(str::to_owned).collect();
     assert!(lines[0] == lines[1] && lines[2] == lines[3], "{lines:?}");
     for (command, words) in [("nope", "executable file not found in $PATH"), ("/etc/passwd", "permission denied")] {
-        let answer = exec(&[id, command]).exits(1);
+        let answer = exec(&[id, command]).exits(255);
         assert!(answer.stderr.contains(words), "{}", answer.stderr);
     }
     let file = bundle.dir.join("process.json");
@@ -148,7 +148,7 @@ fn exec_by_number_and_with_capabilities() {
     let out = bundle.call(&words).exits(0).stdout;
     assert_eq!(out, "12\n34\nCapBnd:\t0000000020080420\n");
     for user in ["root", ":", "12:", "-1", "4294967296", "1:2:3"] {
-        let answer = bundle.call(&["exec", "-u", user, &bundle.id, "id"]).exits(1);
+        let answer = bundle.call(&["exec", "-u", user, &bundle.id, "id"]).exits(255);
         assert!(answer.stderr.contains("invalid user"), "{user}: {}", answer.stderr);
     }
 }
