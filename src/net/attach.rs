@@ -6,7 +6,7 @@ use super::netns::{self, NetNs};
 use super::nft::{self, Firewall};
 use super::plan::{Attachments, EndpointPlan};
 use super::publish::{self, Publication, Route};
-use super::{inside, outside, ports, sysctl};
+use super::{inside, outside, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,6 +24,14 @@ pub struct Attached {
     rebuilt: bool,
     /// The kernel has nf_tables, but not all of what is needed of it.
     plain: bool,
+    remains: Remains,
+}
+
+/// Sockets that are no longer needed. Closing one to the firewall waits until the kernel is done with what anybody has removed
+/// from its tables, which takes it some 10 ms: nobody should wait for that.
+#[derive(Debug, Default)]
+pub struct Remains {
+    sockets: Vec<Firewall>,
 }
 
 /// A published port that the monitor forwards itself.
@@ -50,8 +58,8 @@ struct Hands {
 pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attached> {
     let mut plan = plan.clone();
     let (endpoints, ports) = (std::mem::take(&mut plan.endpoints), std::mem::take(&mut plan.ports));
-    let mut attached =
-        Attached { plan, ns, host, published: Vec::new(), warnings: Vec::new(), rebuilt: false, plain: false };
+    let (published, warnings, remains) = (Vec::new(), Vec::new(), Remains::default());
+    let mut attached = Attached { plan, ns, host, published, warnings, rebuilt: false, plain: false, remains };
     match attached.build(endpoints, &ports) {
         Ok(()) => Ok(attached),
         Err(e) => {
@@ -68,12 +76,14 @@ impl Attached {
         self.at_host(|| outside::possible(&endpoints, hands.firewall.is_some()))?;
         // First what fails most easily and costs nothing to undo.
         let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
-        self.published = hold(routes)?;
+        self.published = publish::hold(routes)?;
         for endpoint in endpoints {
             self.attach(&mut hands, endpoint)?;
         }
         inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
-        self.firewall(&mut hands, 0)
+        let done = self.firewall(&mut hands, 0);
+        self.remains.sockets.extend(hands.firewall);
+        done
     }
 
     fn hands(&self) -> Result<Hands> {
@@ -296,7 +306,7 @@ impl Attached {
     /// More published ports, live: all or none. Host port 0: any free one; the answer has it.
     pub fn publish(&mut self, ports: &[PublishedPort]) -> Result<Vec<PublishedPort>> {
         let mut hands = self.hands()?;
-        let held = hold(publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?)?;
+        let held = publish::hold(publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?)?;
         let before = self.published.len();
         self.published.extend(held);
         if let Err(e) = self.firewall(&mut hands, before) {
@@ -349,11 +359,16 @@ impl Attached {
     /// Takes rules and addresses away and gives the ports back: from now on the addresses can be given to others. The
     /// interfaces go with the namespace, in the background: removing each here would have everybody wait for 10 to 30 ms.
     /// Goes on after a failure and tells all.
-    pub fn down(mut self) -> Vec<Error> {
+    pub fn down(self) -> Vec<Error> {
+        self.withdraw().0
+    }
+
+    /// As [`Attached::down`]; what is left to be dropped when nobody waits any more.
+    pub fn withdraw(mut self) -> (Vec<Error>, Remains) {
         let mut failures = Vec::new();
         let mut hands = match self.hands() {
             Ok(hands) => hands,
-            Err(e) => return vec![e],
+            Err(e) => return (vec![e], self.remains),
         };
         let rules: Vec<nft::Port> = self.published.iter().filter_map(Publication::rule).collect();
         if let (false, Some(firewall)) = (rules.is_empty(), &mut hands.firewall) {
@@ -368,20 +383,7 @@ impl Attached {
             };
             failures.extend(left.err());
         }
-        failures
+        self.remains.sockets.extend(hands.firewall);
+        (failures, self.remains)
     }
-}
-
-fn hold(routes: Vec<(PublishedPort, Route)>) -> Result<Vec<Publication>> {
-    let wanted: Vec<_> = routes.iter().map(|(port, route)| (port.clone(), route.way())).collect();
-    let held = ports::reserve(&wanted)?;
-    let with_route = |held: ports::Reservation| {
-        let fits = |(port, _): &&(PublishedPort, Route)| {
-            PublishedPort { host_port: held.port.host_port, ..port.clone() } == held.port
-                && (port.host_port == 0 || port.host_port == held.port.host_port)
-        };
-        let route = routes.iter().find(fits).map(|(_, route)| route.clone()).unwrap_or_default();
-        Publication { held, route }
-    };
-    Ok(held.into_iter().map(with_route).collect())
 }

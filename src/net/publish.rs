@@ -3,7 +3,7 @@
 use super::error::{Error, Result};
 use super::nft;
 use super::plan::EndpointPlan;
-use super::ports::{Reservation, Way};
+use super::ports::{self, Reservation, Way};
 use crate::model::network::{Cidr, Driver, PublishedPort};
 use std::net::{IpAddr, SocketAddr};
 
@@ -88,6 +88,21 @@ pub fn routes(
         Ok((port.clone(), route))
     };
     ports.iter().map(with_route).collect()
+}
+
+/// Takes the ports; each goes where its route leads.
+pub fn hold(routes: Vec<(PublishedPort, Route)>) -> Result<Vec<Publication>> {
+    let wanted: Vec<_> = routes.iter().map(|(port, route)| (port.clone(), route.way())).collect();
+    let held = ports::reserve(&wanted)?;
+    let with_route = |held: ports::Reservation| {
+        let fits = |(port, _): &&(PublishedPort, Route)| {
+            PublishedPort { host_port: held.port.host_port, ..port.clone() } == held.port
+                && (port.host_port == 0 || port.host_port == held.port.host_port)
+        };
+        let route = routes.iter().find(fits).map(|(_, route)| route.clone()).unwrap_or_default();
+        Publication { held, route }
+    };
+    Ok(held.into_iter().map(with_route).collect())
 }
 
 #[cfg(test)]

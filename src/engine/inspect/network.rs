@@ -116,11 +116,19 @@ pub(super) fn settings(c: &Container, state: &State) -> Value {
             networks.insert(end.name.clone(), endpoint_of(c, None, end));
         }
     }
-    let first = ends.first();
-    let on_default = first.filter(|e| e.name == crate::model::network::DEFAULT);
+    // Docker's older fields are the default network's.
+    let on_default = ends.iter().find(|e| e.name == crate::model::network::DEFAULT);
     let address = |e: Option<&Endpoint>| e.and_then(|e| e.v4).map(|v| v.address.to_string()).unwrap_or_default();
     json!({
         "Bridge": "",
+        "HairpinMode": false,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": null,
+        "SecondaryIPv6Addresses": null,
+        "GlobalIPv6Address": on_default.and_then(|e| e.v6).map(|v| v.address.to_string()).unwrap_or_default(),
+        "GlobalIPv6PrefixLen": on_default.and_then(|e| e.v6).map_or(0, |v| v.prefix),
+        "IPv6Gateway": on_default.and_then(|e| e.gateway6).map(|g| g.to_string()).unwrap_or_default(),
         "SandboxID": if live { c.id.as_str() } else { "" },
         "SandboxKey": if live && state.pid > 0 { format!("/proc/{}/ns/net", state.pid) } else { String::new() },
         "Ports": ports(&c.config, if live { &state.ports } else { &[] }, live),

@@ -5,7 +5,7 @@ use super::forward::Forwarder;
 use super::{Monitor, failure, tokens};
 use crate::model::network::{Endpoint, PublishedPort};
 use crate::net;
-use crate::net::attach::{self, Attached};
+use crate::net::attach::{self, Attached, Remains};
 use crate::net::hosts;
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
@@ -28,6 +28,8 @@ pub(super) struct Network {
     /// What every init of the container joins: it stays the same over restarts.
     namespace: Option<OwnedFd>,
     attached: Option<Joined>,
+    /// Goes with the monitor itself, when all have been told of the end.
+    remains: Vec<Remains>,
 }
 
 /// A container on networks.
@@ -56,7 +58,7 @@ impl Network {
                 Some(made.as_fd().try_clone_to_owned().map_err(|e| failure(FailureKind::Internal, e.to_string()))?)
             }
         };
-        Ok(Network { namespace, attached: None })
+        Ok(Network { namespace, ..Network::default() })
     }
 
     /// A descriptor of what an init is to join.
@@ -109,7 +111,9 @@ impl Network {
         for endpoint in joined.attached.endpoints() {
             members::remove(&joined.dir, &joined.container, &endpoint.network);
         }
-        let left = joined.attached.down().iter().map(|e| format!("network: {e}")).collect();
+        let (failures, remains) = joined.attached.withdraw();
+        self.remains.push(remains);
+        let left = failures.iter().map(|e| format!("network: {e}")).collect();
         joined.rootless.into_iter().for_each(Rootless::leave);
         left
     }

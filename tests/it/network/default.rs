@@ -28,6 +28,10 @@ fn who_names_no_network_is_on_bridge() {
         let settings = root.inspect("one")["NetworkSettings"].clone();
         assert_eq!(settings["IPAddress"], settings["Networks"]["bridge"]["IPAddress"]);
         assert_eq!(settings["IPPrefixLen"], 16);
+        assert_eq!(
+            (settings["GlobalIPv6Address"].as_str(), settings["HairpinMode"].as_bool()),
+            (Some(""), Some(false))
+        );
         // Each other by name, the outside by a route, the outside's way in by a port alone.
         assert_eq!(inside(root, "one", "http://two").as_deref(), Some("two"));
         assert_eq!(outside.page(&format!("http://{HOST}:8081")).as_deref(), Some("two"));
