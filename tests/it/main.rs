@@ -25,6 +25,7 @@ mod rootless;
 mod runtime;
 mod stats;
 mod support;
+mod traces;
 mod ui;
 mod undo;
 mod users;

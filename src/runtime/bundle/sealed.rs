@@ -4,7 +4,7 @@ use crate::model::container::Security;
 use std::path::Path;
 
 /// What a container cannot read: kernel memory, keys, other users' timers, firmware, power figures (side channels).
-pub(super) const MASKED: [&str; 12] = [
+pub const MASKED: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -19,7 +19,7 @@ pub(super) const MASKED: [&str; 12] = [
     "/sys/firmware",
 ];
 /// What it cannot change.
-pub(super) const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// The masked and the read-only paths.
 pub fn paths(security: &Security) -> (Vec<String>, Vec<String>) {

@@ -101,8 +101,9 @@ impl Monitor {
             Kind::Signal => {
                 if let (Some(signal), Some(s)) = (frame.signal(), self.session(session))
                     && s.exit.is_none()
+                    && let Some(pidfd) = &s.pidfd
                 {
-                    let _ = process::pidfd_signal(&s.pidfd, signal);
+                    let _ = process::pidfd_signal(pidfd, signal);
                 }
             }
             Kind::Stdin | Kind::StdinEof | Kind::Writer => {}

@@ -35,10 +35,11 @@ impl Monitor {
         if self.exec_session(&spec.id).is_some() {
             return self.refuse(client, FailureKind::Conflict, format!("exec session {} exists", id.short()));
         }
-        let Some(main) = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none()) else {
+        let main = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none());
+        let Some(main) = main.and_then(|s| s.pidfd.as_ref()) else {
             return self.conflict(client, "is not running");
         };
-        let child = match init::exec(main.pidfd.as_fd(), &self.launch, spec, &self.group) {
+        let child = match init::exec(main.as_fd(), &self.launch, spec, &self.group) {
             Ok(child) => child,
             Err(failure) => return self.answer(client, &Reply::Failed(failure)),
         };

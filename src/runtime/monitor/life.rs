@@ -213,8 +213,9 @@ impl Monitor {
 
     /// Sends a signal to the main process, by a handle that no other process can have taken over.
     pub(super) fn signal_main(&mut self, signal: i32) -> bool {
-        let Some(main) = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none()) else { return false };
-        let sent = process::pidfd_signal(&main.pidfd, signal).is_ok();
+        let main = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none());
+        let Some(main) = main.and_then(|s| s.pidfd.as_ref()) else { return false };
+        let sent = process::pidfd_signal(main, signal).is_ok();
         if sent {
             self.killed |= signal == 9;
             self.event("kill", &[("signal", signal.to_string())]);
@@ -246,9 +247,8 @@ impl Monitor {
         drop(self.lock.take());
         self.answer_waiting();
         // A foreground `run` that is still there removes the container itself: quicker than another program can.
-        let foreground = self.clients.iter().any(|client| client.patient);
         self.linger();
-        let removed = !self.state.kept && foreground && self.is_removed_soon();
+        let removed = !self.state.kept && self.watched && self.is_removed_soon();
         if removed {
             // Out of that one's way: it need not wait for what the container has written to be deleted.
             let _ = tree::remove(&state::set_aside(&self.launch.dir));
@@ -314,6 +314,7 @@ impl Monitor {
         for id in behind {
             self.close_gap(id);
         }
+        self.watched |= session == 0 && self.clients.iter().any(|c| c.views(session));
         for client in self.clients.iter_mut().filter(|c| c.views(session)) {
             client.patient = matches!(client.role, Role::Viewer { lossless: true, .. });
             client.json(Kind::Exit, &exit);

@@ -153,6 +153,8 @@ struct Monitor {
     stop_asked: bool,
     /// The user wants it down to start it again.
     keep: bool,
+    /// Somebody saw the end of the container: perhaps the foreground `run` that it belongs to.
+    watched: bool,
     /// The system wants it down (SIGTERM to the monitor): no restart now, but one after the next boot.
     shutdown: bool,
     /// How long the next restart waits.

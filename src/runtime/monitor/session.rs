@@ -37,7 +37,8 @@ pub(super) struct Session {
     pub exec: Option<ExecState>,
     pub tty: bool,
     pub pid: i32,
-    pub pidfd: OwnedFd,
+    /// Until it has ended.
+    pub pidfd: Option<OwnedFd>,
     /// The main process's mount namespace, until all have heard of its end.
     pub mounts: Option<OwnedFd>,
     /// Open outputs. A terminal is one, and takes the input as well.
@@ -71,7 +72,7 @@ impl Session {
             exec,
             tty: matches!(child.io, ChildIo::Terminal { .. }),
             pid: child.pid,
-            pidfd: child.pidfd,
+            pidfd: Some(child.pidfd),
             mounts: child.mounts,
             outputs: Vec::new(),
             stdin: None,
@@ -262,6 +263,7 @@ impl Session {
     pub fn close(&mut self, epoll: &Epoll) {
         self.close_input(epoll);
         self.input = Vec::new();
+        self.pidfd = None;
         self.over = true;
     }
 }

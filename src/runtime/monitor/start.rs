@@ -172,6 +172,7 @@ fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure
         stopping: None,
         stop_asked: false,
         keep: false,
+        watched: false,
         shutdown: false,
         backoff: FIRST_BACKOFF,
         started_at: Instant::now(),

@@ -2,6 +2,7 @@
 
 use super::hooks::Moment;
 use super::{Outcome, SPEC_VERSION, config, invalid};
+use crate::runtime::bundle::sealed;
 use crate::runtime::caps;
 use crate::sys::{channel, confine, mount};
 use serde_json::{Value, json};
@@ -195,11 +196,8 @@ pub fn template(rootless: bool) -> Value {
                 { "type": "pid" }, { "type": "network" }, { "type": "ipc" }, { "type": "uts" }, { "type": "mount" },
                 { "type": "cgroup" },
             ],
-            "maskedPaths": [
-                "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
-            ],
-            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+            "maskedPaths": sealed::MASKED,
+            "readonlyPaths": sealed::READ_ONLY,
         },
     });
     if rootless {

@@ -30,6 +30,9 @@ const SERDE: &[&str] = &[
 /// needs interior mutability. One thread ever takes this lock; nothing waits for it.
 const LOCKS_IN_TUI: &[&str] = &["tui/emulator/alacritty/events"];
 
+/// Where a name that a caller gave is made absolute, before anything of a container exists.
+const CANONICAL: &[&str] = &["runtime/oci/config"];
+
 /// Queues without a bound, each with the reason why it cannot grow.
 const UNBOUNDED: &[&str] = &[];
 
@@ -117,6 +120,34 @@ pub const RULES: &[Rule] = &[
         broken: &[("tui/x.rs", "fn f() { std::process::exit(1) }")],
     },
     Rule {
+        holds: "nothing below a root file system is named by joining strings",
+        cure: "open it in the root (sys::in_root), and work with the descriptor: a link could be on the way",
+        check: |house| {
+            let words =
+                ["rootfs.join(", "rootfs().join(", "merged.join(", "upper.join(", "lower.join(\"/", "rootfs.display()"];
+            let mut findings = each(house, |s| s.layer() != "config" && !s.below(CANONICAL), &words);
+            findings.extend(each(house, |s| !s.below(CANONICAL), &["canonicalize"]));
+            findings.extend(in_strings(house, &[], &["}/root/", "}/rootfs/", "/rootfs/etc"]));
+            findings
+        },
+        broken: &[
+            ("runtime/x.rs", "fn f(rootfs: &Path) { rootfs.join(\"etc/passwd\") }"),
+            ("sys/x.rs", "fn f(p: &Path) { p.canonicalize() }"),
+            ("engine/x.rs", "use std::fs::canonicalize;"),
+            ("image/x.rs", "fn f(pid: i32) { format!(\"/proc/{pid}/root/etc\") }"),
+            ("runtime/oci/x.rs", "fn f() { format!(\"{}/dev\", bundle.rootfs.display()) }"),
+        ],
+    },
+    Rule {
+        holds: "what is hidden from containers, or read-only for them, stands in one table",
+        cure: "use runtime::bundle::sealed",
+        check: |house| {
+            let words = ["\"/proc/timer_list\"", "\"/proc/keys\"", "\"/proc/sysrq-trigger\"", "\"/sys/firmware\""];
+            in_strings(house, &["runtime/bundle/sealed"], &words)
+        },
+        broken: &[("runtime/oci/x.rs", "const MASKED: [&str; 1] = [\"/proc/keys\"];")],
+    },
+    Rule {
         holds: "the screen has no locks: its state has one owner",
         cure: "send a message",
         check: |house| each(house, |s| s.layer() == "tui" && !s.below(LOCKS_IN_TUI), &["Mutex", "RwLock", "FairMutex"]),
@@ -145,6 +176,21 @@ fn stored_types(source: &Source) -> Vec<String> {
     };
     let lines = source.code.lines().enumerate().filter(|(_, line)| told(line));
     lines.map(|(at, line)| format!("{}:{}: {}", source.path, at + 1, line.trim())).collect()
+}
+
+/// Lines of production code, outside the places, with one of these words in a string.
+fn in_strings(house: &House, places: &[&str], words: &[&str]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for source in house.sources.iter().filter(|s| !s.below(places)) {
+        let shipped = source.code.lines().count();
+        for (at, line) in source.raw.lines().enumerate().take(shipped) {
+            let comment = line.trim_start().starts_with("//");
+            for word in words.iter().filter(|word| !comment && line.contains(**word)) {
+                findings.push(format!("{}:{}: {word}", source.path, at + 1));
+            }
+        }
+    }
+    findings
 }
 
 /// Every place of the chosen files with one of these words.

@@ -176,6 +176,29 @@ fn masked_and_read_only_paths_and_a_read_only_root_must_hold() {
     assert_eq!(bundle.outcome(), "sealed\nroot\n");
 }
 
+/// Of the configuration that the runtime offers: each path alone.
+#[test]
+fn every_default_path_must_be_masked_or_read_only() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("true");
+    let linux = bundle.config["linux"].clone();
+    let list = |name: &str| -> Vec<String> { serde_json::from_value(linux[name].clone()).unwrap() };
+    let (masked, read_only) = (list("maskedPaths"), list("readonlyPaths"));
+    assert!(masked.len() >= 12 && read_only.len() >= 5, "{masked:?} {read_only:?}");
+    let mut script = String::new();
+    for path in &masked {
+        script += &format!(
+            "if test -d {path}; then test -z \"$(ls -A {path})\" || echo readable {path}; \
+            elif test -e {path}; then test -c {path} && test -z \"$(head -c1 {path})\" || echo readable {path}; fi; "
+        );
+    }
+    for path in &read_only {
+        script += &format!("test ! -e {path} || grep -q ' {path} ro,' /proc/self/mountinfo || echo writable {path}; ");
+    }
+    bundle.config["process"]["args"] = json!(["/bin/sh", "-c", script]);
+    assert_eq!(bundle.outcome(), "");
+}
+
 #[test]
 fn sysctls_and_names_must_be_set() {
     needs!(Root);

@@ -1,0 +1,149 @@
+//! What is there before and after runs of every kind, counted: nothing more.
+
+use crate::needs;
+use crate::support::host::on_own_loopback;
+use crate::support::{StateRoot, image, leaks, wait_until};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// All that a run could leave behind.
+#[derive(Debug, PartialEq)]
+struct Traces {
+    processes: usize,
+    /// Of each process of ours.
+    descriptors: BTreeMap<i32, Vec<String>>,
+    /// Of all kinds, of our processes.
+    namespaces: BTreeSet<String>,
+    mounts: Vec<String>,
+    groups: BTreeSet<String>,
+    /// Directories of containers, of layers half unpacked, and network devices.
+    names: BTreeSet<String>,
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// What a process has open, without the numbers of pipes and sockets.
+fn descriptors(dir: &str) -> Vec<String> {
+    let links = names(Path::new(dir)).into_iter().filter_map(|number| fs::read_link(format!("{dir}/{number}")).ok());
+    let mut kinds: Vec<String> = links
+        .map(|link| {
+            link.to_string_lossy().trim_end_matches(|c: char| c.is_ascii_digit() || "[]".contains(c)).to_owned()
+        })
+        .collect();
+    kinds.sort();
+    kinds
+}
+
+fn traces(root: &StateRoot) -> Traces {
+    let path = root.path();
+    let processes = leaks::processes(path);
+    let of = |pid: i32, what: &str| format!("/proc/{pid}/{what}");
+    let namespaces = processes.iter().flat_map(|pid| {
+        let dir = of(*pid, "ns");
+        names(Path::new(&dir)).into_iter().filter_map(move |name| fs::read_link(format!("{dir}/{name}")).ok())
+    });
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let own = path.to_string_lossy();
+    let dirs = ["containers", "run/containers", "ingest", "run/netns"];
+    let found = dirs.iter().flat_map(|dir| names(&path.join(dir)).into_iter().map(move |name| format!("{dir}/{name}")));
+    // Of this thread: it may be in a network namespace of its own.
+    let links = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    let links = links.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()));
+    Traces {
+        processes: processes.len(),
+        descriptors: processes.iter().map(|pid| (*pid, descriptors(&of(*pid, "fd")))).collect(),
+        namespaces: namespaces.map(|link| link.to_string_lossy().into_owned()).collect(),
+        mounts: mounts.lines().filter(|line| line.contains(&*own)).map(str::to_owned).collect(),
+        groups: leaks::groups(path).iter().map(|dir| dir.display().to_string()).collect(),
+        names: found.chain(links).collect(),
+    }
+}
+
+#[test]
+fn runs_of_every_kind_leave_nothing_behind() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    on_own_loopback(move || {
+        let image = image::name();
+        let image = image.as_str();
+        // One lives all the while, with what its sessions need to be there once.
+        let kept = root.run_detached("kept", &[], &["sleep", "1000"]);
+        root.teu(&["exec", "kept", "true"]).exits(0);
+        root.teu(&["run", "--rm", image, "true"]).exits(0);
+        let mut before = traces(&root);
+        wait_until("the first session's end", || {
+            let now = traces(&root);
+            let settled = now == before;
+            before = now;
+            (settled && before.processes == 2).then_some(())
+        });
+        mix(&root, image);
+        killed(&root, image);
+        let mut now = traces(&root);
+        let clean = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_until("everything is as before", || {
+                now = traces(&root);
+                (now == before).then_some(())
+            });
+        }));
+        assert!(clean.is_ok(), "before: {before:#?}\nafter: {now:#?}");
+        root.teu(&["rm", "-f", &kept]).exits(0);
+        leaks::assert_none(root.path());
+    });
+}
+
+fn mix(root: &StateRoot, image: &str) {
+    let run = |options: &[&str], command: &[&str], code: i32| {
+        let image = [image];
+        let words = [&["run", "--rm"], options, &image, command].concat();
+        root.teu(&words).exits(code);
+    };
+    let none = ["--network", "none"];
+    for _ in 0..2 {
+        run(&none, &["true"], 0);
+        run(&none, &["sh", "-c", "exit 3"], 3);
+        run(&[], &["sh", "-c", "kill -9 $$; sleep 1 & exit 4"], 4);
+        run(&["--tty", "--network", "none"], &["true"], 0);
+        run(&none, &["no-such-command"], 127);
+        run(&none, &["/etc"], 126);
+        run(&[], &["no-such-command"], 127);
+        run(&["--network", "none", "--user", "nobody-here"], &["true"], 125);
+        run(&["--user", "nobody-here"], &["true"], 125);
+        run(&["--network", "none", "--workdir", "/etc/passwd"], &["true"], 125);
+        run(&["--network", "none", "--device", "/dev/no-such-device"], &["true"], 125);
+        run(&["--network", "none", "--mount", "type=bind,src=/no/such/place,dst=/x"], &["true"], 125);
+        // Found out by the kernel, when half of the root is there; and by the runtime, with a network already attached.
+        run(&["--network", "none", "--tmpfs", "/x:no-such-option"], &["true"], 125);
+        run(&["--tmpfs", "/proc/sys"], &["true"], 125);
+        for words in [&["no-such-command"][..], &["--user", "nobody-here", "true"], &["--workdir", "/no/where", "true"]]
+        {
+            let (options, command) = words.split_at(words.len() - 1);
+            let answer = root.teu(&[&["exec"], options, &["kept"], command].concat());
+            assert!(answer.code >= 125, "{words:?}: {answer:?}");
+        }
+        root.teu(&["exec", "kept", "sh", "-c", "exit 5"]).exits(5);
+    }
+    let absent = image.replace("busybox", "absent");
+    root.teu(&["run", "--rm", "--network", "none", &absent, "true"]).exits(125);
+}
+
+/// Whose monitor is killed: what it kept alive is taken away by whoever removes it.
+fn killed(root: &StateRoot, image: &str) {
+    for network in ["none", "default"] {
+        let known = leaks::processes(root.path());
+        root.teu(&["run", "-d", "--name", "orphan", "--network", network, image, "sleep", "1000"]).exits(0);
+        let is_monitor = |pid: &i32| {
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.contains("__monitor")
+        };
+        let mut monitors = leaks::processes(root.path());
+        monitors.retain(|pid| !known.contains(pid) && is_monitor(pid));
+        assert_eq!(monitors.len(), 1, "{monitors:?}");
+        teu::sys::process::kill(monitors[0], 9).unwrap();
+        root.teu(&["rm", "-f", "orphan"]).exits(0);
+    }
+}
