@@ -134,13 +134,22 @@ fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure
     let group = undo.group.insert(group);
     let network = undo.network.insert(Network::prepare(&launch)?);
     let namespace = network.namespace()?;
+    // On v1 rules are written one after the other, and before the last of them the init could not make its devices.
+    let stepwise = group.clone_fd().is_none();
+    let mut warnings = Vec::new();
+    if stepwise {
+        warnings.extend(restrict(&launch, group)?);
+    }
     let starting = init::begin(&launch, group, namespace.as_ref().map(AsFd::as_fd), init.map(|init| (init, json)))?;
     drop(namespace);
     // From here on the init and its monitor work side by side.
     let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
     let signals = Signals::take().map_err(|e| internal("set up", &e))?;
     epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
-    let warnings = limit(&launch, group)?;
+    warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
+    if !stepwise {
+        warnings.extend(restrict(&launch, group)?);
+    }
     let oom_before = group.oom_kills();
     let (child, Recorded { state, listener, log }) =
         start_recorded(&launch, group, network, &epoll, warnings, starting)?;
@@ -189,16 +198,16 @@ struct Recorded {
     log: Option<log::Writer>,
 }
 
-/// The group's limits and devices. Returns what could not be had.
-fn limit(launch: &Launch, group: &Group) -> Result<Vec<String>, Failure> {
-    let mut warnings = group.limit(&launch.limits).map_err(|e| group_failure(&e))?;
+/// The group's devices. Returns what could not be had.
+fn restrict(launch: &Launch, group: &Group) -> Result<Option<String>, Failure> {
     // In a user namespace the kernel refuses all devices by itself.
-    if !userns::identity().in_user_namespace
-        && let Some(rules) = devices::of_spec(&launch.spec).map_err(|e| failure(FailureKind::Invalid, e))?
-    {
-        warnings.extend(group.restrict_if_possible(&rules).map_err(|e| group_failure(&e))?);
+    if userns::identity().in_user_namespace {
+        return Ok(None);
     }
-    Ok(warnings)
+    match devices::of_spec(&launch.spec).map_err(|e| failure(FailureKind::Invalid, e))? {
+        Some(rules) => group.restrict_if_possible(&rules).map_err(|e| group_failure(&e)),
+        None => Ok(None),
+    }
 }
 
 /// The state file says that it runs before its command does; after a failed start it says what it said before.
