@@ -27,6 +27,7 @@ mod ring;
 mod sampler;
 mod scheduler;
 mod sharing;
+mod users;
 mod watchdog;
 
 /// The OCI runtime, which is a front end's for the asking: it has no engine and no inventory.
@@ -39,6 +40,7 @@ pub use job::{JobHandle, JobIo, Output};
 pub use request::Request;
 
 pub use crate::sys::console::{RawMode, window_size};
+pub use crate::sys::sub_ids::of_names as sub_ids_of;
 
 use self::core::Core;
 use crate::model::id::ContainerId;

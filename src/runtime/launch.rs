@@ -1,7 +1,7 @@
 //! What a monitor is told when it is started: the one typed message that describes a container to be run.
 
 use crate::model::container::{Limits, LogOptions, RestartPolicy};
-use crate::model::isolation::Isolation;
+use crate::model::isolation::{Isolation, UserMap};
 use crate::net::plan::NetworkPlan;
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub struct Launch {
     pub cgroup_parent: String,
     /// The whole of teu runs inside a user namespace: overlay takes `userxattr`, devices are bound instead of made.
     pub user_namespace: bool,
+    /// The container is in a user namespace of its own.
+    #[serde(default)]
+    pub users: Option<UserMap>,
     /// Built-in init: pid 1 reaps and forwards signals, the command is its child.
     pub init: bool,
     pub tty: bool,

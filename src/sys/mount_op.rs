@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub enum Root {
     Overlay(Overlay),
     Directory(PathBuf),
+    /// A tree that the caller has made already: its place in the list given to [`open`].
+    Prepared(usize),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,12 @@ pub fn open(root: &Root, ops: &[MountOp], place: &Path, prepared: &[OwnedFd]) ->
     // Shared sources keep their peers only when they are copied before the whole tree goes private.
     let steps = ops.iter().map(|op| open_source(op, prepared)).collect::<Result<Vec<_>>>()?;
     let directory = match root {
+        Root::Prepared(number) => {
+            let missing = || Error::at("open_tree", place, rustix::io::Errno::BADF);
+            let tree = prepared.get(*number).ok_or_else(missing)?.try_clone().map_err(|e| Error::new("dup", e))?;
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            Some((tree, rustix::fs::open(place, flags, Mode::empty()).map_err(|e| Error::at("open", place, e))?))
+        }
         Root::Directory(path) => {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let place = rustix::fs::open(place, flags, Mode::empty()).map_err(|e| Error::at("open", place, e))?;
@@ -126,14 +134,14 @@ impl Sources {
         let shared = ops.iter().find_map(|op| if let MountOp::RootPropagation(p) = op { Some(*p) } else { None });
         let root = match (root, self.directory) {
             (Root::Overlay(overlay), _) => mount::overlay_at(overlay, place)?,
-            (Root::Directory(_), Some((tree, place))) => {
+            (Root::Directory(_) | Root::Prepared(_), Some((tree, place))) => {
                 let propagation = shared.or(Some(Propagation::Private));
                 mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
                 mount::attach(tree.as_fd(), place.as_fd())?;
                 tree
             }
-            (Root::Directory(path), None) => {
-                return Err(Error::at("open_tree", path, std::io::Error::other("not opened")));
+            (Root::Directory(_) | Root::Prepared(_), None) => {
+                return Err(Error::at("open_tree", place, std::io::Error::other("not opened")));
             }
         };
         let mut made = Mounted { root, proc: None, devpts: None, null: self.null, empty: None };

@@ -29,6 +29,38 @@ pub fn of_user(uid: u32) -> Result<(Vec<Range>, Vec<Range>), String> {
     Ok((ranges(UIDS)?, ranges(GIDS)?))
 }
 
+/// The ranges of uids that a name has, none where it has none.
+pub fn of_name(name: &str) -> Vec<Range> {
+    parse(&std::fs::read_to_string(UIDS).unwrap_or_default(), Some(name), u32::MAX)
+}
+
+/// The ranges of uids of one name and of gids of another; an error says who has none.
+pub fn of_names(user: &str, group: &str) -> Result<(Vec<Range>, Vec<Range>), String> {
+    let ranges = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
+        let found = parse(&text, Some(name), u32::MAX);
+        if found.is_empty() { Err(format!("{file} has no range for {name}")) } else { Ok(found) }
+    };
+    Ok((ranges(UIDS, user)?, ranges(GIDS, group)?))
+}
+
+/// All ranges of both kinds that are given out, but those of `except`.
+pub fn given(except: &str) -> Vec<Range> {
+    let mut all = Vec::new();
+    for file in [UIDS, GIDS] {
+        for line in std::fs::read_to_string(file).unwrap_or_default().lines() {
+            let fields: Vec<&str> = line.trim().split(':').collect();
+            if let [who, start, count] = fields[..]
+                && who != except
+                && let (Ok(start), Ok(count)) = (start.parse(), count.parse())
+            {
+                all.push((start, count));
+            }
+        }
+    }
+    all
+}
+
 /// What an administrator types to give the user a range that nobody has yet.
 pub fn remedy(uid: u32) -> String {
     let given = [UIDS, GIDS].map(|file| std::fs::read_to_string(file).unwrap_or_default());

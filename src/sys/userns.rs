@@ -63,6 +63,26 @@ pub fn identity() -> &'static Identity {
     IDENTITY.get_or_init(present)
 }
 
+/// How many ids this process's own `uid_map` or `gid_map` has from 0 on, without a gap.
+pub fn mapped_ids(file: &str) -> Result<u32> {
+    let path = Path::new("/proc/self").join(file);
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::at("read", &path, e))?;
+    let numbers = |line: &str| -> Option<(u32, u32)> {
+        let mut fields = line.split_whitespace().map(|n| n.parse().ok());
+        Some((fields.next()??, fields.nth(1)??))
+    };
+    let mut ranges: Vec<(u32, u32)> = text.lines().filter_map(numbers).collect();
+    ranges.sort_unstable();
+    let mut end = 0_u32;
+    for (start, count) in ranges {
+        if start > end {
+            break;
+        }
+        end = end.max(start.saturating_add(count));
+    }
+    Ok(end)
+}
+
 /// This process needs no namespace to be root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()

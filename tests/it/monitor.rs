@@ -80,6 +80,7 @@ impl Fixture {
             limits: Limits::default(),
             cgroup_parent: String::new(),
             user_namespace: false,
+            users: None,
             init: false,
             tty: false,
             open_stdin: false,

@@ -5,7 +5,10 @@ use crate::engine::Result;
 use crate::model::isolation::{Ipc, Isolation, Sharing};
 
 pub(super) fn isolation(args: Args) -> Result<Isolation> {
+    let (users, user_map) = super::users::users(args)?;
     let isolation = Isolation {
+        users,
+        user_map,
         ipc: ipc(args.text("ipc").unwrap_or_default())?,
         pid: sharing("pid", args)?,
         uts: sharing("uts", args)?,

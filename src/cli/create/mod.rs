@@ -8,6 +8,7 @@ mod limits;
 mod mounts;
 mod network;
 mod security;
+mod users;
 
 pub(super) use env::environment;
 pub(super) use limits::{changes, limits};

@@ -174,6 +174,11 @@ fn security(command: Command) -> Command {
         value("ipc", "MODE", "IPC namespace: private, shareable, none, host or container:NAME"),
         value("pid", "MODE", "PID namespace: private, host or container:NAME"),
         value("uts", "MODE", "UTS namespace: private, host or container:NAME"),
+        value("userns", "MODE", "User namespace: host, private, auto[:size=N], keep-id[:uid=N,gid=N] or a map"),
+        list("uidmap", "INSIDE:OUTSIDE[:COUNT]", "Map users of the container to these of the host"),
+        list("gidmap", "INSIDE:OUTSIDE[:COUNT]", "Map groups of the container to these of the host"),
+        value("subuidname", "NAME", "Map users to the ranges that NAME has in /etc/subuid"),
+        value("subgidname", "NAME", "Map groups to the ranges that NAME has in /etc/subgid"),
         value("cgroupns", "MODE", "cgroup namespace: private or host"),
     ])
 }

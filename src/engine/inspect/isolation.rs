@@ -1,7 +1,7 @@
 //! The fields of `HostConfig` that say what a container may do and what it shares.
 
 use crate::model::container::{ContainerConfig, SeccompProfile};
-use crate::model::isolation::DeviceMapping;
+use crate::model::isolation::{DeviceMapping, IdRange};
 use crate::runtime::bundle::sealed;
 use serde_json::{Value, json};
 
@@ -23,7 +23,11 @@ pub(super) fn host_config(c: &ContainerConfig) -> Value {
         "IpcMode": c.isolation.ipc.word(),
         "PidMode": c.isolation.pid.word(),
         "UTSMode": c.isolation.uts.word(),
-        "UsernsMode": "",
+        "UsernsMode": c.isolation.users.word(),
+        "IDMappings": c.isolation.user_map.as_ref().map(|map| {
+            let lines = |ranges: &[IdRange]| ranges.iter().map(ToString::to_string).collect::<Vec<_>>();
+            json!({"UidMap": lines(&map.uid), "GidMap": lines(&map.gid)})
+        }),
         "Devices": c.devices.iter().map(device).collect::<Vec<_>>(),
         "DeviceCgroupRules": c.device_rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

@@ -3,7 +3,7 @@
 use super::{Error, ErrorKind, JobContext, Output, Result, pull, remove, volumes};
 use crate::engine::core::{Core, now};
 use crate::engine::request::{CreateArgs, FromHostArgs, PullArgs, PullPolicy};
-use crate::engine::{merge, networks, sharing};
+use crate::engine::{merge, networks, sharing, users};
 use crate::model::container::Container;
 use crate::model::id::{ContainerId, check_name, random_name};
 use crate::model::image::Image;
@@ -87,10 +87,11 @@ pub(super) async fn make(
     }
     let mut args = args.clone();
     sharing::mounts_of_others(&cx.core, &mut args)?;
+    sharing::choose(&cx.core, &mut args.config)?;
+    let reserved = users::choose(&cx.core, &mut args.config)?;
     let args = &args;
     let mut config = merge::merge(args, image, || ContainerId::random().as_str().to_owned())?;
     let mut warnings = networks::choose(&cx.core, &mut config, args.default_network)?;
-    sharing::choose(&cx.core, &mut config)?;
     warnings.extend(bundle::check(&config, userns::identity())?);
     let container = Container {
         name: String::new(),
@@ -101,6 +102,7 @@ pub(super) async fn make(
         id,
     };
     let container = reserve(&cx.core, container, args.name.as_deref())?;
+    drop(reserved);
     let (core, undone) = (cx.core.clone(), container.clone());
     cx.undo.push("removing the half-made container", move || remove::erase(&core, &undone));
     let (made, layers) = (container.clone(), image.layers.clone());

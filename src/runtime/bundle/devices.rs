@@ -39,7 +39,7 @@ pub(super) fn nodes(input: &BundleInput<'_>, warnings: &mut Vec<String>) -> Resu
             }
         }
     }
-    if !input.identity.in_user_namespace {
+    if !super::in_user_namespace(input) {
         for wanted in mapped(config)? {
             found.retain(|d| *d.path() != wanted.inside);
             found.push(node(wanted.inside, &wanted.stat)?);
@@ -50,7 +50,7 @@ pub(super) fn nodes(input: &BundleInput<'_>, warnings: &mut Vec<String>) -> Resu
 
 /// For a user namespace: the host's nodes that were asked for, on files of the container.
 pub(super) fn binds(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
-    if !input.identity.in_user_namespace {
+    if !super::in_user_namespace(input) {
         return Ok(Vec::new());
     }
     let bind = |wanted: Mapped| {

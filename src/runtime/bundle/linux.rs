@@ -4,6 +4,7 @@ use super::{BundleInput, Error, devices};
 use crate::model::container::ContainerConfig;
 use crate::model::isolation::{Ipc as IpcMode, Sharing};
 use crate::model::network::NetworkMode;
+use crate::sys::userns;
 use oci_spec::runtime::{Linux, LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType};
 use std::collections::HashMap;
 use std::path::Path;
@@ -44,7 +45,7 @@ fn sysctls(input: &BundleInput<'_>) -> Result<HashMap<String, String>, Error> {
     let config = &input.container.config;
     let mut all = HashMap::new();
     if own_network(config) && Path::new("/proc/sys/net/ipv4/ping_group_range").exists() {
-        all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {}", last_group()));
+        all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {}", last_group(config)));
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned());
     }
     check_sysctls(config)?;
@@ -81,22 +82,10 @@ pub(super) fn check_sysctls(config: &ContainerConfig) -> Result<(), Error> {
 }
 
 /// The highest group id of the range that starts at 0: the kernel refuses ids that are not mapped.
-fn last_group() -> u64 {
-    let map = std::fs::read_to_string("/proc/self/gid_map").unwrap_or_default();
-    let mut rows: Vec<(u64, u64)> = map
-        .lines()
-        .filter_map(|line| {
-            let mut numbers = line.split_whitespace().filter_map(|n| n.parse().ok());
-            Some((numbers.next()?, numbers.nth(1)?))
-        })
-        .collect();
-    rows.sort_unstable();
-    let mut end: u64 = 0;
-    for (start, count) in rows {
-        if start > end {
-            break;
-        }
-        end = end.max(start + count);
-    }
-    end.saturating_sub(1).min(i32::MAX as u64)
+fn last_group(config: &ContainerConfig) -> u32 {
+    let count = match &config.isolation.user_map {
+        Some(map) => map.gid.iter().filter(|r| r.inside == 0).map(|r| r.count).max().unwrap_or(1),
+        None => userns::mapped_ids("gid_map").unwrap_or(1),
+    };
+    count.saturating_sub(1).min(i32::MAX as u32)
 }

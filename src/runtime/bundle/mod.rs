@@ -146,6 +146,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         limits: config.limits.clone(),
         cgroup_parent: config.cgroup_parent.clone(),
         user_namespace: input.identity.in_user_namespace,
+        users: config.isolation.user_map.clone(),
         init: config.init,
         tty: config.tty,
         open_stdin: config.open_stdin,
@@ -181,6 +182,11 @@ fn spec(input: &BundleInput<'_>, hostname: &str, capabilities: u64, warnings: &m
     spec.set_hostname(own_names.then(|| hostname.to_owned()));
     spec.set_domainname(Some(config.domainname.clone()).filter(|name| own_names && !name.is_empty()));
     Ok(spec)
+}
+
+/// Neither devices can be made nor namespaces of the host shown anew: the container's users are not the machine's.
+fn in_user_namespace(input: &BundleInput<'_>) -> bool {
+    input.identity.in_user_namespace || input.container.config.isolation.user_map.is_some()
 }
 
 /// The directory of the container whose network this one shares.

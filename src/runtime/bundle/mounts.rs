@@ -2,7 +2,7 @@
 
 use super::{BundleInput, Error, devices, joined};
 use crate::model::container::ContainerConfig;
-use crate::model::isolation::{Ipc, Sharing};
+use crate::model::isolation::{IdRange, Ipc, Sharing};
 use crate::model::mount::{Mount as Wanted, MountSource, Tmpfs};
 use crate::model::network::NetworkMode;
 use crate::runtime::rootfs::{COPY_UP, DIRECTORY, JOINED, LINK, OPTIONAL};
@@ -49,12 +49,16 @@ fn kernel(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
     let shm = format!("size={}", config.shm_size.unwrap_or(DEFAULT_SHM));
     let mut terminals = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
     // The tty group of every distribution; with a single mapped id it cannot be had.
-    if input.identity.sub_ids {
+    let tty_group = match &config.isolation.user_map {
+        Some(map) => IdRange::of(&map.gid, 5).is_some(),
+        None => input.identity.sub_ids,
+    };
+    if tty_group {
         terminals.push("gid=5");
     }
     let sealed = if config.security.privileged { "rw" } else { "ro" };
     let system = ["nosuid", "noexec", "nodev", sealed];
-    let (isolation, inner) = (&config.isolation, input.identity.in_user_namespace);
+    let (isolation, inner) = (&config.isolation, super::in_user_namespace(input));
     let quiet = ["nosuid", "noexec", "nodev"];
     let shown = |target: &str| mount(target, "bind", target, &["rbind", quiet[0], quiet[1], quiet[2], "rslave"]);
     let mut mounts = vec![
@@ -81,7 +85,7 @@ fn kernel(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
         _ => mount("/dev/mqueue", "mqueue", "mqueue", &quiet)?,
     });
     // Only the owner of a network namespace may mount a sysfs that shows it.
-    if input.identity.in_user_namespace && matches!(config.network, NetworkMode::Host) {
+    if inner && matches!(config.network, NetworkMode::Host) {
         mounts.push(mount("/sys", "bind", "/sys", &["rbind", "nosuid", "noexec", "nodev", sealed, "rslave"])?);
     } else {
         mounts.push(mount("/sys", "sysfs", "sysfs", &system)?);

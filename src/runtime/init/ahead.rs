@@ -2,7 +2,7 @@
 //! control group, while the engine still works out the launch.
 
 use super::streams::{ChildEnds, Streams};
-use super::{CLONING, Starting, become_it, container, end};
+use super::{CLONING, Made, Starting, become_it, container, end};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::{During, failure};
 use crate::runtime::launch::Launch;
@@ -92,7 +92,7 @@ fn in_memory(text: &[u8]) -> std::io::Result<File> {
 
 /// The child's side.
 fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failure> {
-    container::settle_in(true, group)?;
+    container::settle_in(true, Some(group))?;
     let mut streams = Vec::new();
     let mut network = None;
     let launch = loop {
@@ -107,9 +107,10 @@ fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failu
     let text = std::io::read_to_string(launch).during("reading the launch")?;
     let launch: Launch = serde_json::from_str(&text)
         .map_err(|e| failure(FailureKind::Internal, format!("the launch cannot be read: {e}")))?;
-    let plan = container::Plan::new(&launch, network.as_ref().map(AsFd::as_fd))?;
+    let made = Made { network: network.as_ref().map(AsFd::as_fd), users: None };
+    let plan = container::Plan::new(&launch, made)?;
     if plan.flags & !flags != 0 {
         clone::unshare(plan.flags & !flags).during("making the network namespace")?;
     }
-    container::run(&plan, ChildEnds::new(streams), socket)
+    container::run(&plan, Vec::new(), ChildEnds::new(streams), socket)
 }

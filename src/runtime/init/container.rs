@@ -4,7 +4,9 @@ use super::joined::{self, Joined};
 use super::program::{self, Program};
 use super::report::{self, During, Message, failure};
 use super::streams::ChildEnds;
-use super::{CLONING, into_pids, namespace_flags};
+use super::users::{self, Bound};
+use super::{CLONING, Made, into_pids, namespace_flags};
+use crate::model::isolation::UserMap;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
@@ -24,6 +26,8 @@ pub(super) struct Plan<'a> {
     own_network: bool,
     /// The network namespace to join instead of a new one.
     network: Option<BorrowedFd<'a>>,
+    /// The user namespace of its own, its map, and what is bound from the host.
+    users: Option<(BorrowedFd<'a>, &'a UserMap, Vec<Bound>)>,
     joined: Joined,
     root: Root,
     ops: Vec<MountOp>,
@@ -32,22 +36,30 @@ pub(super) struct Plan<'a> {
 
 /// The namespaces to be made, as clone flags: not those that are joined, which `network` says of the network's.
 pub(super) fn flags(launch: &Launch, network: bool) -> u64 {
-    namespace_flags(launch) & !joined::flags(&launch.isolation) & !(if network { clone::NEWNET } else { 0 })
+    let users = if launch.users.is_some() { clone::NEWUSER } else { 0 };
+    (namespace_flags(launch) | users) & !joined::flags(&launch.isolation) & !(if network { clone::NEWNET } else { 0 })
 }
 
 impl<'a> Plan<'a> {
-    pub fn new(launch: &'a Launch, network: Option<BorrowedFd<'a>>) -> Result<Self, Failure> {
+    pub fn new(launch: &'a Launch, made: Made<'a>) -> Result<Self, Failure> {
+        let network = made.network;
         let joined = Joined::find(launch)?;
         let flags = flags(launch, network.is_some());
         if flags & clone::NEWNS == 0 {
             return Err(failure(FailureKind::Invalid, "a container needs a mount namespace of its own"));
         }
-        let ops = rootfs::plan(launch).map_err(|e| failure(FailureKind::Invalid, e.to_string()))?;
+        let mut ops = rootfs::plan(launch).map_err(|e| failure(FailureKind::Invalid, e.to_string()))?;
+        let users = match (made.users, &launch.users) {
+            (Some(users), Some(map)) => Some((users, map, users::take_binds(launch, &mut ops))),
+            _ => None,
+        };
         Ok(Self {
             launch,
-            flags: flags & !clone::NEWCGROUP,
+            // A user namespace is entered, not made.
+            flags: flags & !(clone::NEWCGROUP | clone::NEWUSER),
             own_network: flags & clone::NEWNET != 0,
             network,
+            users,
             own_cgroup_view: flags & clone::NEWCGROUP != 0,
             root: rootfs::root(launch),
             ops,
@@ -56,19 +68,36 @@ impl<'a> Plan<'a> {
         })
     }
 
-    pub fn clone(&self, group: &Group) -> Result<clone::Side, Failure> {
-        match self.joined.pids() {
-            Some(init) => into_pids::clone(init, into_pids::own_pids()?.as_fd(), self.flags, group),
-            None => clone::clone3(self.flags, group.clone_fd()).during(CLONING),
-        }
+    /// The new process, and in it what was prepared for it.
+    pub fn clone(&self, group: &Group) -> Result<(clone::Side, Vec<OwnedFd>), Failure> {
+        let Some((users, map, binds)) = &self.users else {
+            let side = match self.joined.pids() {
+                Some(init) => into_pids::clone(init, into_pids::own_pids()?.as_fd(), self.flags, group),
+                None => clone::clone3(self.flags, group.clone_fd()).during(CLONING),
+            };
+            return side.map(|side| (side, Vec::new()));
+        };
+        let mut trees = Vec::new();
+        let side = users::by_helper(|| {
+            group.join_current().map_err(|e| failure(FailureKind::Internal, e.to_string()))?;
+            program::set_oom_score(self.launch)?;
+            self.program.set_limits()?;
+            trees = users::prepare(self.launch, map, &self.root, binds, *users)?;
+            if let Some(network) = self.network {
+                clone::setns(network, clone::NEWNET).during("entering the network namespace")?;
+            }
+            clone::setns(*users, clone::NEWUSER).during("entering the user namespace")?;
+            clone::clone3_sibling(self.flags, None).during(CLONING)
+        })?;
+        Ok((side, trees))
     }
 }
 
 /// The first steps, for which nothing need be known about the container but its group.
-pub(super) fn settle_in(own_cgroup_view: bool, group: &Group) -> Result<(), Failure> {
+pub(super) fn settle_in(own_cgroup_view: bool, group: Option<&Group>) -> Result<(), Failure> {
     // Only until the command runs: the container outlives its monitor.
     process::parent_death_signal(9).during("tying the init to the monitor")?;
-    if group.clone_fd().is_none() {
+    if let Some(group) = group.filter(|group| group.clone_fd().is_none()) {
         group.join_current().map_err(|e| failure(FailureKind::Internal, e.to_string()))?;
     }
     if own_cgroup_view {
@@ -80,14 +109,29 @@ pub(super) fn settle_in(own_cgroup_view: bool, group: &Group) -> Result<(), Fail
 }
 
 /// After [`settle_in`].
-pub(super) fn run(plan: &Plan<'_>, streams: ChildEnds, socket: &OwnedFd) -> Result<Infallible, Failure> {
+pub(super) fn run(
+    plan: &Plan<'_>,
+    mut trees: Vec<OwnedFd>,
+    streams: ChildEnds,
+    socket: &OwnedFd,
+) -> Result<Infallible, Failure> {
     let launch = plan.launch;
+    let own_users = plan.users.is_some();
     plan.joined.enter()?;
-    if let Some(namespace) = plan.network {
+    if let Some(namespace) = plan.network.filter(|_| !own_users) {
         clone::setns(namespace, clone::NEWNET).during("entering the network namespace")?;
     }
     if plan.own_network {
         loopback::up().during("bringing up the loopback interface")?;
+    }
+    let what = "setting up the root file system";
+    trees.extend(plan.joined.shared_memory()?);
+    let root = if own_users { &users::ROOT } else { &plan.root };
+    let sources = mount_op::open(root, &plan.ops, &launch.dir, &trees).during(what)?;
+    if own_users {
+        users::become_root()?;
+    } else {
+        program::set_oom_score(launch)?;
     }
     if let Some(name) = launch.spec.hostname() {
         process::sethostname(name).during("setting the host name")?;
@@ -98,11 +142,7 @@ pub(super) fn run(plan: &Plan<'_>, streams: ChildEnds, socket: &OwnedFd) -> Resu
     if let Some(profile) = plan.program.apparmor {
         program::apparmor(profile)?;
     }
-    program::set_oom_score(launch)?;
-    let what = "setting up the root file system";
-    let trees: Vec<OwnedFd> = plan.joined.shared_memory()?.into_iter().collect();
-    let sources = mount_op::open(&plan.root, &plan.ops, &launch.dir, &trees).during(what)?;
-    let mounted = sources.build(&plan.root, &plan.ops, &launch.dir).during(what)?;
+    let mounted = sources.build(root, &plan.ops, &launch.dir).during(what)?;
     drop(trees);
     if streams.is_terminal() {
         console(launch, &mounted, socket)?;

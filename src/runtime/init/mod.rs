@@ -18,6 +18,7 @@ mod reaper;
 pub(super) mod report;
 mod session;
 mod streams;
+pub mod users;
 
 pub use ahead::Ahead;
 pub use streams::ChildIo;
@@ -46,7 +47,17 @@ pub struct Child {
 /// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing
 /// is left of a failed start. The caller must be single-threaded.
 pub fn start(launch: &Launch, group: &Group) -> Result<Child, Failure> {
-    begin(launch, group, None, None)?.finish()
+    let users = launch.users.as_ref().map(users::make).transpose()?;
+    let made = Made { users: users.as_ref().map(AsFd::as_fd), ..Made::default() };
+    begin(launch, group, made, None)?.finish()
+}
+
+/// Namespaces that were made before, to be entered; without them the spec decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Made<'a> {
+    pub network: Option<BorrowedFd<'a>>,
+    /// Of a [`Launch`] with a map of its own.
+    pub users: Option<BorrowedFd<'a>>,
 }
 
 /// A container's init that sets itself up while its monitor does the same. Its command waits for [`Starting::finish`];
@@ -62,30 +73,31 @@ pub struct Starting {
 
 /// Clones the init, or lets the one go on that was cloned ahead (if it suits: else it is ended). What has to be written
 /// down before the command runs is to be written before [`Starting::finish`]: so a monitor killed at any moment leaves
-/// either nothing or a container that can be found. `network`: a namespace that was made before, to be joined; without
-/// it the spec decides. `ahead`: the init that was cloned ahead, and the launch in JSON. The caller must be
-/// single-threaded.
+/// either nothing or a container that can be found. `ahead`: the init that was cloned ahead, and the launch in JSON. The
+/// caller must be single-threaded.
 pub fn begin(
     launch: &Launch,
     group: &Group,
-    network: Option<BorrowedFd<'_>>,
+    made: Made<'_>,
     ahead: Option<(Ahead, &[u8])>,
 ) -> Result<Starting, Failure> {
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
-    let flags = container::flags(launch, network.is_some());
+    let flags = container::flags(launch, made.network.is_some());
     if let Some((ahead, json)) = ahead
         && let Some(ahead) = ahead.fitting(flags)
     {
-        return ahead.go_on(json, network, streams);
+        return ahead.go_on(json, made.network, streams);
     }
-    let plan = container::Plan::new(launch, network)?;
+    let plan = container::Plan::new(launch, made)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
-    match plan.clone(group)? {
+    let (side, trees) = plan.clone(group)?;
+    match side {
         clone::Side::Child => {
             drop(ours);
             become_it(&theirs, || {
-                container::settle_in(plan.own_cgroup_view, group)?;
-                container::run(&plan, streams.child, &theirs)
+                // Who entered a user namespace on the way is in its group already.
+                container::settle_in(plan.own_cgroup_view, launch.users.is_none().then_some(group))?;
+                container::run(&plan, trees, streams.child, &theirs)
             })
         }
         clone::Side::Parent { pid, pidfd } => Ok(Starting::new(pid, pidfd, ours, streams.parent)),

@@ -125,13 +125,21 @@ pub(super) fn apparmor(profile: &str) -> Result<(), Failure> {
         .during(&format!("applying the AppArmor profile {profile}"))
 }
 
+impl Program<'_> {
+    /// Those above what one has need powers over the machine. Setting them again needs none.
+    pub fn set_limits(&self) -> Result<(), Failure> {
+        for limit in self.rlimits {
+            let name = limit.typ().to_string().to_ascii_lowercase();
+            let name = name.strip_prefix("rlimit_").unwrap_or(&name);
+            rlimit::set(name, limit.soft(), limit.hard()).during("setting the limits")?;
+        }
+        Ok(())
+    }
+}
+
 /// Becomes the command. The root is the container's already.
 pub(super) fn run(program: &Program<'_>, socket: &OwnedFd) -> Result<Infallible, Failure> {
-    for limit in program.rlimits {
-        let name = limit.typ().to_string().to_ascii_lowercase();
-        let name = name.strip_prefix("rlimit_").unwrap_or(&name);
-        rlimit::set(name, limit.soft(), limit.hard()).during("setting the limits")?;
-    }
+    program.set_limits()?;
     let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
     let who = identify(program, &root)?;
     enter_directory(&root, &program.cwd, program.make_cwd)?;
@@ -225,7 +233,7 @@ fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<(), Failure
     }
     confine::drop_bounding(program.capabilities).during("dropping capabilities")?;
     if !program.group_add.iter().any(|name| name == user::KEEP_GROUPS) {
-        process::set_groups(&who.groups).or_else(ignore_single).during("setting the groups")?;
+        process::set_groups(&who.groups).or_else(ignore_single).during("setting the groups").map_err(unmapped)?;
     }
     confine::keep_capabilities().during("keeping capabilities")?;
     process::set_ids(who.uid, who.gid).during(&format!("becoming user {}:{}", who.uid, who.gid)).map_err(unmapped)?;
@@ -245,8 +253,10 @@ pub(in crate::runtime) fn ignore_single(error: crate::sys::Error) -> crate::sys:
 
 pub(in crate::runtime) fn unmapped(mut failure: Failure) -> Failure {
     if failure.chain.iter().any(|line| line.contains("invalid argument")) {
-        failure.hint =
-            Some("this user id is not mapped: give your account a range in /etc/subuid and /etc/subgid".into());
+        failure.hint = Some(
+            "this id is not mapped: ask for a larger map, or give your account a range in /etc/subuid and /etc/subgid"
+                .into(),
+        );
     }
     failure
 }

@@ -6,6 +6,7 @@ use super::namespace_flags;
 use super::program::{self, Program};
 use super::report::{During, failure};
 use super::streams::ChildEnds;
+use super::users;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{ExecSpec, Failure, FailureKind};
@@ -25,7 +26,8 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub fn new(launch: &'a Launch, spec: &'a ExecSpec, init: BorrowedFd<'a>) -> Result<Self, Failure> {
-        let flags = namespace_flags(launch);
+        let own_users = launch.users.is_some();
+        let flags = namespace_flags(launch) | if own_users { clone::NEWUSER } else { 0 };
         Ok(Self {
             init,
             spec,
@@ -62,7 +64,14 @@ pub(super) fn run(plan: &Plan<'_>, group: &Group, streams: ChildEnds, socket: &O
         program::apparmor(profile)?;
     }
     // From here on every path is the container's.
+    let own_users = plan.flags & clone::NEWUSER != 0;
+    if own_users {
+        plan.program.set_limits()?;
+    }
     clone::setns(plan.init, plan.flags).map_err(|e| gone(&e))?;
+    if own_users {
+        users::become_root()?;
+    }
     process::setsid().during("starting a session")?;
     process::umask(0o022);
     if streams.is_terminal() {

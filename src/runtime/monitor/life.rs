@@ -165,8 +165,9 @@ impl Monitor {
     }
 
     fn init_again(&mut self) -> Result<init::Child, Failure> {
-        let namespace = self.network.namespace()?;
-        let starting = init::begin(&self.launch, &self.group, namespace.as_ref().map(AsFd::as_fd), None)?;
+        let (namespace, users) = (self.network.namespace()?, self.network.users()?);
+        let made = init::Made { network: namespace.as_ref().map(AsFd::as_fd), users: users.as_ref().map(AsFd::as_fd) };
+        let starting = init::begin(&self.launch, &self.group, made, None)?;
         self.state.status = Status::Running;
         self.state.pid = starting.pid();
         self.state.pid_start = process::start_time(starting.pid()).unwrap_or(0);

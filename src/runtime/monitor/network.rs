@@ -11,6 +11,7 @@ use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
 use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
 use crate::net::rootless::Rootless;
+use crate::runtime::init;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Ask, Failure, FailureKind, Hello, Kind, Reply};
 use crate::sys::poll::{Epoll, Ready};
@@ -27,6 +28,8 @@ use std::time::Instant;
 pub(super) struct Network {
     /// What every init of the container joins: it stays the same over restarts.
     namespace: Option<OwnedFd>,
+    /// The user namespace that it belongs to, where the container has one of its own.
+    users: Option<OwnedFd>,
     attached: Option<Joined>,
     /// Goes with the monitor itself, when all have been told of the end.
     remains: Vec<Remains>,
@@ -50,21 +53,29 @@ struct Joined {
 impl Network {
     /// Makes or finds the namespace.
     pub fn prepare(launch: &Launch) -> Result<Network, Failure> {
+        let users = launch.users.as_ref().map(init::users::make).transpose()?;
         let namespace = match &launch.network {
             NetworkPlan::Isolated | NetworkPlan::Host => None,
             NetworkPlan::Join { container, pid, pid_start } => Some(find(container, *pid, *pid_start)?),
+            NetworkPlan::Attached(_) if let Some(users) = &users => Some(init::users::network(users.as_fd())?),
             NetworkPlan::Attached(_) => {
                 let made = NetNs::create().map_err(refused)?;
                 Some(made.as_fd().try_clone_to_owned().map_err(|e| failure(FailureKind::Internal, e.to_string()))?)
             }
         };
-        Ok(Network { namespace, ..Network::default() })
+        Ok(Network { namespace, users, ..Network::default() })
     }
 
     /// A descriptor of what an init is to join.
     pub fn namespace(&self) -> Result<Option<OwnedFd>, Failure> {
         let copy = self.namespace.as_ref().map(OwnedFd::try_clone).transpose();
         copy.map_err(|e| failure(FailureKind::Internal, format!("copy the network namespace's descriptor: {e}")))
+    }
+
+    /// A descriptor of the user namespace that an init is born in.
+    pub fn users(&self) -> Result<Option<OwnedFd>, Failure> {
+        let copy = self.users.as_ref().map(OwnedFd::try_clone).transpose();
+        copy.map_err(|e| failure(FailureKind::Internal, format!("copy the user namespace's descriptor: {e}")))
     }
 
     /// Attaches the namespace, once; what was made is taken back on failure.

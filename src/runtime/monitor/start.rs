@@ -133,15 +133,16 @@ fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure
     };
     let group = undo.group.insert(group);
     let network = undo.network.insert(Network::prepare(&launch)?);
-    let namespace = network.namespace()?;
+    let (namespace, users) = (network.namespace()?, network.users()?);
+    let made = init::Made { network: namespace.as_ref().map(AsFd::as_fd), users: users.as_ref().map(AsFd::as_fd) };
     // On v1 rules are written one after the other, and before the last of them the init could not make its devices.
     let stepwise = group.clone_fd().is_none();
     let mut warnings = Vec::new();
     if stepwise {
         warnings.extend(restrict(&launch, group)?);
     }
-    let starting = init::begin(&launch, group, namespace.as_ref().map(AsFd::as_fd), init.map(|init| (init, json)))?;
-    drop(namespace);
+    let starting = init::begin(&launch, group, made, init.map(|init| (init, json)))?;
+    drop((namespace, users));
     // From here on the init and its monitor work side by side.
     let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
     let signals = Signals::take().map_err(|e| internal("set up", &e))?;

@@ -137,7 +137,7 @@ fn dev(launch: &Launch, content: &mut Vec<Node>) -> Result<(), Error> {
                 content.push(directory);
             }
         }
-        content.push(node(launch.user_namespace, name, device));
+        content.push(node(launch.user_namespace || launch.users.is_some(), name, device));
     }
     Ok(())
 }

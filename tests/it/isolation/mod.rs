@@ -6,6 +6,7 @@ mod extras;
 mod limits;
 mod namespaces;
 mod security;
+mod users;
 
 use crate::support::program::Answer;
 use crate::support::{StateRoot, image};
