@@ -298,6 +298,18 @@ fn an_oom_kill_is_named_in_its_row() {
 }
 
 #[test]
+fn a_limit_that_is_not_in_force_is_not_shown() {
+    let mut app = fixture::app(120, 36);
+    assert!(screen(&mut app).contains("/512M"), "{}", screen(&mut app));
+    let mut board = fixture::board(5);
+    for stats in board.latest.values_mut() {
+        Arc::make_mut(stats).sample.as_mut().unwrap().memory_limit = None;
+    }
+    app.update(Msg::Stats(Arc::new(board)), NOW);
+    assert!(!screen(&mut app).contains("/512M"), "{}", screen(&mut app));
+}
+
+#[test]
 fn a_shells_exit_code_stays_until_it_is_closed() {
     let mut app = fixture::empty_app(60, 15);
     app.update(Msg::Inventory(Arc::default()), NOW);

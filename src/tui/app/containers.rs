@@ -189,7 +189,8 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
     let cpus = limits.nano_cpus.map(|n| n as f64 / 1e7).filter(|n| *n > 0.0);
     let cpu_limit = cpus.unwrap_or(f64::from(inventory.host.cpus.max(1)) * 100.0);
     let memory = sample.map(|s| shown.map_or(s.memory_used(), |shown| shown.memory));
-    let memory_limit = sample.and_then(|s| s.memory_limit).or(limits.memory);
+    // What is in force, which is not always what was asked for.
+    let memory_limit = sample.map_or(limits.memory, |s| s.memory_limit);
     let cpu = figures.map(|f| shown.map_or(f.rates.cpu_percent, |shown| shown.cpu));
     let near = |share: Option<f64>| share.is_some_and(|s| s >= 0.9);
     let memory_share = memory.zip(memory_limit).map(|(m, l)| m as f64 / l.max(1) as f64);
