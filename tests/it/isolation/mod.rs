@@ -2,6 +2,7 @@
 //! in real containers, as whoever runs this.
 
 mod devices;
+mod exec;
 mod extras;
 mod limits;
 mod namespaces;
