@@ -12,7 +12,9 @@ pub(super) async fn diff(cx: &mut JobContext, name: String) -> Result<Output> {
         let image = image.ok_or_else(|| {
             during(Error::new(ErrorKind::NotFound, format!("its image {} is not there", container.image_ref)))
         })?;
-        let found = core.snapshotter()?.changes(container.id.as_str(), &image.layers, &mount_points(&container));
+        let users = container.config.isolation.user_map.as_ref();
+        let (id, mounts) = (container.id.as_str(), mount_points(&container));
+        let found = core.snapshotter()?.changes(id, &image.layers, &mounts, users);
         found.map(Output::Changes).map_err(|e| during(e.into()))
     })
     .await

@@ -4,6 +4,7 @@ use super::copy::is_opaque;
 use crate::image::Result;
 use crate::image::unpack::is_whiteout;
 use crate::model::change::{Change, ChangeKind};
+use crate::model::isolation::{IdRange, UserMap};
 use crate::sys::files::{self, Kind, Meta};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -11,11 +12,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Compares `upper` with `lower` (topmost first). `mount_points` are absolute paths something was mounted over: what is
-/// empty there was made for that, and is no change of the container's.
-pub fn changes(upper: &Path, lower: &[PathBuf], mount_points: &[String]) -> Result<Vec<Change>> {
+/// empty there was made for that, and is no change of the container's. `users`: the map by which owners in `upper` are
+/// those the container gave.
+pub fn changes(
+    upper: &Path,
+    lower: &[PathBuf],
+    mount_points: &[String],
+    users: Option<&UserMap>,
+) -> Result<Vec<Change>> {
     let layers: Vec<OwnedFd> = lower.iter().map(|path| files::open_dir(path)).collect::<Result<_, _>>()?;
     let mounts: BTreeSet<PathBuf> = mount_points.iter().map(|p| Path::new("/").join(p.trim_matches('/'))).collect();
-    let mut walk = Walk { upper: files::open_dir(upper)?, layers, mounts, found: Vec::new() };
+    let mut walk = Walk { upper: files::open_dir(upper)?, layers, mounts, users, found: Vec::new() };
     // An explicit stack: a container may nest deeper than our call stack reaches.
     let mut stack = vec![walk.enter(PathBuf::from("/"), (0..lower.len()).collect(), false, None)?];
     while let Some(frame) = stack.last_mut() {
@@ -36,10 +43,11 @@ pub fn changes(upper: &Path, lower: &[PathBuf], mount_points: &[String]) -> Resu
     Ok(walk.found)
 }
 
-struct Walk {
+struct Walk<'a> {
     upper: OwnedFd,
     layers: Vec<OwnedFd>,
     mounts: BTreeSet<PathBuf>,
+    users: Option<&'a UserMap>,
     found: Vec<Change>,
 }
 
@@ -61,7 +69,17 @@ struct Entry {
     opaque: bool,
 }
 
-impl Walk {
+impl Walk<'_> {
+    /// With the owners as the container sees them.
+    fn inside(&self, meta: Meta) -> Meta {
+        let Some(map) = self.users else { return meta };
+        let of = |ranges: &[IdRange], id: u32| {
+            let range = ranges.iter().find(|r| id >= r.outside && id - r.outside < r.count);
+            range.map_or(id, |r| r.inside + (id - r.outside))
+        };
+        Meta { uid: of(&map.uid, meta.uid), gid: of(&map.gid, meta.gid), ..meta }
+    }
+
     /// Reads one directory; all descriptors are closed again, as trees may be deep.
     fn enter(&self, path: PathBuf, lowers: Vec<usize>, opaque: bool, provisional: Option<usize>) -> Result<Frame> {
         let inside = match path.strip_prefix("/") {
@@ -76,6 +94,7 @@ impl Walk {
         let mut entries = BTreeMap::new();
         for name in files::list(&upper)? {
             let Some(meta) = files::stat_at(&upper, &name)? else { continue };
+            let meta = self.inside(meta);
             let opaque = opaque || meta.kind == Kind::Directory && is_opaque(upper.as_fd(), &name)?;
             entries.insert(name, (Some(meta), opaque));
         }
@@ -183,7 +202,7 @@ mod tests {
         fn changes(&self, mounts: &[&str]) -> Vec<String> {
             let path = |name: &str| self.0.path().join(name);
             let mounts: Vec<String> = mounts.iter().map(|m| (*m).to_owned()).collect();
-            let found = changes(&path("upper"), &[path("0"), path("1")], &mounts).unwrap();
+            let found = changes(&path("upper"), &[path("0"), path("1")], &mounts, None).unwrap();
             found.iter().map(|c| format!("{} {}", c.kind.letter(), c.path.display())).collect()
         }
     }

@@ -7,6 +7,7 @@ use crate::image::unpack::is_whiteout;
 use crate::image::{Error, Result};
 use crate::model::change::Change;
 use crate::model::image::Layer;
+use crate::model::isolation::UserMap;
 use crate::store::StateRoot;
 use crate::store::content::private_dir;
 use crate::sys::files::{self, Kind, Meta, Node};
@@ -81,7 +82,13 @@ impl Snapshotter for Copy {
         if path.is_dir() { Ok(tree::size(&path)?) } else { Ok(0) }
     }
 
-    fn changes(&self, _container_id: &str, _layers: &[Layer], _mount_points: &[String]) -> Result<Vec<Change>> {
+    fn changes(
+        &self,
+        _container_id: &str,
+        _layers: &[Layer],
+        _mount_points: &[String],
+        _users: Option<&UserMap>,
+    ) -> Result<Vec<Change>> {
         Err(Error::Unsupported {
             what: "telling a container's changes".into(),
             why: "the copy driver keeps one tree and no record of what came from the image; overlay does".into(),

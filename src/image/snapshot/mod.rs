@@ -15,6 +15,7 @@ use super::layers::LayerStore;
 use super::{Error, Result};
 use crate::model::change::Change;
 use crate::model::image::Layer;
+use crate::model::isolation::UserMap;
 use crate::store::StateRoot;
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +40,14 @@ pub trait Snapshotter: Send + Sync {
     /// Bytes of files in the writable part.
     fn size(&self, container_id: &str) -> Result<u64>;
     /// What the container made of `layers` (bottom first), by path; what is empty at a mount point is left out.
-    fn changes(&self, container_id: &str, layers: &[Layer], mount_points: &[String]) -> Result<Vec<Change>>;
+    /// `users`: the container's own map of ids.
+    fn changes(
+        &self,
+        container_id: &str,
+        layers: &[Layer],
+        mount_points: &[String],
+        users: Option<&UserMap>,
+    ) -> Result<Vec<Change>>;
 }
 
 /// Overlay where a probe mount works in the data directory's file system, else Copy. The finding is kept in

@@ -6,6 +6,7 @@ use crate::image::layers::LayerStore;
 use crate::image::{Error, Result};
 use crate::model::change::Change;
 use crate::model::image::Layer;
+use crate::model::isolation::UserMap;
 use crate::store::StateRoot;
 use crate::store::content::private_dir;
 use crate::sys::{files, overlay, tree};
@@ -68,12 +69,18 @@ impl Snapshotter for Overlay {
         if upper.is_dir() { Ok(tree::size(&upper)?) } else { Ok(0) }
     }
 
-    fn changes(&self, container_id: &str, layers: &[Layer], mount_points: &[String]) -> Result<Vec<Change>> {
+    fn changes(
+        &self,
+        container_id: &str,
+        layers: &[Layer],
+        mount_points: &[String],
+        users: Option<&UserMap>,
+    ) -> Result<Vec<Change>> {
         let (upper, _) = self.parts(container_id);
         if !upper.is_dir() {
             return Ok(Vec::new());
         }
-        changes(&upper, &self.lower(layers)?, mount_points)
+        changes(&upper, &self.lower(layers)?, mount_points, users.filter(|_| !self.layers.options().user_namespace))
     }
 }
 

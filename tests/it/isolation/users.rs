@@ -56,6 +56,7 @@ fn each_container_gets_ids_that_nobody_else_has() {
     let made = fs::metadata(upper(&root, "one").join("made")).unwrap();
     assert_eq!((made.uid(), made.gid()), (one, one));
     assert_eq!(fs::metadata(upper(&root, "two").join("tmp/too")).unwrap().uid(), two + 5);
+    assert_eq!(root.teu(&["diff", "one"]).exits(0).stdout, "A /made\nC /tmp\nA /tmp/too\n");
     // A volume is both containers': its owners are on disk as they are inside.
     exec("one", "touch /shared/file; chown 7 /shared/file");
     assert_eq!(exec("two", "stat -c %u /shared/file"), "7\n");
