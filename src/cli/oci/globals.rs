@@ -113,12 +113,15 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
             return Err((code::FAILED, message.lines().map(str::trim).collect::<Vec<_>>().join(" ")));
         }
     };
-    let root = globals.root.clone().unwrap_or_else(|| default_root(variables("XDG_RUNTIME_DIR").as_deref()));
+    let text = |name| variables(name).and_then(|value| value.into_string().ok());
+    let root = globals
+        .root
+        .clone()
+        .unwrap_or_else(|| default_root(variables("XDG_RUNTIME_DIR").as_deref(), text("USER").as_deref()));
     if globals.debug {
         let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
         log(globals, "debug", &format!("{name} {} with containers in {}", words.join(" "), root.display()));
     }
-    let text = |name| variables(name).and_then(|value| value.into_string().ok());
     let buses = Buses {
         system: text("DBUS_SYSTEM_BUS_ADDRESS"),
         session: text("DBUS_SESSION_BUS_ADDRESS"),
@@ -162,8 +165,8 @@ fn take(globals: &mut Globals, first: &str, args: &[OsString]) -> Result<usize, 
     Ok(used)
 }
 
-fn default_root(runtime_dir: Option<&OsStr>) -> PathBuf {
-    match runtime_dir.filter(|dir| !dir.is_empty() && !output::is_root()) {
+fn default_root(runtime_dir: Option<&OsStr>, user: Option<&str>) -> PathBuf {
+    match runtime_dir.filter(|dir| !dir.is_empty() && oci::is_user(user)) {
         Some(dir) => Path::new(dir).join("teu/oci"),
         None => PathBuf::from("/run/teu/oci"),
     }

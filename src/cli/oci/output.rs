@@ -20,10 +20,6 @@ pub fn now() -> String {
     jiff::Timestamp::from_second(i64::try_from(now.as_secs()).unwrap_or(0)).map(|t| t.to_string()).unwrap_or_default()
 }
 
-pub fn is_root() -> bool {
-    crate::engine::oci::is_root()
-}
-
 /// Columns as wide as their widest entry, at least twelve, three blanks between them; nothing after the last.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);

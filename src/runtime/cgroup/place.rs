@@ -84,6 +84,25 @@ impl Group {
         failed.map_or(Ok(()), |(_, error)| Err(error))
     }
 
+    /// The same for a group that has processes: what a failure left half done is set back.
+    pub fn change(&self, settings: &[Setting]) -> Result<()> {
+        let before: Vec<Setting> = settings.iter().filter_map(|setting| self.now(setting)).collect();
+        self.set(settings).inspect_err(|_| {
+            // The failure is the news; one value that will not go back does not keep the others.
+            before.iter().rev().for_each(|one| drop(self.set(std::slice::from_ref(one))));
+        })
+    }
+
+    /// The setting with the value that its file has; `None` where that is not one value.
+    fn now(&self, setting: &Setting) -> Option<Setting> {
+        let mut places = self.directories().into_iter();
+        let (_, dir) = places.find(|(name, _)| name.is_empty() || *name == setting.controller)?;
+        let text = std::fs::read_to_string(dir.join(&setting.file)).ok()?;
+        let value = text.trim();
+        let one = !value.is_empty() && !value.contains(['\n', '=']);
+        one.then(|| Setting { value: value.to_owned(), retry: false, ..setting.clone() })
+    }
+
     /// Whether that control file is there.
     fn has(&self, controller: &str, file: &str) -> bool {
         let mut places = self.directories().into_iter();

@@ -78,10 +78,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Whether the caller is an ordinary user, who has a service manager of his own.
     fn is_user(&self) -> bool {
-        let named = self.user.as_ref().is_some_and(|user| user != "root");
-        !is_root() || (crate::sys::userns::identity().in_user_namespace && named)
+        is_user(self.user.as_deref())
     }
 }
 
@@ -112,7 +110,9 @@ pub fn seal_program() {
     let _ = crate::sys::process::become_read_only();
 }
 
-/// Whether the caller is root, here.
-pub fn is_root() -> bool {
-    crate::sys::channel::own_uid() == 0
+/// Whether the caller is an ordinary user, who has a service manager and a runtime directory of his own: also as root of a
+/// user namespace, if the environment names somebody else.
+pub fn is_user(name: Option<&str>) -> bool {
+    crate::sys::channel::own_uid() != 0
+        || (crate::sys::userns::identity().in_user_namespace && name.is_some_and(|name| name != "root"))
 }

@@ -53,7 +53,7 @@ pub fn update(runtime: &Runtime, id: &str, wanted: &str, schemas: [Option<&str>;
             .and_then(|mut manager| manager.set(&container.record.unit, limits));
         changed.map_err(|e| super::group::refused(&e))?;
     }
-    container.group().set(&settings).map_err(|e| internal(e.to_string()))
+    container.group().change(&settings).map_err(|e| internal(e.to_string()))
 }
 
 /// `checkBeforeUpdate`: with v2 a limit below what is in use would kill. v1 refuses by itself.

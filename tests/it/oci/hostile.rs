@@ -60,10 +60,10 @@ fn rich() -> Bundle {
         bundle.config["linux"]["devices"] =
             json!([{ "path": "/dev/x", "type": "c", "major": 1, "minor": 3, "fileMode": 438 }]);
         bundle.config["linux"]["sysctl"] = json!({ "net.ipv4.ip_forward": "1" });
-        if let None = crate::support::needs::lacking(crate::support::needs::Need::Cgroup) {
+        if crate::support::needs::lacking(crate::support::needs::Need::Cgroup).is_none() {
             bundle.config["linux"]["resources"] = json!({
                 "memory": { "limit": 67108864, "swap": 67108864 }, "pids": { "limit": 50 },
-                "cpu": { "shares": 512, "quota": 50000, "period": 100000, "cpus": "0" },
+                "cpu": { "shares": 512, "quota": 50000, "period": 100000 },
                 "devices": [{ "allow": false, "access": "rwm" }, { "allow": true, "type": "c", "major": 1, "minor": 3, "access": "rw" }],
             });
         }

@@ -83,7 +83,6 @@ fn operations_in_the_wrong_state_must_be_errors_without_effect() {
     bundle.on(&["start"]).exits(1);
     assert_eq!(bundle.call(&["exec", &bundle.id, "true"]).exits(255).stderr, "cannot exec in a stopped container\n");
     assert_eq!(bundle.call(&["ps", "-f", "json", &bundle.id]).exits(0).stdout, "null\n");
-    assert_eq!(bundle.on(&["ps"]).exits(0).stdout.lines().count(), 1, "the head alone");
     for verb in ["pause", "resume", "update", "events"] {
         let answer = bundle.on(&[verb]).exits(1);
         assert!(answer.stderr.contains("not running") || answer.stderr.contains("not paused"), "{}", answer.stderr);

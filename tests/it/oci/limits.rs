@@ -106,6 +106,27 @@ fn rates_of_block_devices_must_be_set() {
 }
 
 #[test]
+fn an_update_that_fails_must_leave_the_limits_as_they_were() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new("sleep 1000");
+    bundle.config["linux"]["resources"] = json!({ "pids": { "limit": 40 }, "memory": { "limit": 67108864 } });
+    bundle.create().exits(0);
+    let all = || {
+        let files = ["pids.max", "memory.max", "memory.limit_in_bytes"];
+        let values = |dir: &std::path::PathBuf| files.map(|file| fs::read_to_string(dir.join(file)).ok());
+        bundle.groups().iter().flat_map(values).flatten().collect::<Vec<_>>()
+    };
+    let before = all();
+    let wanted = json!({ "memory": { "limit": 134217728 }, "pids": { "limit": 50 }, "hugepageLimits": [{ "pageSize": "3MB", "limit": 1 }] });
+    let file = bundle.dir.join("resources");
+    fs::write(&file, wanted.to_string()).unwrap();
+    bundle.call(&["update", "-r", &file.to_string_lossy(), &bundle.id]).exits(1);
+    assert_eq!(all(), before);
+    bundle.call(&["update", "--pids-limit", "50", &bundle.id]).exits(0);
+    assert_ne!(all(), before);
+}
+
+#[test]
 fn limits_of_controllers_that_are_not_here_must_be_errors() {
     needs!(Root, Cgroup);
     let mut bundle = Bundle::new("true");

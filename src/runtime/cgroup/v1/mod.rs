@@ -103,7 +103,8 @@ impl Group {
 
     /// The same with a directory below in all hierarchies, or in those of `controllers`.
     pub fn inner(mut self, controllers: Option<&str>, path: &str) -> Result<Group> {
-        for name in controllers.into_iter().flat_map(|c| c.split(',')).filter(|name| !self.dirs.contains_key(name)) {
+        let mut names = controllers.into_iter().flat_map(|c| c.split(','));
+        if let Some(name) = names.find(|name| !self.dirs.contains_key(name)) {
             return Err(Error::Invalid(format!("there is no control group hierarchy '{name}'")));
         }
         let chosen = |name: &str| controllers.is_none_or(|c| c.split(',').any(|one| one == name));
