@@ -18,6 +18,13 @@ pub fn dead(alive: &[&str], root_tag: &str) -> Result<Freed> {
     Ok(Freed { ports })
 }
 
+/// Removes the rules of one container.
+pub fn of(container: &str, root_tag: &str) -> Result<Freed> {
+    let Some(mut firewall) = Firewall::open(root_tag)? else { return Ok(Freed::default()) };
+    let ports = firewall.sweep(|other| other != container)?;
+    Ok(Freed { ports })
+}
+
 /// Removes the whole table of `root_tag`.
 pub fn table(root_tag: &str) -> Result<()> {
     match Firewall::open(root_tag)? {

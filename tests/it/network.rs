@@ -3,6 +3,7 @@
 mod datagrams;
 mod default;
 mod files;
+mod leftovers;
 mod parents;
 mod plain;
 mod user;

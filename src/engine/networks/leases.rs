@@ -4,6 +4,7 @@
 use super::{holds_network, invalid};
 use crate::engine::core::Core;
 use crate::engine::{Error, ErrorKind, Result};
+use crate::model::container::State;
 use crate::model::id::ContainerId;
 use crate::model::network::{EndpointConfig, Network};
 use crate::net::{cleanup, ipam};
@@ -33,6 +34,7 @@ impl Starting {
         for ((endpoint, network), reserved) in endpoints.iter().zip(&reserved) {
             wants.extend(wants_of(endpoint, network, reserved)?);
         }
+        forget_ports(core, container, &core.read_state(container.as_str()));
         let is_dead = |lease: &Lease| core.is_dead(lease);
         let taken = core.db.write(|t| records::take_leases(t, container, Owner::this(), &wants, &is_dead))?;
         let addresses = match taken {
@@ -138,6 +140,18 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
         Ok(())
     })?;
     Ok(())
+}
+
+/// A monitor that was killed has left the rules of its container's published ports: they would lead packets to whoever has
+/// the address next. The state says so, whose ports a monitor's own end clears. To be called before the address can be
+/// anybody else's.
+pub(crate) fn forget_ports(core: &Core, container: &ContainerId, state: &State) {
+    if holds_network(state) || state.ports.is_empty() || userns::identity().rootless {
+        return;
+    }
+    if let Err(e) = cleanup::of(container.as_str(), &core.root_tag()) {
+        tracing::warn!(container = container.short(), error = %e, "removing the rules of a dead container");
+    }
 }
 
 /// Rules of the dead would lead packets to whoever has their address next. An ordinary user's ports are forwarded by

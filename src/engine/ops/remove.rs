@@ -4,6 +4,7 @@ use super::window::{Verdict, second_thoughts};
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk, stop, volumes};
 use crate::engine::core::{Core, now};
 use crate::engine::inventory::ContainerEntry;
+use crate::engine::networks;
 use crate::engine::request::RemoveArgs;
 use crate::model::container::{Container, Status};
 use crate::model::mount::MountSource;
@@ -119,8 +120,9 @@ pub(crate) fn delete(core: &Core, container: &Container, volumes: bool) -> Resul
     create_private_dir(&run_dir)?;
     // Before the lock is ours: it looks whether somebody has it. Its last word on the state may find the disk full,
     // which a removal mends.
-    if let Err(e) = state::clean_up(&core.root.container(container.id.as_str()), &run_dir, now()) {
-        tracing::warn!(container = container.id.short(), error = %e, "clearing away what a monitor left");
+    match state::clean_up(&core.root.container(container.id.as_str()), &run_dir, now()) {
+        Ok(state) => networks::forget_ports(core, &container.id, &state),
+        Err(e) => tracing::warn!(container = container.id.short(), error = %e, "clearing away what a monitor left"),
     }
     let Some(_held) = state::take_lock(&run_dir)? else {
         return Err(Error::new(ErrorKind::Conflict, "its monitor still runs"));

@@ -31,6 +31,10 @@ pub fn world(test: impl FnOnce(&World) + Send + 'static) {
     let body = move || {
         clone::unshare(clone::NEWNET).unwrap();
         loopback::up().unwrap();
+        // Otherwise as the machine's own namespace has it.
+        for switch in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+            let _ = std::fs::write(format!("/proc/sys/net/{switch}"), "0");
+        }
         let outside = NetNs::create().unwrap();
         wire(&outside);
         test(&World { outside });

@@ -99,6 +99,7 @@ fn where_no_network_can_be_had_there_is_loopback_and_a_word() {
     needs!(Root, Cgroup);
     on_own_loopback(|| {
         let root = StateRoot::new();
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
         let teu = |args: &[&str]| {
             // Nobody may switch forwarding on.
             let script = "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec \"$@\"";

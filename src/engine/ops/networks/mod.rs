@@ -11,7 +11,7 @@ pub(super) use ports::publish;
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::core::Core;
 use crate::engine::inventory::Event;
-use crate::engine::networks::{OPTION_BRIDGE, holds_network, is_predefined};
+use crate::engine::networks::{OPTION_BRIDGE, forget_ports, holds_network, is_predefined};
 use crate::model::id::ContainerId;
 use crate::model::network::{DEFAULT, Driver, Network, NetworkMode};
 use crate::net::{bridge, cleanup, support};
@@ -54,8 +54,11 @@ fn erase(core: &Core, network: &Network) -> Result<()> {
     // Nobody can take an address of it between the look and the removal: that too is a writing transaction.
     let users = core.db.write(|t| {
         let leases = records::leases_of_network(t, &network.id)?;
-        let users: Vec<Lease> = leases.into_iter().filter(|l| in_use(core, l)).collect();
+        let (users, dead): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|l| in_use(core, l));
         if users.is_empty() {
+            for lease in &dead {
+                forget_ports(core, &lease.container, &core.read_state(lease.container.as_str()));
+            }
             records::delete_network(t, &network.id)?;
         }
         Ok(users)

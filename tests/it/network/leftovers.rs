@@ -1,0 +1,55 @@
+//! Rules that a killed monitor leaves lead nobody to whoever has its container's address next.
+
+use super::web;
+use crate::needs;
+use crate::support::host::{HOST, ip, on_own_host};
+use crate::support::{StateRoot, wait_until};
+
+/// A server on the one address of network `tiny`, its port published to all; then dead, without its monitor's help.
+fn dies(root: &StateRoot, name: &str, host_port: &str) {
+    web(root, name, &["--network", "tiny", "-p", &format!("0.0.0.0:{host_port}:80")]);
+    let state = root.inspect(name)["State"].clone();
+    for key in ["MonitorPid", "Pid"] {
+        let pid = i32::try_from(state[key].as_i64().unwrap()).unwrap();
+        teu::sys::process::kill(pid, 9).unwrap();
+    }
+    wait_until("it is seen as ended", || (root.inspect(name)["State"]["Status"] == "exited").then_some(()));
+}
+
+fn tiny(root: &StateRoot) {
+    root.teu(&["network", "create", "--subnet", "10.9.0.0/30", "tiny"]).exits(0);
+}
+
+#[test]
+fn a_dead_containers_ports_lead_to_nobody_else() {
+    needs!(Root, Registry, Cgroup, Nft);
+    on_own_host(|root, outside| {
+        tiny(root);
+        let nobody = |port: &str| {
+            let answer = outside.page(&format!("http://{HOST}:{port}"));
+            assert_eq!(answer, None, "port {port} was another container's");
+        };
+        // Removed, its address goes to the next one.
+        dies(root, "one", "8081");
+        root.teu(&["rm", "one"]).exits(0);
+        web(root, "two", &["--network", "tiny"]);
+        nobody("8081");
+        root.teu(&["rm", "-f", "two"]).exits(0);
+        // It starts again without the port.
+        dies(root, "three", "8082");
+        root.teu(&["update", "--publish-rm", "8082:80", "three"]).exits(0);
+        root.teu(&["start", "three"]).exits(0);
+        wait_until("three serves", || super::inside(root, "three", "http://127.0.0.1"));
+        nobody("8082");
+        root.teu(&["rm", "-f", "three"]).exits(0);
+        // Its network goes, and another one has the same subnet.
+        dies(root, "four", "8083");
+        root.teu(&["network", "rm", "tiny"]).exits(0);
+        tiny(root);
+        web(root, "five", &["--network", "tiny"]);
+        nobody("8083");
+        root.teu(&["rm", "-f", "four", "five"]).exits(0);
+        root.teu(&["network", "rm", "tiny"]).exits(0);
+        assert!(!ip(&["-o", "link"]).contains("tb"));
+    });
+}
