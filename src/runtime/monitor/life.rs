@@ -2,7 +2,7 @@
 
 use super::client::Role;
 use super::session::Session;
-use super::start::FIRST_BACKOFF;
+use super::start::{FIRST_BACKOFF, begin_in};
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
 use crate::model::isolation::Sharing;
@@ -10,7 +10,6 @@ use crate::runtime::protocol::{Failure, Kind, Reply};
 use crate::runtime::{init, processes, state};
 use crate::sys::process::{self, Ended};
 use crate::sys::tree;
-use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -165,9 +164,7 @@ impl Monitor {
     }
 
     fn init_again(&mut self) -> Result<init::Child, Failure> {
-        let (namespace, users) = (self.network.namespace()?, self.network.users()?);
-        let made = init::Made { network: namespace.as_ref().map(AsFd::as_fd), users: users.as_ref().map(AsFd::as_fd) };
-        let starting = init::begin(&self.launch, &self.group, made, None)?;
+        let starting = begin_in(&self.network, &self.launch, &self.group, None)?;
         self.state.status = Status::Running;
         self.state.pid = starting.pid();
         self.state.pid_start = process::start_time(starting.pid()).unwrap_or(0);

@@ -133,20 +133,15 @@ fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure
     };
     let group = undo.group.insert(group);
     let network = undo.network.insert(Network::prepare(&launch)?);
-    let (namespace, users) = (network.namespace()?, network.users()?);
-    let made = init::Made { network: namespace.as_ref().map(AsFd::as_fd), users: users.as_ref().map(AsFd::as_fd) };
     // On v1 rules are written one after the other, and before the last of them the init could not make its devices.
     let stepwise = group.clone_fd().is_none();
     let mut warnings = Vec::new();
     if stepwise {
         warnings.extend(restrict(&launch, group)?);
     }
-    let starting = init::begin(&launch, group, made, init.map(|init| (init, json)))?;
-    drop((namespace, users));
+    let starting = begin_in(network, &launch, group, init.map(|init| (init, json)))?;
     // From here on the init and its monitor work side by side.
-    let epoll = Epoll::new().map_err(|e| internal("set up", &e))?;
-    let signals = Signals::take().map_err(|e| internal("set up", &e))?;
-    epoll.add(&signals, tokens::SIGNALS, Interest::READ).map_err(|e| internal("set up", &e))?;
+    let (epoll, signals) = events().map_err(|e| internal("set up", &e))?;
     warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
     if !stepwise {
         warnings.extend(restrict(&launch, group)?);
@@ -190,6 +185,25 @@ fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure
         killed: false,
         buffer: vec![0; BUFFER],
     })
+}
+
+/// What the monitor waits for.
+fn events() -> crate::sys::Result<(Epoll, Signals)> {
+    let (epoll, signals) = (Epoll::new()?, Signals::take()?);
+    epoll.add(&signals, tokens::SIGNALS, Interest::READ)?;
+    Ok((epoll, signals))
+}
+
+/// Begins the init in the namespaces that were made for it.
+pub(super) fn begin_in(
+    network: &Network,
+    launch: &Launch,
+    group: &Group,
+    ahead: Option<(init::Ahead, &[u8])>,
+) -> Result<init::Starting, Failure> {
+    let (namespace, users) = (network.namespace()?, network.users()?);
+    let made = init::Made { network: namespace.as_ref().map(AsFd::as_fd), users: users.as_ref().map(AsFd::as_fd) };
+    init::begin(launch, group, made, ahead)
 }
 
 /// What is made while the init sets itself up.
