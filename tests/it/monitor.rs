@@ -1,11 +1,13 @@
 //! The monitor with real containers: a busybox directory as root file system, the built program as the monitor.
 
 use crate::needs;
+use crate::support::program::binary;
 use crate::support::{StateRoot, wait_until};
 use oci_spec::runtime::Spec;
 use serde_json::json;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 use teu::model::container::{ExitStatus, Limits, LogOptions, RestartPolicy, State, Status};
 use teu::model::id::{ContainerId, ExecId};
@@ -15,7 +17,8 @@ use teu::runtime::task::{self, Attach, Error, Output, Session, Task};
 use teu::runtime::{eventlog, log, state};
 
 pub fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_teu"))
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(binary);
+    &PROGRAM
 }
 
 /// One container's directories in a state root of its own.

@@ -59,7 +59,11 @@ fn all() -> Vec<Request> {
             ..ExecArgs::default()
         })),
         Request::Wait(targets(&["web"])),
-        Request::Update { containers: names(), limits: Box::new(Limits::default()), restart: None },
+        Request::Update {
+            containers: names(),
+            limits: Box::new(Limits { pids: Some(100), ..Limits::default() }),
+            restart: None,
+        },
         Request::Pause(targets(&["web"])),
         Request::Resume(targets(&["web"])),
         Request::Rename { container: "web".into(), name: "web".into() },

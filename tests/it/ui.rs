@@ -2,7 +2,7 @@
 
 macro_rules! snapshot {
     ($name:literal, $text:expr) => {{
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
+        let path = crate::support::program::sources().join("tests/it/snapshots");
         insta::with_settings!({ snapshot_path => path, prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!($name, $text);
         });

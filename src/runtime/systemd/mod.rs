@@ -1,6 +1,9 @@
 //! Units of the machine's service manager, over its message bus: the scope of a container and its properties.
 //!
 //! Which bus: the machine's for root, the user's own manager for everybody else.
+//!
+//! The client is our own: those there are bring threads or a runtime, and who speaks here is about to clone a container;
+//! and they name their caller by his uid, which in a user namespace is not the one the bus sees.
 
 mod bus;
 pub mod unit;

@@ -4,6 +4,7 @@ use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
 use crate::runtime::announced::Announced;
+use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Kind, Reply};
 use crate::sys;
@@ -113,9 +114,17 @@ impl Starting {
             return answer;
         }
         // It broke down, or its first process leaves as soon as the monitor is nobody's child.
-        match (answer, self.child.wait()) {
-            (Err(Error::Lost(_)), Ok(status)) if !status.success() => Err(Error::Lost(format!(" ({status})"))),
-            (answer, _) => answer,
+        let status = self.child.wait();
+        let Err(Error::Lost(_)) = answer else { return answer };
+        if let Some(id) = self.id()
+            && let Ok(group) = Group::make(id.as_str(), sys::userns::identity())
+        {
+            // Made ahead; whoever is in it stays, with what is known of him.
+            let _ = group.remove();
+        }
+        match status {
+            Ok(status) if !status.success() => Err(Error::Lost(format!(" ({status})"))),
+            _ => answer,
         }
     }
 }

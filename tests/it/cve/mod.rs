@@ -10,7 +10,7 @@ mod sockets;
 mod terminal;
 mod users;
 
-use std::path::Path;
+use crate::support::program::sources;
 
 /// CVE, file, and test. One CVE may have several.
 const TABLE: &[(&str, &str, &str)] = &[
@@ -56,9 +56,7 @@ const TABLE: &[(&str, &str, &str)] = &[
 
 #[test]
 fn every_fault_of_the_table_has_its_test() {
-    // Where the sources are for an ordinary user, if this folder is out of reach.
-    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-    let root = Path::new(&root);
+    let root = sources();
     for (cve, file, name) in TABLE {
         let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
         let at = text.find(&format!("fn {name}("));

@@ -12,6 +12,11 @@ pub fn binary() -> PathBuf {
     std::env::var_os("TEU_TEST_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_teu")), PathBuf::from)
 }
 
+/// Where the sources are: cargo's folder, or a copy that an ordinary user can reach (`CARGO_MANIFEST_DIR` of the caller).
+pub fn sources() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Answer {
