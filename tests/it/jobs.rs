@@ -134,7 +134,10 @@ fn thousands_of_questions_are_no_news_and_leave_nothing() {
         }
         let grown = memory().saturating_sub(before);
         assert!(grown < 16 << 20, "{grown} bytes more");
-        assert!(engine.inventory().jobs.len() < 500);
+        // Forgetting them comes after their answers; the time limit of the whole is this wait's too.
+        while engine.inventory().jobs.len() >= 500 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         while let Ok(event) = events.try_recv() {
             assert!(!matches!(event, Event::Job(_)), "{event:?}");
         }
