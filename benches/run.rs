@@ -6,8 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+#[path = "common/turns.rs"]
+mod turns;
 
-use common::turns::{self, Contender, hide_unified, make_bundle, milliseconds, only_layer, run_quietly, timed};
 use common::{BINARY, Root};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, execve, pivot_root};
@@ -17,16 +18,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use teu::sys::{clone, process};
+use turns::{Contender, make_bundle, milliseconds, only_layer, run_quietly, timed};
 
 fn main() {
-    let rounds: usize = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(60);
-    if !nix::unistd::getuid().is_root() {
-        eprintln!("this bench needs root");
-        return;
-    }
-    hide_unified();
-    let root = Root::new("run");
-    root.teu(&["image", "from-host"]);
+    let Some((root, rounds)) = turns::begin("run", 60) else { return };
     let lower = only_layer(&root);
     turns::measure(contenders(&root, &lower), rounds, "teu");
 }

@@ -3,27 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+#[path = "common/turns.rs"]
+mod turns;
 
-use common::turns::{Contender, hide_unified, make_bundle, measure, milliseconds, only_layer, run_quietly, timed};
 use common::{BINARY, Root};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use turns::{Contender, make_bundle, measure, milliseconds, only_layer, run_quietly, timed};
 
 /// How many containers are started, and how many at a time.
 const MANY: usize = 1000;
 const WIDE: usize = 32;
 
 fn main() {
-    let rounds: usize = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(40);
-    if !nix::unistd::getuid().is_root() {
-        eprintln!("this bench needs root");
-        return;
-    }
-    hide_unified();
-    let root = Root::new("runtime");
-    root.teu(&["image", "from-host"]);
+    let Some((root, rounds)) = turns::begin("runtime", 40) else { return };
     let bundle = root.path().join("bundle");
     let lower = only_layer(&root);
     let runtimes =

@@ -1,9 +1,5 @@
 //! What the benches share: a state root of their own, medians, quiet children.
 
-// Not every bench takes turns.
-#[allow(dead_code)]
-pub mod turns;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

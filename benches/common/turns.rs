@@ -1,6 +1,6 @@
 //! Commands that take turns in one run, so that a noisy machine is noisy for all; and what they need.
 
-use super::{Root, median};
+use crate::common::{Root, median};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,18 @@ pub struct Contender {
     pub name: &'static str,
     /// Milliseconds, or why it cannot be had here.
     pub run: Box<dyn Fn() -> Result<f64, String>>,
+}
+
+/// A root with the starter image, and how many rounds the command line asks for. `None`: this is not root, who is told so.
+pub fn begin(name: &str, rounds: usize) -> Option<(Root, usize)> {
+    if !nix::unistd::getuid().is_root() {
+        eprintln!("this bench needs root");
+        return None;
+    }
+    hide_unified();
+    let root = Root::new(name);
+    root.teu(&["image", "from-host"]);
+    Some((root, std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(rounds)))
 }
 
 /// Prints each one's median, minimum, and how many times the median of `ours` its own is.
@@ -63,7 +75,7 @@ pub fn make_bundle(runtime: &str, bundle: &Path, lower: &Path) -> Result<(), Str
 }
 
 /// crun refuses hybrid machines unless the v2 mount is out of sight; nobody here uses it.
-pub fn hide_unified() {
+fn hide_unified() {
     let unified = "/sys/fs/cgroup/unified";
     if Path::new(unified).exists() {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();

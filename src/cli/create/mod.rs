@@ -227,7 +227,7 @@ fn group_add(args: Args) -> Result<Vec<String>> {
 fn cgroup_parent(text: &str) -> Result<String> {
     let odd = |part: &str| matches!(part, "." | "..");
     if text.split('/').any(odd) || text.trim_matches('/').is_empty() || text.chars().any(char::is_control) {
-        return Err(wrong("cgroup-parent", text, "it must be the path of a control group, as in /work/batch"));
+        return Err(wrong("cgroup-parent", text, "it must be the path of a control group, as in /jobs/batch"));
     }
     Ok(text.split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| format!("{path}/{part}")))
 }

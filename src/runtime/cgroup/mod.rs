@@ -19,7 +19,6 @@ mod sampler;
 pub mod scope;
 mod support;
 mod v1;
-mod v1_rest;
 mod v2;
 
 pub use limits::{io_weight, parse_list, weight_of_shares};

@@ -34,6 +34,10 @@ impl Group {
 
     /// Those that are marked and empty.
     pub(super) fn remove_made_parents(&self) {
+        // Most groups of v1 are in no other.
+        if Path::new(self.path()).parent() == Some(Path::new("/")) {
+            return;
+        }
         for dir in self.places() {
             for parent in dir.ancestors().skip(1).take_while(|dir| is_marked(dir)) {
                 if std::fs::remove_dir(parent).is_err() {

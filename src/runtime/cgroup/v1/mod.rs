@@ -4,12 +4,13 @@
 //! come and go with the first and the last container, and a group gets a cpuset only when it is limited to one.
 
 mod making;
+mod rest;
 
 use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{V1Mounts, below};
 use super::limits::{self, Plan};
-use super::{Error, Result, v1_rest};
+use super::{Error, Result};
 use crate::sys::process;
 use std::collections::BTreeMap;
 use std::fs;
@@ -297,7 +298,7 @@ impl Group {
             set(limits::IO, "blkio", if bfq { "blkio.bfq.weight" } else { "blkio.weight" }, &weight.to_string())?;
         }
         let cpu = self.dirs.get("cpu").map(PathBuf::as_path);
-        v1_rest::apply(plan, cpu, Path::new(&self.path), &mut set)?;
+        rest::apply(plan, cpu, Path::new(&self.path), &mut set)?;
         self.apply_memory(plan, &mut warnings)?;
         warnings.dedup();
         Ok(warnings)

@@ -1,8 +1,8 @@
 //! Limits for single devices on v1, and those that v2 has no more.
 
-use super::device_limits::explain;
-use super::limits::{self, Plan};
-use super::{Result, files};
+use crate::runtime::cgroup::device_limits::explain;
+use crate::runtime::cgroup::limits::{self, Plan};
+use crate::runtime::cgroup::{Result, files};
 use std::path::Path;
 
 /// Microseconds, the kernel's.
