@@ -4,8 +4,10 @@ use super::core::Core;
 use super::{Result, ops};
 use crate::image::layers::LayerStore;
 use crate::model::id::ContainerId;
+use crate::runtime::cgroup;
 use crate::store::dirs;
 use crate::store::records::{self, ContainerRow};
+use crate::sys::userns;
 use std::time::SystemTime;
 
 /// A container whose creation or removal was cut short by its owner's death: nobody has seen it, or nobody wants it.
@@ -23,7 +25,7 @@ pub(crate) fn finish_soon(core: &Core, row: ContainerRow) {
     }
 }
 
-/// Everything that belongs to nobody: half-made containers, directories without a row, unfinished volumes.
+/// Everything that belongs to nobody: half-made containers, directories without a row, unfinished volumes, groups.
 pub(crate) fn sweep(core: &Core) -> Result<()> {
     // Directories first, rows second: a row is written before its directory and deleted after it, so a directory that
     // has no row now is nobody's.
@@ -44,6 +46,9 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     let known = core.db.read(records::volumes)?;
     for name in volumes.into_iter().filter(|name| !known.iter().any(|v| v.name == *name)) {
         dirs::remove_empty_volume(&core.root, &name)?;
+    }
+    if let Err(e) = cgroup::sweep(userns::identity()) {
+        tracing::warn!(error = %e, "removing control groups that belong to nobody");
     }
     LayerStore::open(&core.root)?.clean(SystemTime::now())?;
     Ok(())

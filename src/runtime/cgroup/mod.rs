@@ -11,6 +11,7 @@ mod files;
 mod hierarchy;
 mod interfaces;
 mod limits;
+mod orphans;
 mod parent;
 mod place;
 mod processes;
@@ -22,6 +23,7 @@ mod v1;
 mod v2;
 
 pub use limits::{io_weight, parse_list, weight_of_shares};
+pub use orphans::sweep;
 pub use place::version;
 pub use sampler::Sampler;
 pub use support::{Support, Version, support};

@@ -158,3 +158,28 @@ fn a_delegated_group_with_a_process_of_its_own_takes_containers() {
     host.wait().expect("the scope's own");
     files::remove_tree(&hierarchy::below(&mount, &scope)).expect("removing the scope");
 }
+
+#[test]
+fn a_group_that_nobody_holds_is_swept_and_no_other() {
+    if !support(&identity()).usable() {
+        eprintln!("SKIP cgroup::swept: {:?}", support(&identity()).reasons);
+        return;
+    }
+    let named = || crate::model::id::ContainerId::random().to_string();
+    let make = |id: &str| Group::make(id, &identity()).expect("a group");
+    let (held, lived_in, orphan) = (make(&named()), make(&named()), make(&named()));
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().expect("sleep");
+    lived_in.join(child.id() as i32).expect("joining");
+    let paths = [lived_in.path().to_owned(), orphan.path().to_owned()];
+    drop((lived_in, orphan));
+    let [lived_in, orphan] = paths.map(|path| Group::open(&path));
+    sweep(&identity()).expect("sweeping");
+    assert!(!orphan.exists(), "{orphan:?}");
+    assert!(held.exists() && lived_in.exists());
+    assert!(held.directories().iter().filter(|(name, _)| name != "cpuset").all(|(_, dir)| dir.is_dir()), "in all of them");
+    child.kill().expect("killing");
+    child.wait().expect("the killed child");
+    held.remove().expect("removing");
+    lived_in.remove().expect("removing");
+    assert!(!held.exists() && !lived_in.exists());
+}

@@ -6,7 +6,7 @@ use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
 use super::hierarchy::{below, own_v2_path};
 use super::limits::{self, Plan, io_weight, weight_of_shares};
-use super::{Error, Result};
+use super::{Error, Result, orphans};
 use crate::sys::userns::Identity;
 use crate::sys::{access, device_filter, process};
 use std::fs::{self, File};
@@ -25,6 +25,7 @@ const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Group {
     path: String,
     dir: PathBuf,
+    /// Of one made here it is locked: see [`super::orphans`].
     fd: Option<File>,
 }
 
@@ -74,13 +75,19 @@ impl Group {
         let path = join(parent, id);
         let (base, dir) = (below(mount, parent), below(mount, &path));
         let above = base.parent().unwrap_or(mount).to_owned();
-        make(&above, &base, &dir)?;
-        let result = File::open(&dir).map_err(|e| error("opening", &dir, e));
-        if result.is_err() {
-            let _ = files::remove_tree(&dir);
-            files::remove_if_empty(&base);
+        for _ in 0..orphans::REMADE {
+            make(&above, &base, &dir)?;
+            match orphans::hold(&dir) {
+                Ok(Some(held)) => return Ok(Group { path, dir, fd: Some(held) }),
+                Ok(None) => {}
+                Err(e) => {
+                    let _ = files::remove_tree(&dir);
+                    files::remove_if_empty(&base);
+                    return Err(error("opening", &dir, e));
+                }
+            }
         }
-        Ok(Group { path, dir, fd: Some(result?) })
+        Err(Error::Busy(dir))
     }
 
     /// See [`super::Group::create_at`].

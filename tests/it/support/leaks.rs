@@ -93,7 +93,7 @@ fn find_groups(dir: &Path, depth: usize, ids: &[String], found: &mut Vec<PathBuf
             continue;
         }
         let path = entry.path();
-        if ids.iter().any(|id| path.ends_with(id)) {
+        if ids.iter().any(|id| entry.file_name().to_string_lossy().ends_with(id)) {
             found.push(path);
         } else if depth < 6 {
             find_groups(&path, depth + 1, ids, found);
@@ -103,8 +103,12 @@ fn find_groups(dir: &Path, depth: usize, ids: &[String], found: &mut Vec<PathBuf
 
 /// Kills and removes what is left, for a test that failed half-way.
 pub fn kill_leftovers(root: &Path) {
+    // Of a container that nobody knows yet, only its monitor has the id.
+    let mut announced = Vec::new();
     for _ in 0..20 {
         let pids = processes(root);
+        let ids = pids.iter().filter_map(|pid| Some(cmdline(*pid).split_once("--id=")?.1.get(..64)?.to_owned()));
+        announced.extend(ids);
         let in_groups = groups(root).into_iter().flat_map(|dir| {
             let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
             text.lines().filter_map(|line| line.parse::<i32>().ok()).collect::<Vec<_>>()
@@ -116,7 +120,9 @@ pub fn kill_leftovers(root: &Path) {
         let _ = Command::new("kill").arg("-9").args(&all).stderr(Stdio::null()).status();
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    for dir in groups(root) {
+    let mut left = groups(root);
+    find_groups(Path::new("/sys/fs/cgroup"), 0, &announced, &mut left);
+    for dir in left {
         let _ = fs::remove_dir(dir);
     }
 }

@@ -3,11 +3,11 @@
 use super::{CPUSET, Group};
 use crate::runtime::cgroup::files::{self, error};
 use crate::runtime::cgroup::hierarchy::{V1Mounts, below};
-use crate::runtime::cgroup::{Result, cpuset};
+use crate::runtime::cgroup::{Error, Result, cpuset, orphans};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Group {
     pub(super) fn make_deep(&self, mounts: &V1Mounts, path: &str) -> Result<()> {
@@ -36,7 +36,8 @@ impl Group {
         Ok(())
     }
 
-    pub(super) fn make(&self) -> Result<()> {
+    pub(super) fn make(&mut self) -> Result<()> {
+        self.held = self.any().map(|dir| hold(dir)).transpose()?;
         let late = self.cpuset_apart();
         for dir in self.distinct().into_iter().filter(|dir| Some(*dir) != late) {
             fs::create_dir(dir).or_else(unless_there).map_err(|e| error("making", dir, e))?;
@@ -79,6 +80,17 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// Makes the first directory and locks it.
+fn hold(dir: &Path) -> Result<File> {
+    for _ in 0..orphans::REMADE {
+        fs::create_dir(dir).or_else(unless_there).map_err(|e| error("making", dir, e))?;
+        if let Some(held) = orphans::hold(dir).map_err(|e| error("locking", dir, e))? {
+            return Ok(held);
+        }
+    }
+    Err(Error::Busy(dir.to_owned()))
 }
 
 fn unless_there(e: std::io::Error) -> std::io::Result<()> {

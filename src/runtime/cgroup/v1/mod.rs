@@ -13,13 +13,13 @@ use super::limits::{self, Plan};
 use super::{Error, Result};
 use crate::sys::process;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Each group's name begins so.
-const PREFIX: &str = "/teu-";
+pub const NAME: &str = "teu-";
 const CPUSET: &str = "cpuset";
 /// How long freezing may take before it is given up (a process in an uninterruptible wait).
 const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,12 +31,19 @@ pub struct Group {
     path: String,
     /// Directory by controller; controllers mounted together share a directory.
     dirs: BTreeMap<&'static str, PathBuf>,
+    /// Says that the group is somebody's: see [`super::orphans`].
+    held: Option<File>,
+}
+
+/// The hierarchy in which a group is locked, and all its processes are counted: all are in all of them.
+pub fn any<'a>(dirs: &'a BTreeMap<&'static str, PathBuf>) -> Option<&'a PathBuf> {
+    ["freezer", "pids", "memory"].iter().find_map(|name| dirs.get(name)).or_else(|| dirs.values().next())
 }
 
 impl Group {
     /// Without limits; nothing is left of a failure.
     pub fn create(mounts: &V1Mounts, id: &str) -> Result<Group> {
-        let group = Self::open(mounts, &format!("{PREFIX}{id}"));
+        let mut group = Self::open(mounts, &format!("/{NAME}{id}"));
         match group.make() {
             Ok(()) => Ok(group),
             Err(e) => {
@@ -99,7 +106,7 @@ impl Group {
 
     pub fn open(mounts: &V1Mounts, path: &str) -> Group {
         let dirs = mounts.iter().map(|(name, mount)| (*name, below(mount, path))).collect();
-        Group { path: path.to_owned(), dirs }
+        Group { path: path.to_owned(), dirs, held: None }
     }
 
     /// The same with a directory below in all hierarchies, or in those of `controllers`.
@@ -131,9 +138,8 @@ impl Group {
         dirs
     }
 
-    /// Any one directory: all processes are in all of them.
     fn any(&self) -> Option<&PathBuf> {
-        ["freezer", "pids", "memory"].iter().find_map(|name| self.dirs.get(name)).or_else(|| self.dirs.values().next())
+        any(&self.dirs)
     }
 
     pub fn join_current(&self) -> Result<()> {
