@@ -73,6 +73,8 @@ pub struct Progress {
     /// `resolving`, `downloading`, `extracting`, ...
     pub stage: String,
     pub done: u64,
+    /// Of a pull: bytes that are here, unpacked or not; never less than `done`.
+    pub arrived: u64,
     pub total: Option<u64>,
     pub unit: Unit,
     /// One per layer of a pull, per target of a bulk operation.
@@ -103,6 +105,8 @@ pub enum PartState {
     #[default]
     Waiting,
     Downloading,
+    /// All is here, and waits to be extracted.
+    Downloaded,
     Verifying,
     Extracting,
     Done,
@@ -116,6 +120,7 @@ impl PartState {
         match self {
             PartState::Waiting => "Pulling fs layer",
             PartState::Downloading => "Downloading",
+            PartState::Downloaded => "Download complete",
             PartState::Verifying => "Verifying Checksum",
             PartState::Extracting => "Extracting",
             PartState::Done => "Pull complete",

@@ -15,6 +15,7 @@ pub const MARK: &str = "*";
 pub const UP: &str = "↑";
 pub const DOWN: &str = "↓";
 pub const BAR_FULL: &str = "█";
+pub const BAR_PENDING: &str = "▒";
 pub const BAR_EMPTY: &str = "░";
 pub const DIVIDER: &str = "│";
 pub const FOLDED: &str = "▸";
@@ -33,6 +34,13 @@ pub fn sparkline(values: impl DoubleEndedIterator<Item = f32>, columns: usize, t
 pub fn bar(share: f64, columns: usize) -> (String, String) {
     let full = ((share * columns as f64).round().max(0.0) as usize).min(columns);
     (BAR_FULL.repeat(full), BAR_EMPTY.repeat(columns - full))
+}
+
+/// A bar of `columns` cells for work in two steps: what is done, what is only begun (`begun` counts what is done), the rest.
+pub fn bar_of_two(done: f64, begun: f64, columns: usize) -> [String; 3] {
+    let cells = |share: f64| ((share * columns as f64).round().max(0.0) as usize).min(columns);
+    let (full, pending) = (cells(done), cells(begun).saturating_sub(cells(done)));
+    [BAR_FULL.repeat(full), BAR_PENDING.repeat(pending), BAR_EMPTY.repeat(columns - full - pending)]
 }
 
 /// Replaces everything outside ASCII in what was drawn; letters of other scripts become `?`.
@@ -84,6 +92,8 @@ mod tests {
         assert_eq!(sparkline([0.0, 50.0, 100.0].into_iter(), 4, 100.0), " ▁▅█");
         assert_eq!(bar(2.0, 3).0, "███");
         assert_eq!(bar(f64::NAN, 2).1, "░░");
+        assert_eq!(bar_of_two(0.25, 0.75, 4).concat(), "█▒▒░");
+        assert_eq!(bar_of_two(1.0, 0.0, 2).concat(), "██");
     }
 
     #[test]

@@ -246,10 +246,28 @@ fn a_pull_shows_its_layers_and_can_be_stopped() {
         part("ff84b063e2f8", PartState::Extracting, 20 << 20),
     ];
     let stage = String::from("downloading");
-    let progress =
-        Progress { stage, done: 70 << 20, total: Some(120 << 20), unit: Unit::Bytes, parts, ..Progress::default() };
-    app.update(Msg::Progress(pull, progress), NOW);
+    let progress = Progress {
+        stage,
+        done: 60 << 20,
+        arrived: 90 << 20,
+        total: Some(120 << 20),
+        unit: Unit::Bytes,
+        parts,
+        ..Progress::default()
+    };
+    app.update(Msg::Progress(pull, progress.clone()), NOW);
     snapshot!("ui_pulling_80x24", screen(&mut app));
+    let more = Progress { done: 65 << 20, arrived: 100 << 20, ..progress.clone() };
+    app.update(Msg::Progress(pull, more), teu::model::time::Timestamp(NOW.0 + 1_000_000_000));
+    assert!(
+        screen(&mut app).contains("54%  10M/s  11s left"),
+        "the speed is that of the network: {}",
+        screen(&mut app)
+    );
+    // The rest has arrived: what is left to do is to extract it.
+    let rest = Progress { stage: "extracting".into(), arrived: 120 << 20, ..progress };
+    app.update(Msg::Progress(pull, rest), NOW);
+    assert!(screen(&mut app).contains("pull debian:13  50%  extracting"), "{}", screen(&mut app));
     let cmds = press(&mut app, "ctrl-x");
     assert!(matches!(cmds[..], [Cmd::Cancel(t)] if t == pull));
     press(&mut app, "esc 2");

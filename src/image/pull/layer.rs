@@ -152,8 +152,7 @@ impl Shared<'_> {
         let work = move || {
             let mut told = 0;
             let passed = |position| {
-                // While bytes still arrive, the download is the news.
-                if part.written() == size && position >= told + STEP {
+                if position >= told + STEP {
                     told = position;
                     tell(LayerState::Extracting, position);
                 }
@@ -287,7 +286,6 @@ impl Fetch {
                 (self.tell)(LayerState::Downloading, done);
             }
         }
-        (self.tell)(LayerState::Extracting, 0);
         Ok(())
     }
 }

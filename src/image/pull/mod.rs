@@ -64,7 +64,8 @@ pub enum Update {
     Stage(&'static str),
     /// Once, bottom first: blob digest and size as shipped of each layer.
     Layers(Vec<(Digest, u64)>),
-    /// Layer `index` of them: its state, and bytes (as shipped) done in that state.
+    /// Layer `index` of them: its state, and bytes (as shipped) done in that state. A layer is extracted while it is
+    /// still downloaded, so that news of both states alternate.
     Layer { index: usize, state: LayerState, done: u64 },
     /// A retry and its reason, a warning.
     Note(String),

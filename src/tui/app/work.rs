@@ -39,9 +39,9 @@ pub struct Task {
     pub started: Timestamp,
     pub job: Option<JobId>,
     pub progress: Progress,
-    /// Bytes a second, smoothed.
-    pub speed: f64,
-    measured: (Timestamp, u64),
+    /// Of what is done, and of what arrives.
+    done: Meter,
+    arrived: Meter,
     pub cancelling: bool,
     /// A removal that can be taken back: when it was hidden.
     pub hidden: Option<Timestamp>,
@@ -51,6 +51,41 @@ impl Task {
     /// Cancelling it brings back what it removed.
     pub fn is_undoable(&self) -> bool {
         self.hidden.is_some() && !self.cancelling
+    }
+
+    /// Bytes a second that arrive, as long as some do.
+    pub fn speed(&self) -> Option<f64> {
+        let comes = self.progress.total.is_some_and(|total| self.progress.arrived < total);
+        Some(self.arrived.rate).filter(|rate| comes && *rate > 0.0)
+    }
+
+    /// Seconds until the end, at the rate at which things are done.
+    pub fn seconds_left(&self) -> Option<u64> {
+        let left = self.progress.total?.saturating_sub(self.progress.done);
+        (self.done.rate > 0.0).then(|| (left as f64 / self.done.rate).ceil() as u64)
+    }
+}
+
+/// A rate a second, smoothed.
+#[derive(Clone, Debug, Default)]
+struct Meter {
+    rate: f64,
+    last: Option<(Timestamp, u64)>,
+}
+
+impl Meter {
+    fn note(&mut self, now: Timestamp, count: u64) {
+        // What an earlier pull left is there at once: that is no speed.
+        let Some((then, before)) = self.last.filter(|(_, before)| *before > 0) else {
+            self.last = Some((now, count));
+            return;
+        };
+        let nanos = now.0.saturating_sub(then.0);
+        if nanos >= 500_000_000 {
+            let rate = count.saturating_sub(before) as f64 * 1e9 / nanos as f64;
+            self.rate = if self.rate == 0.0 { rate } else { self.rate * 0.6 + rate * 0.4 };
+            self.last = Some((now, count));
+        }
     }
 }
 
@@ -86,8 +121,8 @@ impl Work {
             started: now,
             job: None,
             progress: Progress::default(),
-            speed: 0.0,
-            measured: (now, 0),
+            done: Meter::default(),
+            arrived: Meter::default(),
             cancelling: false,
             hidden: None,
         };
@@ -97,16 +132,8 @@ impl Work {
 
     pub fn progress(&mut self, ticket: Ticket, now: Timestamp, progress: Progress) {
         let Some(task) = self.running.get_mut(&ticket) else { return };
-        // What an earlier pull left is there at once: that is no speed.
-        if task.measured.1 == 0 {
-            task.measured = (now, progress.done);
-        }
-        let nanos = now.0.saturating_sub(task.measured.0.0);
-        if nanos >= 500_000_000 {
-            let speed = progress.done.saturating_sub(task.measured.1) as f64 * 1e9 / nanos as f64;
-            task.speed = if task.speed == 0.0 { speed } else { task.speed * 0.6 + speed * 0.4 };
-            task.measured = (now, progress.done);
-        }
+        task.done.note(now, progress.done);
+        task.arrived.note(now, progress.arrived);
         if progress.stage == UNDOABLE {
             task.hidden.get_or_insert(now);
         }

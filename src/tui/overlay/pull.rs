@@ -195,7 +195,7 @@ impl PullPrompt {
     }
 }
 
-/// `pull debian:13  61%  9.8M/s  12s left`
+/// `pull debian:13  61%  9.8M/s  12s left`; once all is here `pull debian:13  85%  extracting  2s left`.
 fn headline(task: &Task) -> String {
     let mut line = task.title.clone();
     if task.cancelling {
@@ -207,12 +207,13 @@ fn headline(task: &Task) -> String {
         None if task.progress.stage.is_empty() => line.push_str("  starting"),
         None => line.push_str(&format!("  {}", task.progress.stage)),
     }
-    if task.speed > 0.0 {
-        line.push_str(&format!("  {}/s", text::short_bytes(task.speed)));
-        if let Some(total) = task.progress.total {
-            let left = total.saturating_sub(task.progress.done) as f64 / task.speed;
-            line.push_str(&format!("  {} left", crate::tui::figures::age(left as u64)));
-        }
+    match task.speed() {
+        Some(speed) => line.push_str(&format!("  {}/s", text::short_bytes(speed))),
+        None if share(task).is_some() => line.push_str(&format!("  {}", task.progress.stage)),
+        None => {}
+    }
+    if let Some(left) = task.seconds_left() {
+        line.push_str(&format!("  {} left", crate::tui::figures::age(left)));
     }
     line
 }

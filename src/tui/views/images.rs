@@ -103,22 +103,32 @@ fn draw_row(app: &App, row: &ImageRow, name_width: u16, line: Rect, buf: &mut Bu
 /// `pull debian:13 ███████░░░░ 61% 9.8M/s`
 fn draw_pull(app: &App, task: &Task, line: Rect, buf: &mut Buffer) {
     let share = share(task);
-    let tail = match share {
-        Some(s) if task.speed > 0.0 => format!(" {:>3.0}% {}/s", s * 100.0, text::short_bytes(task.speed)),
-        Some(s) => format!(" {:>3.0}%", s * 100.0),
-        None if task.cancelling => String::from(" stopping"),
-        None => format!(" {}", if task.progress.stage.is_empty() { "starting" } else { &task.progress.stage }),
+    let stage = task.progress.stage.as_str();
+    let tail = match (share, task.speed()) {
+        _ if task.cancelling => String::from(" stopping"),
+        (Some(s), Some(speed)) => format!(" {:>3.0}% {}/s", s * 100.0, text::short_bytes(speed)),
+        (Some(s), None) => format!(" {:>3.0}% {stage}", s * 100.0),
+        (None, _) => format!(" {}", if stage.is_empty() { "starting" } else { stage }),
     };
     let width = usize::from(line.width);
     let bar_width = (width / 4).clamp(4, 30);
     let room = width.saturating_sub(3 + bar_width + text::width(&tail));
     let title = text::truncate(&task.title, room.max(8)).into_owned();
     let x = text::put(buf, line.x + 1, line.y, line.width - 2, &title, app.theme.style(Role::Accent));
-    let (full, empty) = glyphs::bar(share.unwrap_or(0.0), bar_width);
     let end = line.right();
-    let x = text::put(buf, x + 1, line.y, end.saturating_sub(x + 1), &full, app.theme.style(Role::Graph));
-    let x = text::put(buf, x, line.y, end.saturating_sub(x), &empty, app.theme.style(Role::GraphTrack));
+    let x = two_bars(app, task, bar_width, Rect { x: x + 1, width: end.saturating_sub(x + 1), ..line }, buf);
     text::put(buf, x, line.y, end.saturating_sub(x), &tail, app.theme.style(Role::Text));
+}
+
+/// What is done, what has only arrived, what is to come; the column after it.
+pub fn two_bars(app: &App, task: &Task, columns: usize, line: Rect, buf: &mut Buffer) -> u16 {
+    let arrived = task.progress.total.filter(|t| *t > 0).map_or(0.0, |t| task.progress.arrived as f64 / t as f64);
+    let bars = glyphs::bar_of_two(share(task).unwrap_or(0.0), arrived, columns);
+    let mut x = line.x;
+    for (bar, role) in bars.iter().zip([Role::Graph, Role::Graph, Role::GraphTrack]) {
+        x = text::put(buf, x, line.y, line.right().saturating_sub(x), bar, app.theme.style(role));
+    }
+    x
 }
 
 /// How much of a task is done; `None` when its whole is not known.

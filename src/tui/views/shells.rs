@@ -53,8 +53,10 @@ fn waiting(app: &App, inner: Rect, buf: &mut Buffer) {
     let stage = if task.progress.stage.is_empty() { "starting" } else { &task.progress.stage };
     let mut lines = vec![(format!("{}: {stage}", task.title), Role::Dim)];
     if let Some(share) = images::share(task) {
-        let (full, empty) = glyphs::bar(share, usize::from(inner.width / 2));
-        lines.push((format!("{full}{empty} {:.0}%", share * 100.0), Role::Graph));
+        let columns = usize::from(inner.width / 2);
+        let arrived = task.progress.total.map_or(0.0, |t| task.progress.arrived as f64 / t as f64);
+        let bar = glyphs::bar_of_two(share, arrived, columns).concat();
+        lines.push((format!("{bar} {:.0}%", share * 100.0), Role::Graph));
     }
     if !task.progress.note.is_empty() {
         lines.push((text::sanitize(&task.progress.note).into_owned(), Role::Dim));

@@ -1,19 +1,21 @@
 //! `pull` and `image from-host`: images that come into the store.
 
+mod progress;
+
 use super::{Error, ErrorKind, JobContext, Output, Result, images};
 use crate::engine::core::{Core, now};
-use crate::engine::job::{Part, PartState, Progress, Unit};
+use crate::engine::job::Progress;
 use crate::engine::request::{FromHostArgs, PullArgs};
 use crate::image;
 use crate::image::from_host::build;
 use crate::image::layers::LayerStore;
-use crate::image::pull::{LayerState, PullRequest, Stores, Update};
+use crate::image::pull::{PullRequest, Stores};
 use crate::model::image::Image;
-use crate::model::reference::{Digest, Reference};
+use crate::model::reference::Reference;
 use crate::store::content::ContentStore;
 use crate::store::lock::FileLock;
 use crate::store::records;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) async fn pull(cx: &mut JobContext, args: PullArgs) -> Result<Output> {
@@ -59,7 +61,7 @@ async fn one(cx: &mut JobContext, args: &PullArgs) -> Result<Output> {
         })
         .await?;
     let client = cx.core.registry()?;
-    let done = image::pull::pull(client, &stores, request, progress(cx), &cx.cancel).await?;
+    let done = image::pull::pull(client, &stores, request, progress::sink(cx), &cx.cancel).await?;
     let (kept, up_to_date) = (done.image.clone(), done.up_to_date);
     cx.blocking(move |core| {
         let _adding = guard;
@@ -118,60 +120,6 @@ pub(in crate::engine) fn settle_later(core: &Arc<Core>) {
             }
         });
     });
-}
-
-/// Turns the pull's news into the job's progress.
-fn progress(cx: &JobContext) -> image::pull::Sink {
-    let (sink, state) = (cx.sink(), Mutex::new(Progress { unit: Unit::Bytes, ..Progress::default() }));
-    Arc::new(move |update| {
-        let mut progress = state.lock().unwrap_or_else(PoisonError::into_inner);
-        apply(&mut progress, update);
-        sink.report(progress.clone());
-    })
-}
-
-fn apply(progress: &mut Progress, update: Update) {
-    match update {
-        Update::Stage(stage) => progress.stage = stage.to_owned(),
-        Update::Note(note) => progress.note = note,
-        Update::Layers(layers) => {
-            progress.total = Some(layers.iter().map(|(_, size)| size).sum());
-            let part = |(digest, size): (Digest, u64)| Part {
-                name: digest.short().to_owned(),
-                total: Some(size),
-                ..Part::default()
-            };
-            progress.parts = layers.into_iter().map(part).collect();
-        }
-        Update::Layer { index, state, done } => {
-            if let Some(part) = progress.parts.get_mut(index) {
-                part.state = part_state(state);
-                part.done = done;
-                progress.done = progress.parts.iter().map(arrived).sum();
-            }
-        }
-    }
-}
-
-/// Bytes of a layer that need not be fetched any more.
-fn arrived(part: &Part) -> u64 {
-    match part.state {
-        PartState::Downloading => part.done,
-        PartState::Waiting | PartState::Failed => 0,
-        PartState::Verifying | PartState::Extracting | PartState::Done | PartState::Exists => part.total.unwrap_or(0),
-    }
-}
-
-fn part_state(state: LayerState) -> PartState {
-    match state {
-        LayerState::Waiting => PartState::Waiting,
-        LayerState::Downloading => PartState::Downloading,
-        LayerState::Extracting => PartState::Extracting,
-        LayerState::Verifying => PartState::Verifying,
-        LayerState::Done => PartState::Done,
-        LayerState::Exists => PartState::Exists,
-        LayerState::Failed => PartState::Failed,
-    }
 }
 
 pub(super) async fn from_host(cx: &mut JobContext, args: FromHostArgs) -> Result<Output> {
