@@ -1,5 +1,6 @@
 //! An init that is cloned before it is known what it is to run: the kernel makes its namespaces, and it enters its
-//! control group, while the engine still works out the launch.
+//! control group, while the engine still works out the launch. It is handed the launch as it came, and reads it while
+//! its monitor does the same.
 
 use super::streams::{ChildEnds, Streams};
 use super::{CLONING, Made, Starting, become_it, container, end};
@@ -7,7 +8,7 @@ use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::{During, failure};
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
-use crate::sys::{clone, poll, pty};
+use crate::sys::{clone, loopback, poll, pty};
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -15,10 +16,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The namespaces of a container with nothing special about it.
 const USUAL: u64 = clone::NEWNS | clone::NEWPID | clone::NEWUTS | clone::NEWIPC | clone::NEWCGROUP;
-/// What comes with a descriptor on the way to the child, in this order; the last one comes always.
+/// What comes on the way to the child, in this order: the launch in JSON and what belongs to it as descriptors, then the
+/// word to go on.
+const LAUNCH: u8 = b'L';
 const STREAM: u8 = b'S';
 const NETWORK: u8 = b'N';
-const LAUNCH: u8 = b'L';
+const GO_ON: u8 = b'G';
 
 /// Waits for its launch; dropped, it is killed.
 pub struct Ahead {
@@ -55,22 +58,21 @@ impl Ahead {
         (self.flags == flags || self.flags | clone::NEWNET == flags).then_some(self)
     }
 
-    /// Hands it what it waits for: `launch` in JSON.
-    pub(super) fn go_on(
-        mut self,
-        launch: &[u8],
-        network: Option<BorrowedFd<'_>>,
-        streams: Streams,
-    ) -> Result<Starting, Failure> {
+    /// Hands it the launch in JSON. It does nothing yet that could be seen.
+    pub fn tell(&self, launch: &[u8]) -> Result<(), Failure> {
         let launch = in_memory(launch).during("handing the launch to the init")?;
+        self.waiting.iter().for_each(|waiting| send(&waiting.socket, LAUNCH, Some(launch.as_fd())));
+        Ok(())
+    }
+
+    /// Lets it become the container that it was told of.
+    pub(super) fn go_on(mut self, network: Option<BorrowedFd<'_>>, streams: Streams) -> Result<Starting, Failure> {
         let Some(Waiting { pid, pidfd, socket }) = self.waiting.take() else {
             return Err(failure(FailureKind::Internal, "the init was handed on already"));
         };
-        // One that is gone already says so at its end of the connection.
-        let send = |kind: u8, fd: BorrowedFd<'_>| drop(pty::send(socket.as_fd(), &[kind], Some(fd)));
-        streams.child.each().for_each(|end| send(STREAM, end));
-        network.into_iter().for_each(|network| send(NETWORK, network));
-        send(LAUNCH, launch.as_fd());
+        streams.child.each().for_each(|end| send(&socket, STREAM, Some(end)));
+        network.into_iter().for_each(|network| send(&socket, NETWORK, Some(network)));
+        send(&socket, GO_ON, None);
         Ok(Starting::new(pid, pidfd, socket, streams.parent))
     }
 }
@@ -83,6 +85,11 @@ impl Drop for Ahead {
     }
 }
 
+/// A child that is gone already says so at its end of the connection.
+fn send(socket: &OwnedFd, kind: u8, fd: Option<BorrowedFd<'_>>) {
+    let _ = pty::send(socket.as_fd(), &[kind], fd);
+}
+
 fn in_memory(text: &[u8]) -> std::io::Result<File> {
     let mut file = File::from(poll::memory_file(c"launch").map_err(|e| e.source)?);
     file.write_all(text)?;
@@ -93,24 +100,46 @@ fn in_memory(text: &[u8]) -> std::io::Result<File> {
 /// The child's side.
 fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failure> {
     container::settle_in(true, Some(group))?;
-    let mut streams = Vec::new();
-    let mut network = None;
-    let launch = loop {
-        let mut kind = [0];
-        match (pty::receive(socket.as_fd(), &mut kind).during("waiting for the launch")?, kind[0]) {
-            ((1, Some(fd)), STREAM) => streams.push(fd),
-            ((1, Some(fd)), NETWORK) => network = Some(fd),
-            ((1, Some(fd)), LAUNCH) => break File::from(fd),
-            _ => return Err(failure(FailureKind::Internal, "the monitor died while the container started")),
-        }
-    };
-    let text = std::io::read_to_string(launch).during("reading the launch")?;
+    let own_network = flags & clone::NEWNET != 0;
+    if own_network {
+        loopback::up().during(container::LOOPBACK)?;
+    }
+    let (LAUNCH, Some(launch)) = receive(socket)? else { return Err(out_of_turn()) };
+    let text = std::io::read_to_string(File::from(launch)).during("reading the launch")?;
     let launch: Launch = serde_json::from_str(&text)
         .map_err(|e| failure(FailureKind::Internal, format!("the launch cannot be read: {e}")))?;
-    let made = Made { network: network.as_ref().map(AsFd::as_fd), users: None };
-    let plan = container::Plan::new(&launch, made)?;
+    // That of most containers; which have a network of somebody else's is known when it comes.
+    let early = container::Plan::new(&launch, Made::default());
+    let mut streams = Vec::new();
+    let mut network = None;
+    loop {
+        match receive(socket)? {
+            (STREAM, Some(fd)) => streams.push(fd),
+            (NETWORK, Some(fd)) => network = Some(fd),
+            (GO_ON, None) => break,
+            _ => return Err(out_of_turn()),
+        }
+    }
+    let mut plan = match &network {
+        Some(network) => container::Plan::new(&launch, Made { network: Some(network.as_fd()), users: None })?,
+        None => early?,
+    };
     if plan.flags & !flags != 0 {
         clone::unshare(plan.flags & !flags).during("making the network namespace")?;
+    } else if own_network {
+        plan.network_is_ready();
     }
     container::run(&plan, Vec::new(), ChildEnds::new(streams), socket)
+}
+
+fn receive(socket: &OwnedFd) -> Result<(u8, Option<OwnedFd>), Failure> {
+    let mut kind = [0];
+    match pty::receive(socket.as_fd(), &mut kind).during("waiting for the launch")? {
+        (1, fd) => Ok((kind[0], fd)),
+        _ => Err(failure(FailureKind::Internal, "the monitor died while the container started")),
+    }
+}
+
+fn out_of_turn() -> Failure {
+    failure(FailureKind::Internal, "the monitor said something else than was expected of it")
 }

@@ -17,13 +17,16 @@ use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+pub(super) const LOOPBACK: &str = "bringing up the loopback interface";
+
 /// Everything that can be worked out before the clone.
 pub(super) struct Plan<'a> {
     launch: &'a Launch,
     /// The cgroup namespace is left out: it is made once the process is in its group.
     pub flags: u64,
     pub own_cgroup_view: bool,
-    own_network: bool,
+    /// It has no interface up yet.
+    new_network: bool,
     /// The network namespace to join instead of a new one.
     network: Option<BorrowedFd<'a>>,
     /// The user namespace of its own, its map, and what is bound from the host.
@@ -57,7 +60,7 @@ impl<'a> Plan<'a> {
             launch,
             // A user namespace is entered, not made.
             flags: flags & !(clone::NEWCGROUP | clone::NEWUSER),
-            own_network: flags & clone::NEWNET != 0,
+            new_network: flags & clone::NEWNET != 0,
             network,
             users,
             own_cgroup_view: flags & clone::NEWCGROUP != 0,
@@ -66,6 +69,11 @@ impl<'a> Plan<'a> {
             joined,
             program: Program::of_container(launch)?,
         })
+    }
+
+    /// It was made, and its loopback interface is up.
+    pub fn network_is_ready(&mut self) {
+        self.new_network = false;
     }
 
     /// The new process, and in it what was prepared for it.
@@ -121,8 +129,8 @@ pub(super) fn run(
     if let Some(namespace) = plan.network.filter(|_| !own_users) {
         clone::setns(namespace, clone::NEWNET).during("entering the network namespace")?;
     }
-    if plan.own_network {
-        loopback::up().during("bringing up the loopback interface")?;
+    if plan.new_network {
+        loopback::up().during(LOOPBACK)?;
     }
     let what = "setting up the root file system";
     trees.extend(plan.joined.shared_memory()?);

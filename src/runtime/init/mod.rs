@@ -73,20 +73,13 @@ pub struct Starting {
 
 /// Clones the init, or lets the one go on that was cloned ahead (if it suits: else it is ended). What has to be written
 /// down before the command runs is to be written before [`Starting::finish`]: so a monitor killed at any moment leaves
-/// either nothing or a container that can be found. `ahead`: the init that was cloned ahead, and the launch in JSON. The
+/// either nothing or a container that can be found. `ahead`: the init that was cloned ahead, and told this launch. The
 /// caller must be single-threaded.
-pub fn begin(
-    launch: &Launch,
-    group: &Group,
-    made: Made<'_>,
-    ahead: Option<(Ahead, &[u8])>,
-) -> Result<Starting, Failure> {
+pub fn begin(launch: &Launch, group: &Group, made: Made<'_>, ahead: Option<Ahead>) -> Result<Starting, Failure> {
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
     let flags = container::flags(launch, made.network.is_some());
-    if let Some((ahead, json)) = ahead
-        && let Some(ahead) = ahead.fitting(flags)
-    {
-        return ahead.go_on(json, made.network, streams);
+    if let Some(ahead) = ahead.and_then(|ahead| ahead.fitting(flags)) {
+        return ahead.go_on(made.network, streams);
     }
     let plan = container::Plan::new(launch, made)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;

@@ -14,7 +14,6 @@ use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind,
 use crate::runtime::{log, state};
 use crate::sys::poll::{Epoll, Interest, Signals};
 use crate::sys::{channel, facts, poll, process, userns};
-use bytes::Bytes;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -30,8 +29,8 @@ const BUFFER: usize = 64 << 10;
 pub(super) fn begin(mut control: UnixStream, announced: &Announced) -> Option<Monitor> {
     let mut decoder = Decoder::default();
     let ahead = Ahead::make(announced);
-    let received = receive(&mut control, &mut decoder);
-    let Received { launch, json, hello } = match received {
+    let received = receive(&mut control, &mut decoder, &ahead);
+    let Received { launch, hello } = match received {
         Ok(received) => received,
         Err(message) => {
             ahead.discard();
@@ -42,7 +41,7 @@ pub(super) fn begin(mut control: UnixStream, announced: &Announced) -> Option<Mo
     let ahead = ahead.meant_for(announced, &launch);
     poll::trim_heap();
     let (dir, run_dir) = (launch.dir.clone(), launch.run_dir.clone());
-    match prepare(launch, &json, ahead) {
+    match prepare(launch, ahead) {
         Ok(mut monitor) => {
             let pid = monitor.state.pid;
             if control.set_nonblocking(true).is_ok() {
@@ -76,13 +75,11 @@ fn refuse(control: &mut UnixStream, failure: Failure) {
 /// What the client sent first.
 struct Received {
     launch: Launch,
-    /// The same as it came.
-    json: Bytes,
     hello: Option<Hello>,
 }
 
 /// The launch, and the greeting when one came before it.
-fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<Received, String> {
+fn receive(control: &mut UnixStream, decoder: &mut Decoder, ahead: &Ahead) -> Result<Received, String> {
     let mut hello = None;
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -90,12 +87,15 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<Received, 
             match frame.kind {
                 Kind::Hello => hello = Some(frame.json().map_err(|e| e.to_string())?),
                 Kind::Launch => {
+                    if let Some(init) = &ahead.init {
+                        init.tell(&frame.payload).map_err(|e| e.chain.join(": "))?;
+                    }
                     let launch: Launch = frame.json().map_err(|e| e.to_string())?;
                     if launch.version != protocol::VERSION {
                         let (theirs, ours) = (launch.version, protocol::VERSION);
                         return Err(format!("this teu speaks version {ours} of the monitor's protocol, not {theirs}"));
                     }
-                    return Ok(Received { launch, json: frame.payload, hello });
+                    return Ok(Received { launch, hello });
                 }
                 other => return Err(format!("unexpected {other:?} frame")),
             }
@@ -110,7 +110,7 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder) -> Result<Received, 
 }
 
 /// Everything up to the running process. On failure all of it is undone.
-fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure> {
+fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let mut undo = Undo { run_dir: &launch.run_dir, group: ahead.group, network: None, done: false };
     let init = ahead.init;
@@ -139,7 +139,7 @@ fn prepare(launch: Launch, json: &[u8], ahead: Ahead) -> Result<Monitor, Failure
     if stepwise {
         warnings.extend(restrict(&launch, group)?);
     }
-    let starting = begin_in(network, &launch, group, init.map(|init| (init, json)))?;
+    let starting = begin_in(network, &launch, group, init)?;
     // From here on the init and its monitor work side by side.
     let (epoll, signals) = events().map_err(|e| internal("set up", &e))?;
     warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
@@ -199,7 +199,7 @@ pub(super) fn begin_in(
     network: &Network,
     launch: &Launch,
     group: &Group,
-    ahead: Option<(init::Ahead, &[u8])>,
+    ahead: Option<init::Ahead>,
 ) -> Result<init::Starting, Failure> {
     let (namespace, users) = (network.namespace()?, network.users()?);
     let made = init::Made { network: namespace.as_ref().map(AsFd::as_fd), users: users.as_ref().map(AsFd::as_fd) };
