@@ -1,5 +1,6 @@
 //! What a container is: the frozen configuration it was created with, and the state it is in.
 
+use super::health::{Health, HealthCheck};
 use super::id::ContainerId;
 use super::isolation::{DeviceMapping, DeviceRule, Isolation};
 use super::mount::{Mount, Tmpfs};
@@ -79,6 +80,12 @@ pub struct ContainerConfig {
     pub init: bool,
     pub sysctls: BTreeMap<String, String>,
     pub log: LogOptions,
+    /// The user's and the image's; `None`: neither has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthCheck>,
+    /// The image's, for what is said to run in a shell; empty: `/bin/sh -c`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shell: Vec<String>,
     /// The control group that the container's is made in; empty: teu's own.
     pub cgroup_parent: String,
     /// Notes for others that read the container's specification; teu gives them no meaning.
@@ -259,6 +266,9 @@ pub struct State {
     pub endpoints: Vec<Endpoint>,
     #[serde(default)]
     pub ports: Vec<PublishedPort>,
+    /// What its health check says; `None`: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
 }
 
 /// An exec session as its monitor reports it.

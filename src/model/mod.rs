@@ -4,6 +4,7 @@ pub mod change;
 pub mod container;
 pub mod endpoint;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod image;
 pub mod isolation;

@@ -1,6 +1,7 @@
 //! What a monitor is told when it is started: the one typed message that describes a container to be run.
 
 use crate::model::container::{Limits, LogOptions, RestartPolicy};
+use crate::model::health::HealthPlan;
 use crate::model::isolation::{Isolation, UserMap};
 use crate::net::plan::NetworkPlan;
 use oci_spec::runtime::Spec;
@@ -55,6 +56,8 @@ pub struct Launch {
     #[serde(default)]
     pub network: NetworkPlan,
     pub log: LogOptions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthPlan>,
     pub restart: RestartPolicy,
     /// Run so far by the restart policy; shown as the restart count.
     pub restarts: u32,

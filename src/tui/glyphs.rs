@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 
 pub const RUNNING: &str = "▶";
 pub const HEALTHY: &str = "+";
+pub const STARTING: &str = "…";
 pub const PAUSED: &str = "‖";
 pub const EXITED: &str = "■";
 pub const FAILED: &str = "✗";

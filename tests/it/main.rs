@@ -9,6 +9,7 @@ mod cve;
 mod docker;
 mod engine;
 mod harness;
+mod health;
 mod isolation;
 mod jobs;
 mod lifecycle;

@@ -74,6 +74,7 @@ impl Fixture {
             dir: self.dir(),
             run_dir: self.run_dir(),
             event_log: self.root.path().join("events.log"),
+            health: None,
             spec: serde_json::from_value(spec).unwrap(),
             rootfs: Rootfs::Directory { path: self.rootfs(), read_only: false },
             user: String::new(),

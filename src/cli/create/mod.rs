@@ -3,6 +3,7 @@
 mod block;
 mod devices;
 mod env;
+mod health;
 mod isolation;
 mod limits;
 mod mounts;
@@ -102,6 +103,7 @@ fn container_config(args: Args, networking: &network::Networking) -> Result<Cont
         cgroup_parent: args.text("cgroup-parent").map(cgroup_parent).transpose()?.unwrap_or_default(),
         annotations: pairs("annotation", &args.texts("annotation"))?,
         log: log_options(args)?,
+        health: health::check(args)?,
         ..ContainerConfig::default()
     })
 }

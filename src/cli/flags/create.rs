@@ -15,16 +15,8 @@ const fn no(flag: &'static str, why: &'static str) -> Unsupported {
     Unsupported { flag, why, tame: &[] }
 }
 
-const NO_HEALTH: &str = "teu does not run health checks";
-
 pub(in crate::cli) const UNSUPPORTED: &[Unsupported] = &[
     no("gpus", "devices of vendors' runtimes are not known here; give the nodes by --device"),
-    no("health-cmd", NO_HEALTH),
-    no("health-interval", NO_HEALTH),
-    no("health-retries", NO_HEALTH),
-    no("health-start-interval", NO_HEALTH),
-    no("health-start-period", NO_HEALTH),
-    no("health-timeout", NO_HEALTH),
     Unsupported { flag: "isolation", why: "there is one way of isolation on Linux: default", tame: &["", "default"] },
     no("link", "containers on one network find each other by their names: put both on a --network of yours"),
     no("link-local-ip", "teu gives no link-local addresses; see --ip and --ip6"),
@@ -79,6 +71,12 @@ fn process(command: Command) -> Command {
         value("cidfile", "FILE", "Write the container's id to a file"),
         value("log-driver", "DRIVER", "json-file or local (teu's own log), or none"),
         list("log-opt", "K=V", "max-size=10m, max-file=3"),
+        value("health-cmd", "COMMAND", "Command that checks whether the container is healthy"),
+        value("health-interval", "DURATION", "Time between two checks (1m30s; default 30s)"),
+        value("health-timeout", "DURATION", "Time one check may take (default 30s)"),
+        value("health-retries", "NUMBER", "Failures in a row that mean unhealthy (default 3)"),
+        value("health-start-period", "DURATION", "Time to start in, before failures count"),
+        value("health-start-interval", "DURATION", "Time between two checks in the start period (default 5s)"),
         switch("no-healthcheck", "Disable any health check of the image"),
         switch("disable-content-trust", "").hide(true),
     ])

@@ -1,6 +1,7 @@
 //! Words and figures as docker prints them.
 
 use crate::model::container::{State, Status};
+use crate::model::health::HealthStatus;
 use crate::model::time::Timestamp;
 use crate::model::units::human_duration;
 use std::time::SystemTime;
@@ -35,7 +36,11 @@ pub(in crate::cli) fn status(state: &State, now: Timestamp) -> String {
     let ended = state.finished.map(|t| format!(" {}", ago(t, now))).unwrap_or_default();
     match state.status {
         Status::Created => "Created".into(),
-        Status::Running => up(),
+        Status::Running => match &state.health {
+            Some(health) if health.status == HealthStatus::Starting => up() + " (health: starting)",
+            Some(health) => format!("{} ({})", up(), health.status.word()),
+            None => up(),
+        },
         Status::Paused => up() + " (Paused)",
         Status::Orphaned => up() + " (monitor lost)",
         Status::Restarting => format!("Restarting ({code}){ended}"),
@@ -88,7 +93,7 @@ pub(in crate::cli) fn point_in_time(text: &str, now: Timestamp) -> Option<i64> {
 }
 
 /// Nanoseconds of `1h30m`, `42s`, `1.5h`, `300ms`. `None`: not a duration.
-fn go_duration(text: &str) -> Option<i64> {
+pub(in crate::cli) fn go_duration(text: &str) -> Option<i64> {
     let mut rest = text.strip_prefix('-').unwrap_or(text);
     let mut total = 0.0;
     while !rest.is_empty() {
@@ -129,6 +134,11 @@ mod tests {
         assert_eq!(status(&state, NOW), "Up 3 minutes");
         state.status = Status::Paused;
         assert_eq!(status(&state, NOW), "Up 3 minutes (Paused)");
+        state.status = Status::Running;
+        state.health = Some(crate::model::health::Health::default());
+        assert_eq!(status(&state, NOW), "Up 3 minutes (health: starting)");
+        state.health.as_mut().unwrap().status = HealthStatus::Unhealthy;
+        assert_eq!(status(&state, NOW), "Up 3 minutes (unhealthy)");
         state.status = Status::Exited;
         state.finished = Some(before(7300));
         state.exit = Some(ExitStatus { code: 137, ..ExitStatus::default() });

@@ -2,6 +2,7 @@
 
 use super::{NEVER, isolation, limits, network};
 use crate::model::container::{Container, ContainerConfig, RestartPolicy, State, Status};
+use crate::model::health::Health;
 use crate::model::mount::{Mount, MountSource};
 use crate::model::time::Timestamp;
 use crate::store::StateRoot;
@@ -47,7 +48,7 @@ fn moment(time: Option<Timestamp>) -> String {
 
 fn life(state: &State) -> Value {
     let exit = state.exit.unwrap_or_default();
-    json!({
+    let mut value = json!({
         "Status": state.status.word(),
         "Running": state.status.is_live(),
         "Paused": state.status == Status::Paused,
@@ -61,6 +62,23 @@ fn life(state: &State) -> Value {
         "FinishedAt": moment(state.finished),
         "MonitorPid": state.monitor_pid,
         "Orphaned": state.status == Status::Orphaned,
+    });
+    if let Some(health) = &state.health {
+        value["Health"] = health_of(health);
+    }
+    value
+}
+
+fn health_of(health: &Health) -> Value {
+    let results = health.log.iter().map(|r| {
+        json!({
+            "Start": r.start.rfc3339(), "End": r.end.rfc3339(), "ExitCode": r.exit_code, "Output": r.output,
+        })
+    });
+    json!({
+        "Status": health.status.word(),
+        "FailingStreak": health.failing_streak,
+        "Log": results.collect::<Vec<_>>(),
     })
 }
 
@@ -159,7 +177,7 @@ fn own_config(container: &Container) -> Value {
     let c = &container.config;
     let (entrypoint, command) = c.args.split_at(c.entrypoint_len.min(c.args.len()));
     let hostname = if c.hostname.is_empty() { container.id.short() } else { &c.hostname };
-    json!({
+    let mut value = json!({
         "Hostname": hostname,
         "Domainname": c.domainname,
         "User": c.user,
@@ -182,5 +200,12 @@ fn own_config(container: &Container) -> Value {
         "Labels": c.labels,
         "StopSignal": c.stop_signal,
         "StopTimeout": c.stop_timeout,
-    })
+    });
+    if let Some(check) = &c.health {
+        value["Healthcheck"] = json!(check);
+    }
+    if !c.shell.is_empty() {
+        value["Shell"] = json!(c.shell);
+    }
+    value
 }

@@ -1,5 +1,7 @@
 //! What the user asked for, completed from the image's configuration by docker's rules. Pure.
 
+mod health;
+
 use super::request::CreateArgs;
 use super::{Error, ErrorKind, Result};
 use crate::model::container::ContainerConfig;
@@ -47,6 +49,7 @@ pub(crate) fn merge(args: &CreateArgs, image: &Image, anonymous: impl FnMut() ->
     if config.platform.is_empty() {
         config.platform = format!("{}/{}", image.os, image.architecture);
     }
+    health::health(&mut config, image)?;
     expose(&mut config, &defaults)?;
     mounts(&mut config, &defaults, anonymous)?;
     Ok(config)

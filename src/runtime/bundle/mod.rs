@@ -154,6 +154,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         isolation: config.isolation.clone(),
         network: input.network.clone(),
         log: config.log.clone(),
+        health: config.health.as_ref().and_then(|check| check.plan(&config.shell)),
         restart: config.restart.clone(),
         restarts: input.restarts,
         stop_signal,

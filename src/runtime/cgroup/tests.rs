@@ -176,7 +176,10 @@ fn a_group_that_nobody_holds_is_swept_and_no_other() {
     sweep(&identity()).expect("sweeping");
     assert!(!orphan.exists(), "{orphan:?}");
     assert!(held.exists() && lived_in.exists());
-    assert!(held.directories().iter().filter(|(name, _)| name != "cpuset").all(|(_, dir)| dir.is_dir()), "in all of them");
+    assert!(
+        held.directories().iter().filter(|(name, _)| name != "cpuset").all(|(_, dir)| dir.is_dir()),
+        "in all of them"
+    );
     child.kill().expect("killing");
     child.wait().expect("the killed child");
     held.remove().expect("removing");

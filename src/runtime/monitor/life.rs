@@ -5,6 +5,7 @@ use super::session::Session;
 use super::start::{FIRST_BACKOFF, begin_in};
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, RestartPolicy, State, Status};
+use crate::model::health::Health;
 use crate::model::isolation::Sharing;
 use crate::runtime::protocol::{Failure, Kind, Reply};
 use crate::runtime::{init, processes, state};
@@ -86,6 +87,7 @@ impl Monitor {
             kept: self.keep,
             ..std::mem::take(&mut self.state)
         };
+        self.end_health();
         self.end_execs();
         if !again {
             self.state.monitor_pid = 0;
@@ -146,6 +148,7 @@ impl Monitor {
                 self.phase = Phase::Running;
                 self.save();
                 self.event("start", &[]);
+                self.await_probe();
             }
             Err(failure) => {
                 self.state = before;
@@ -170,6 +173,7 @@ impl Monitor {
         self.state.pid_start = process::start_time(starting.pid()).unwrap_or(0);
         self.state.started = Some(clock());
         self.state.error = String::new();
+        self.state.health = self.launch.health.as_ref().map(|_| Health::default());
         let _ = state::write(&self.launch.dir, &self.state);
         starting.finish()
     }
@@ -224,6 +228,7 @@ impl Monitor {
     pub(super) fn thaw(&mut self) {
         if self.state.status == Status::Paused && self.group.thaw().is_ok() {
             self.state.status = Status::Running;
+            self.await_probe();
             self.save();
         }
     }

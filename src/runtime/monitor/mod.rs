@@ -11,6 +11,7 @@ mod dns;
 mod execs;
 mod filter;
 mod forward;
+mod health;
 mod life;
 mod network;
 mod pump;
@@ -20,6 +21,7 @@ mod session;
 mod start;
 
 use self::client::Client;
+use self::health::Checking;
 use self::network::Network;
 use self::session::Session;
 use crate::model::container::State;
@@ -149,6 +151,8 @@ struct Monitor {
     next_session: u32,
     phase: Phase,
     stopping: Option<Stopping>,
+    /// `None`: no health check.
+    checking: Option<Box<Checking>>,
     /// The user wants it down: no restart.
     stop_asked: bool,
     /// The user wants it down to start it again.
@@ -220,7 +224,7 @@ impl Monitor {
         };
         let stop = self.stopping.as_ref().and_then(|s| s.deadline);
         let gaps = self.clients.iter().map(|c| c.gap_until.filter(|at| c.gap > 0 && *at > now));
-        sessions.chain([phase, stop, self.network.deadline()]).chain(gaps).flatten().min()
+        sessions.chain([phase, stop, self.network.deadline(), self.health_deadline()]).chain(gaps).flatten().min()
     }
 
     fn on_time(&mut self, now: Instant) {
@@ -229,6 +233,7 @@ impl Monitor {
         }
         self.tend_sessions(now);
         self.network.on_time(now, &self.epoll);
+        self.tend_health(now);
         if let Phase::Restarting(at) = self.phase
             && at <= now
         {

@@ -74,6 +74,9 @@ impl Monitor {
             // The container goes on without it; once is enough to say.
             self.state.warnings.push(format!("log: {e}"));
         }
+        if Monitor::is_probe(session) {
+            return self.probe_output(id, count);
+        }
         let kind = output.kind;
         if let Some(screen) = &mut session.screen {
             screen.push(bytes, Instant::now());
@@ -131,14 +134,15 @@ impl Monitor {
                 }
                 Some(exit) if !session.over => {
                     if session.outputs.is_empty() || session.drain_until.is_some_and(|at| at <= now) {
-                        ended.push((session.id, exit));
+                        ended.push((session.id, exit, Monitor::is_probe(session)));
                     }
                 }
                 Some(_) => {}
             }
         }
-        for (id, exit) in ended {
+        for (id, exit, probe) in ended {
             match id {
+                _ if probe => self.probe_ended(id, exit),
                 0 => self.container_ended(exit),
                 _ => self.exec_ended(id, exit),
             }

@@ -137,6 +137,7 @@ impl Monitor {
         match self.group.freeze() {
             Ok(()) => {
                 self.state.status = Status::Paused;
+                self.rest_probes();
                 self.save();
                 self.event("pause", &[]);
                 self.answer(id, &Reply::Done);
@@ -152,6 +153,7 @@ impl Monitor {
         match self.group.thaw() {
             Ok(()) => {
                 self.state.status = Status::Running;
+                self.await_probe();
                 self.save();
                 self.event("unpause", &[]);
                 self.answer(id, &Reply::Done);

@@ -6,6 +6,7 @@ use super::network::Network;
 use super::session::Session;
 use super::{Monitor, Phase, clock, failure, tokens};
 use crate::model::container::{ExitStatus, State, Status};
+use crate::model::health::Health;
 use crate::runtime::announced::Announced;
 use crate::runtime::cgroup::{Group, devices};
 use crate::runtime::init;
@@ -56,6 +57,7 @@ pub(super) fn begin(mut control: UnixStream, announced: &Announced) -> Option<Mo
                 }
             }
             monitor.event("start", &[]);
+            monitor.await_probe();
             Some(monitor)
         }
         Err(failure) => {
@@ -175,6 +177,7 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
         next_session: 1,
         phase: Phase::Running,
         stopping: None,
+        checking: None,
         stop_asked: false,
         keep: false,
         watched: false,
@@ -269,6 +272,7 @@ fn running_state(
         warnings: launch.warnings.iter().cloned().chain(warnings).chain(network.warnings()).collect(),
         endpoints: network.endpoints(),
         ports: network.ports(),
+        health: launch.health.as_ref().map(|_| Health::default()),
         ..State::default()
     };
     // Without it nobody would know of the container.

@@ -2,6 +2,7 @@
 
 use crate::engine::{ContainerEntry, ContainerStats, Inventory, StatsBoard};
 use crate::model::container::Status;
+use crate::model::health::HealthStatus;
 use crate::model::id::ContainerId;
 use crate::model::network::PublishedPort;
 use crate::model::time::Timestamp;
@@ -27,6 +28,8 @@ pub struct ContainerRow {
     pub name: String,
     pub image: String,
     pub status: Status,
+    /// Of a live one that is checked.
+    pub health: Option<HealthStatus>,
     /// `exit 137 OOM`, `created`; empty for live ones.
     pub ending: String,
     pub failed: bool,
@@ -49,7 +52,7 @@ pub struct ContainerRow {
 
 /// Columns to sort by, with what the title calls them.
 pub const SORTS: [&str; 6] = ["created", "name", "status", "cpu", "memory", "uptime"];
-const FIELDS: [&str; 4] = ["name", "image", "status", "id"];
+const FIELDS: [&str; 5] = ["name", "image", "status", "id", "health"];
 
 /// A container's figures as its row shows them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -150,6 +153,7 @@ impl Containers {
                 ("status", row.status.word()),
                 ("status", &row.ending),
                 ("id", row.id.as_str()),
+                ("health", row.health.map_or("", HealthStatus::word)),
             ])
         });
         if tick && now.0.saturating_sub(self.ordered.0) < REORDER_NANOS {
@@ -195,6 +199,7 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
     let near = |share: Option<f64>| share.is_some_and(|s| s >= 0.9);
     let memory_share = memory.zip(memory_limit).map(|(m, l)| m as f64 / l.max(1) as f64);
     let throttled = figures.is_some_and(|f| f.rates.throttled_percent >= 25.0);
+    let health = state.health.as_ref().map(|h| h.status);
     let ending = match (state.status, &state.exit) {
         (Status::Created, _) if !state.error.is_empty() => String::from("cannot start"),
         (Status::Created, _) => String::from("created"),
@@ -209,6 +214,7 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
         name: container.name.clone(),
         image: container.image_ref.clone(),
         status: state.status,
+        health: health.filter(|_| live),
         ending,
         failed,
         cpu,
@@ -221,7 +227,8 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
         shells: state.execs.iter().filter(|e| e.exit.is_none()).count()
             + usize::from(live && container.config.tty && container.config.open_stdin),
         ports: if live { ports(&state.ports) } else { String::new() },
-        alert: sample.is_some_and(|s| s.oom_kills.is_some_and(|n| n > 0))
+        alert: live && health == Some(HealthStatus::Unhealthy)
+            || sample.is_some_and(|s| s.oom_kills.is_some_and(|n| n > 0))
             || near(memory_share)
             || throttled
             || cpus.is_some() && near(cpu.map(|c| c / cpu_limit)),
@@ -251,6 +258,7 @@ fn compare(a: &ContainerRow, b: &ContainerRow, sort: usize) -> Ordering {
 
 fn status_rank(row: &ContainerRow) -> u8 {
     match row.status {
+        Status::Running if row.health == Some(HealthStatus::Unhealthy) => 1,
         Status::Running => 0,
         Status::Orphaned => 1,
         Status::Restarting => 2,

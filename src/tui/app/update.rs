@@ -108,6 +108,7 @@ impl App {
             ("container", "die") if !matches!(code, "" | "0" | "130" | "137" | "143") => {
                 self.toast(format!("{name} ended: exit {code}"), true);
             }
+            ("container", "health_status: unhealthy") => self.toast(format!("{name} is unhealthy"), true),
             _ => {}
         }
     }

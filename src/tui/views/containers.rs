@@ -3,6 +3,7 @@
 use super::Scratch;
 use super::panel::{self, message};
 use crate::model::container::Status;
+use crate::model::health::HealthStatus;
 use crate::tui::app::containers::{ContainerRow, SORTS};
 use crate::tui::app::{App, Hit};
 use crate::tui::panes::Pane;
@@ -167,6 +168,9 @@ fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Bu
     );
     let (glyph, role) = state_glyph(row);
     put(buf, c.state, 1, glyph, role);
+    if let Some((glyph, role)) = row.health.map(health_glyph) {
+        put(buf, c.state + 1, 1, glyph, role);
+    }
     if row.ending.is_empty() {
         figures_of(app, row, c, line, buf);
     } else {
@@ -250,6 +254,15 @@ pub fn state_glyph(row: &ContainerRow) -> (&'static str, Role) {
         _ if row.failed => (glyphs::FAILED, Role::Failed),
         Status::Created => (glyphs::CREATED, Role::Exited),
         Status::Exited => (glyphs::EXITED, Role::Exited),
+    }
+}
+
+/// Beside the state's.
+fn health_glyph(health: HealthStatus) -> (&'static str, Role) {
+    match health {
+        HealthStatus::Starting => (glyphs::STARTING, Role::Paused),
+        HealthStatus::Healthy => (glyphs::HEALTHY, Role::Running),
+        HealthStatus::Unhealthy => (glyphs::FAILED, Role::Failed),
     }
 }
 

@@ -108,7 +108,7 @@ impl Layer {
 }
 
 /// `bin/busybox`, a link for each applet, and the usual empty directories.
-fn applets() -> Vec<u8> {
+pub fn applets() -> Vec<u8> {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from).into_iter().find(|path| path.exists());
     let busybox = fs::read(busybox.expect("a busybox")).expect("reading busybox");
     let list = program::finish(Command::new("busybox").arg("--list")).exits(0).stdout;
@@ -131,7 +131,7 @@ fn applets() -> Vec<u8> {
     layer.finish()
 }
 
-fn files() -> Vec<u8> {
+pub fn files() -> Vec<u8> {
     let passwd = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/tmp:/bin/sh\n";
     let layer = Layer::new().file("etc/passwd", 0o644, passwd.as_bytes());
     let layer = layer.file("etc/group", 0o644, b"root:x:0:\napp:x:1000:\nextra:x:2000:app\n");

@@ -100,7 +100,7 @@ fn fits(c: &ContainerEntry, inventory: &Inventory, filters: &Filters) -> bool {
         })
         && filters.any("before", |v| find(v).is_some_and(|o| container.created < o.container.created))
         && filters.any("since", |v| find(v).is_some_and(|o| container.created > o.container.created))
-        && filters.any("health", |v| v == "none")
+        && filters.any("health", |v| v == state.health.as_ref().map_or("none", |h| h.status.word()))
         && filters.any("is-task", |v| matches!(v, "false" | "0"))
         && filters.any("publish", |v| {
             ports(v).iter().any(|w| rows::published(c).iter().any(|p| (p.container_port, p.protocol) == *w))
