@@ -60,16 +60,26 @@ pub fn set_domain_name(name: &str) -> Result<()> {
     check("setdomainname", result)
 }
 
-/// A fresh session keyring of that name, so that the keys of whoever starts a container stay outside of it. A kernel
-/// without keys, or a filter that hides them, is no failure.
-pub fn join_session_keyring(name: &std::ffi::CStr) -> Result<()> {
-    const JOIN_SESSION_KEYRING: libc::c_int = 1;
-    // SAFETY: the name outlives the call.
-    let result = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, name.as_ptr()) };
-    match check("keyctl JOIN_SESSION_KEYRING", if result < 0 { -1 } else { 0 }) {
+/// A fresh session keyring, with a name if there is one, so that the keys of whoever starts a container stay outside of it.
+/// Who may have no further key shares one with his other containers. A kernel without keys, or a filter that hides them, is
+/// no failure.
+pub fn join_session_keyring(name: Option<&std::ffi::CStr>) -> Result<()> {
+    let joined = match join_keyring(name) {
+        Err(e) if e.errno() == libc::EDQUOT => join_keyring(Some(c"_ses.teu")),
+        other => other,
+    };
+    match joined {
         Err(e) if matches!(e.errno(), libc::ENOSYS | libc::EPERM | libc::EDQUOT) => Ok(()),
         other => other,
     }
+}
+
+fn join_keyring(name: Option<&std::ffi::CStr>) -> Result<()> {
+    const JOIN_SESSION_KEYRING: libc::c_int = 1;
+    let name = name.map_or(std::ptr::null(), std::ffi::CStr::as_ptr);
+    // SAFETY: the name outlives the call, or is null, which is allowed.
+    let result = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, name) };
+    check("keyctl JOIN_SESSION_KEYRING", if result < 0 { -1 } else { 0 })
 }
 
 /// set_mempolicy(2). `nodes`: a bit per memory node.

@@ -45,6 +45,25 @@ pub fn ensure(root: BorrowedFd<'_>, path: &str, make: Make) -> Result<OwnedFd> {
     ensure_counted(root, Path::new(path), make, 0).map_err(|e| Error::at("mount point", path, e))
 }
 
+/// Opens (O_PATH) the directory `name` of `root` itself, made when it is missing. A link in its place is refused.
+pub fn ensure_plain(root: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = || rustix::fs::openat(root, name, flags, Mode::empty());
+    let opened = match open() {
+        Err(rustix::io::Errno::NOENT) => match rustix::fs::mkdirat(root, name, Mode::from_raw_mode(0o755)) {
+            Err(e) if e != rustix::io::Errno::EXIST => Err(e),
+            _ => open(),
+        },
+        other => other,
+    };
+    opened.map_err(|e| match e {
+        rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => {
+            Error::at("mount point", Path::new("/").join(name), std::io::Error::other("it is a link, or no directory"))
+        }
+        e => Error::at("mount point", Path::new("/").join(name), e),
+    })
+}
+
 fn ensure_counted(root: BorrowedFd<'_>, path: &Path, make: Make, links: u32) -> rustix::io::Result<OwnedFd> {
     match raw_open(root, path, OFlags::PATH) {
         Err(rustix::io::Errno::NOENT) => {}

@@ -19,6 +19,7 @@ mod mount_fill;
 mod mount_guard;
 pub mod mount_node;
 pub mod mount_op;
+mod mount_seal;
 pub mod netlink;
 pub mod overlay;
 pub mod poll;

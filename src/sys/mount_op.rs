@@ -10,9 +10,10 @@ pub use super::mount_fill::Node;
 use super::mount_fill::{bind_hosts, fill};
 use super::mount_guard;
 use super::mount_node::{self, Device};
+use super::mount_seal::{mask, read_only};
 use super::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What the root is made of.
@@ -87,8 +88,8 @@ pub struct Mounted {
     /// The container's own procfs: a handle nobody else can have mounted over.
     pub proc: Option<OwnedFd>,
     pub devpts: Option<OwnedFd>,
-    null: OwnedFd,
-    empty: Option<OwnedFd>,
+    pub(super) null: OwnedFd,
+    pub(super) empty: Option<OwnedFd>,
 }
 
 /// Builds the root at `place`, a directory that the container never sees. The caller is in a mount namespace of its
@@ -249,7 +250,10 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
             (tree, Make::Directory)
         }
     };
-    let target = in_root::ensure(made.root.as_fd(), &m.target, make)?;
+    let target = match mount_guard::plain(&m.target) {
+        Some(name) => in_root::ensure_plain(made.root.as_fd(), name)?,
+        None => in_root::ensure(made.root.as_fd(), &m.target, make)?,
+    };
     mount_guard::check(m, tree.as_fd(), target.as_fd())?;
     if m.copy_up {
         super::copy_up::fill(target.as_fd(), tree.as_fd())?;
@@ -261,14 +265,15 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
         mount_below::make_private(tree.as_fd())?;
     }
     // The host's procfs is as good for what is the container's own there: it shows the reader's. Nothing else is.
-    if m.target == "/proc" && matches!(m.source, Source::Bind { .. }) && super::facts::magic_of(&tree)? == PROCFS {
+    let on_proc = mount_guard::plain(&m.target) == Some("proc");
+    if on_proc && matches!(m.source, Source::Bind { .. }) && super::facts::magic_of(&tree)? == PROCFS {
         made.proc = Some(tree);
         return Ok(());
     }
     if let Source::New { kind, content, .. } = &m.source {
         bind_hosts(tree.as_fd(), content, &opened.hosts)?;
         match kind.as_str() {
-            "proc" if m.target == "/proc" => made.proc = Some(tree),
+            "proc" if on_proc => made.proc = Some(tree),
             "devpts" if m.target == "/dev/pts" => made.devpts = Some(tree),
             _ => {}
         }
@@ -312,44 +317,6 @@ fn write_sysctl(made: &Mounted, key: &str, value: &str) -> Result<()> {
     let fd = rustix::fs::openat2(proc, path.as_str(), flags, Mode::empty(), resolve);
     let fd = fd.map_err(|e| Error::at("open", &path, e))?;
     rustix::io::write(&fd, value.as_bytes()).map(drop).map_err(|e| Error::at("write", &path, e))
-}
-
-fn open_existing(root: BorrowedFd<'_>, path: &str) -> Result<Option<OwnedFd>> {
-    match in_root::open(root, path, OFlags::PATH) {
-        Err(e) if matches!(e.errno(), libc::ENOENT | libc::ENOTDIR | libc::EACCES) => Ok(None),
-        other => other.map(Some),
-    }
-}
-
-fn mask(made: &mut Mounted, path: &str) -> Result<()> {
-    let Some(target) = open_existing(made.root.as_fd(), path)? else { return Ok(()) };
-    if in_root::kind(&target)? != FileType::Directory {
-        let copy = mount::clone_tree(made.null.as_fd(), Path::new(""), false)?;
-        return mount::attach(copy.as_fd(), target.as_fd());
-    }
-    match &made.empty {
-        Some(empty) => mount::attach(mount::clone_tree(empty.as_fd(), Path::new(""), false)?.as_fd(), target.as_fd()),
-        None => {
-            let empty = empty_directory()?;
-            mount::attach(empty.as_fd(), target.as_fd())?;
-            made.empty = Some(empty);
-            Ok(())
-        }
-    }
-}
-
-/// One file system shared by all masked directories, read-only and without room for an inode of its own.
-fn empty_directory() -> Result<OwnedFd> {
-    let options = [("nr_inodes", "1"), ("size", "4k"), ("mode", "0555")];
-    let options: Vec<_> = options.map(|(k, v)| (k.to_owned(), Some(v.to_owned()))).into();
-    mount::new_file_system("tmpfs", &options, mount::RDONLY | mount::NOSUID | mount::NODEV | mount::NOEXEC)
-}
-
-fn read_only(made: &Mounted, path: &str) -> Result<()> {
-    let Some(target) = open_existing(made.root.as_fd(), path)? else { return Ok(()) };
-    let copy = mount::clone_tree(target.as_fd(), Path::new(""), true)?;
-    mount::change(copy.as_fd(), Change { set: mount::RDONLY, recursive: true, ..Change::default() })?;
-    mount::attach(copy.as_fd(), target.as_fd())
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::{eventlog, log, state};
 use crate::sys::poll::{self, Epoll, Ready, Signals};
-use crate::sys::{clone, process, userns};
+use crate::sys::{attributes, clone, process, userns};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::net::UnixListener;
@@ -55,7 +55,8 @@ pub fn main(args: &[OsString], userns: Option<&str>) -> u8 {
         }
     }
     let Ok(control) = poll::keep_only(control) else { return 1 };
-    if poll::become_daemon().is_err() {
+    // The keys of whoever starts a container are not the container's: all its processes come from here.
+    if poll::become_daemon().and_then(|()| attributes::join_session_keyring(None)).is_err() {
         return 1;
     }
     if userns::enter(Path::new("/"), userns).is_err() {

@@ -50,6 +50,9 @@ pub struct Record {
     pub classes: Vec<PathBuf>,
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
+    /// Its processes keep the keys of whoever starts them (`--no-new-keyring`).
+    #[serde(default)]
+    pub callers_keyring: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,7 +65,7 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
         rdt::root()?;
     }
     let place = group::place(runtime, id, &bundle)?;
-    let record = record(id, &bundle, &place);
+    let record = record(id, &bundle, &place, options);
     let container = Container::reserve(&runtime.root, record)?;
     let mut attempt = Attempt { runtime, container, place, lock: None, group: None, devices: Vec::new(), done: false };
     attempt.lock = Some(attempt.container.lock()?);
@@ -121,7 +121,7 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn record(id: &str, bundle: &Bundle, place: &group::Place) -> Record {
+fn record(id: &str, bundle: &Bundle, place: &group::Place, options: &Options) -> Record {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let annotations = bundle.spec.annotations().clone().unwrap_or_default();
     Record {
@@ -138,6 +138,7 @@ fn record(id: &str, bundle: &Bundle, place: &group::Place) -> Record {
         unit: place.unit.as_ref().map(|(unit, _)| unit.name.clone()).unwrap_or_default(),
         classes: Vec::new(),
         annotations: annotations.into_iter().collect(),
+        callers_keyring: options.no_new_keyring,
     }
 }
 

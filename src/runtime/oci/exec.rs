@@ -223,6 +223,9 @@ fn launch(
                 if flags & clone::NEWCGROUP != 0 {
                     clone::setns(init.as_fd(), clone::NEWCGROUP).during("entering the cgroup namespace")?;
                 }
+                if !container.record.callers_keyring {
+                    attributes::join_session_keyring(None).during("making a session keyring")?;
+                }
                 run(setup, &theirs)
             })
         }

@@ -2,6 +2,7 @@
 //! taken out. Those of the kernel work are here, for `teu run` and for `teu oci`; others are beside the code they are
 //! about. The table says where each one is.
 
+mod keys;
 mod mounts;
 mod outside;
 mod powers;
@@ -25,7 +26,9 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("CVE-2025-52565", "tests/it/cve/terminal.rs", "cve_2025_52565_a_terminal_is_of_a_devpts"),
     ("CVE-2025-52881", "src/sys/mount_op.rs", "cve_2025_52881_settings_pass_no_mounts_and_no_links"),
     ("CVE-2019-19921", "tests/it/cve/mounts.rs", "cve_2019_19921_proc_stays_the_kernel_s"),
-    ("CVE-2019-19921", "tests/it/cve/mounts.rs", "cve_2019_19921_proc_as_a_link_stays_inside"),
+    ("CVE-2019-19921", "tests/it/cve/mounts.rs", "cve_2019_19921_proc_is_no_link"),
+    ("CVE-2023-27561", "tests/it/cve/mounts.rs", "cve_2019_19921_proc_is_no_link"),
+    ("CVE-2023-27561", "tests/it/cve/mounts.rs", "cve_2023_27561_masks_are_on_the_procfs_wherever_it_is_moved"),
     ("CVE-2026-41579", "tests/it/cve/mounts.rs", "cve_2026_41579_dev_as_a_link_stays_inside"),
     ("CVE-2026-47766", "tests/it/cve/mounts.rs", "cve_2026_41579_dev_as_a_link_stays_inside"),
     ("CVE-2021-30465", "tests/it/cve/mounts.rs", "cve_2021_30465_mount_points_as_links_stay_inside"),

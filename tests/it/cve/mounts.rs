@@ -50,7 +50,7 @@ fn cve_2025_31133_a_mask_is_the_null_device() {
 #[test]
 fn cve_2019_19921_proc_stays_the_kernel_s() {
     needs!(Userns);
-    let own = ["/proc", "/proc/sys", "/proc/sys/net/ipv4", "/lure", "/proc/1/attr"];
+    let own = ["/proc", "/proc/", "//proc", "/./proc", "/proc/sys", "/proc/sys/net/ipv4", "/lure", "/proc/1/attr"];
     for target in own {
         let mut place = Place::sh("echo ran");
         let volume = place.path().join("volume");
@@ -79,22 +79,46 @@ fn cve_2019_19921_proc_stays_the_kernel_s() {
     assert_eq!(output(&place), "1.00 1.00\n");
 }
 
-/// CVE-2019-19921: /proc is a link, and what is masked through it is the container's own.
+/// CVE-2019-19921, CVE-2023-27561: /proc or /sys is a link. It may lead into a volume, where another container can put
+/// another directory in its place before the masks are made: they would be made there.
 #[test]
-fn cve_2019_19921_proc_as_a_link_stays_inside() {
+fn cve_2019_19921_proc_is_no_link() {
     needs!(Userns);
-    let place = Place::sh("cat /proc/self/comm; readlink /proc");
-    symlink("/p", place.root().join("proc")).unwrap();
-    assert_eq!(output(&place), "cat\n/p\n");
-    // To something that is there outside, and not inside.
     let outside = tempfile::tempdir().unwrap();
-    let place = Place::sh("cat /proc/self/comm");
-    symlink(outside.path(), place.root().join("proc")).unwrap();
-    assert_eq!(output(&place), "cat\n");
-    let bundle = Bundle::new("cat /proc/self/comm");
-    fs::remove_dir(bundle.dir.join("rootfs/proc")).unwrap();
-    symlink(outside.path(), bundle.dir.join("rootfs/proc")).unwrap();
-    assert_eq!(bundle.outcome(), "cat\n");
+    for name in ["proc", "sys"] {
+        for target in [Path::new("/p"), outside.path()] {
+            let place = Place::sh("echo ran");
+            symlink(target, place.root().join(name)).unwrap();
+            let failure = place.run().failure.unwrap_or_else(|| panic!("{name} was mounted through a link"));
+            assert!(failure.chain.join(": ").contains("it is a link"), "{failure:?}");
+
+            let bundle = Bundle::new("echo ran");
+            fs::remove_dir(bundle.dir.join("rootfs").join(name)).unwrap();
+            symlink(target, bundle.dir.join("rootfs").join(name)).unwrap();
+            let answer = bundle.create().exits(1);
+            assert!(answer.stderr.contains("it is a link"), "{}", answer.stderr);
+            bundle.assert_gone();
+        }
+    }
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+/// CVE-2023-27561: whoever has the root's directories in hand moves /proc away before its masks are made.
+#[test]
+fn cve_2023_27561_masks_are_on_the_procfs_wherever_it_is_moved() {
+    needs!(Userns);
+    let script = "cat /moved/kcore | head -c 1; ls /moved/bus; (: >>/moved/sys/kernel/hostname) 2>&1; echo end";
+    let mut bundle = Bundle::new(script);
+    let root = bundle.dir.join("rootfs");
+    let swap =
+        format!("cd {} && mv proc moved && mkdir proc proc/bus proc/sys && echo secret >proc/kcore", root.display());
+    bundle.config["hooks"] =
+        json!({ "createRuntime": [{ "path": "/bin/sh", "args": ["sh", "-c", swap], "env": ["PATH=/usr/bin:/bin"] }] });
+    bundle.config["linux"]["maskedPaths"] = json!(["/proc/kcore", "/proc/bus"]);
+    bundle.config["linux"]["readonlyPaths"] = json!(["/proc/sys"]);
+    let out = bundle.outcome();
+    assert!(out.contains("Read-only file system") && out.ends_with("end\n"), "{out}");
+    assert_eq!(out.lines().count(), 2, "something masked was read: {out}");
 }
 
 /// CVE-2026-41579, CVE-2026-47766: the image's /dev is a link out of the root.

@@ -121,7 +121,7 @@ fn surroundings(setup: &Setup<'_>, socket: &OwnedFd) -> Outcome<Mounted> {
         attributes::set_domain_name(name).during("setting the domain name")?;
     }
     if let Some(name) = &setup.keyring {
-        attributes::join_session_keyring(name).during("making a session keyring")?;
+        attributes::join_session_keyring(Some(name)).during("making a session keyring")?;
     }
     let mounted = sources.build(&setup.mounts.root, &setup.mounts.ops, place);
     let mounted = mounted.during("error mounting: setting up the root file system")?;
