@@ -1,5 +1,7 @@
 //! Identifiers and the rules for names. Ids are 64 lower-case hex digits, as docker's; people see the first 12.
 
+use rand::TryRng;
+use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,7 +24,7 @@ macro_rules! hex_id {
         impl $name {
             /// A fresh id from the system's random source.
             pub fn random() -> Self {
-                let bytes: [u8; 32] = rand::random();
+                let bytes: [u8; 32] = random();
                 Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
             }
 
@@ -88,6 +90,13 @@ pub fn check_name(name: &str) -> Result<(), IdError> {
     }
 }
 
+/// From the kernel at each call: a generator of our own is seeded from there too, and to start one takes longer.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).expect("getrandom(2) works on every kernel that has namespaces");
+    bytes
+}
+
 const ADJECTIVES: [&str; 32] = [
     "able", "amber", "bold", "brave", "bright", "brisk", "calm", "clear", "clever", "coral", "deft", "eager", "fair",
     "fleet", "gentle", "glad", "grand", "keen", "kind", "lively", "lucid", "merry", "nimble", "noble", "proud",
@@ -101,7 +110,7 @@ const NOUNS: [&str; 32] = [
 
 /// A name such as `swift_gantry`, for a container that was given none. `attempt` > 0 appends a number, for a retry.
 pub fn random_name(attempt: u32) -> String {
-    let [a, b]: [u8; 2] = rand::random();
+    let [a, b]: [u8; 2] = random();
     let (adjective, noun) = (ADJECTIVES[usize::from(a) % 32], NOUNS[usize::from(b) % 32]);
     match attempt {
         0 => format!("{adjective}_{noun}"),

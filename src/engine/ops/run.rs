@@ -8,6 +8,7 @@ use crate::model::container::Container;
 use crate::model::id::ContainerId;
 use crate::runtime::announced::Announced;
 use crate::runtime::task::Attach;
+use crate::store::records;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let (image, mut warnings) = create::find_image(cx, &args.create).await?;
@@ -36,6 +37,8 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
         return Ok(Output::Container { id: container.id, warnings });
     };
     warn(cx, &container, warnings).await;
+    // Its command is only just being executed: this takes no time from anybody.
+    let _only_slower = cx.core.db.read(|c| records::expect_end(c, container.config.auto_remove));
     let end = session::pump(cx, &container.id, session).await?;
     let kept = || cx.core.read_state(container.id.as_str()).kept;
     if container.config.auto_remove && matches!(end, End::Exited(_)) && !kept() {

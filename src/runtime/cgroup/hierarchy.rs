@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The v1 controllers teu puts containers into, where they are mounted.
 pub const V1_CONTROLLERS: [&str; 8] = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"];
@@ -31,9 +32,11 @@ impl Hierarchies {
         found
     }
 
-    /// With the controllers that only few containers need.
+    /// With the controllers that only few containers need. Read once: on no machine do they move while it is up.
     pub fn read_all() -> Self {
-        Self::parse(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
+        static FOUND: OnceLock<Hierarchies> = OnceLock::new();
+        let read = || Self::parse(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        FOUND.get_or_init(read).clone()
     }
 
     /// See proc_pid_mountinfo(5). A machine with any v1 resource controller is treated as v1: on a hybrid machine a

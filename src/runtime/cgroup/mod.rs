@@ -35,8 +35,17 @@ use limits::Plan;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
-/// Where groups of OCI containers are that name no absolute place of their own.
+/// Where groups of OCI containers are that name a relative place.
 pub const OCI_PARENT: &str = "/teu-oci";
+
+/// Where the group of an OCI container is that names no place: in that parent on v2, beside the machine's own on v1 (see
+/// [`v1`]).
+pub fn oci_group(id: &str) -> String {
+    match version() {
+        Version::V1 => format!("{OCI_PARENT}-{id}"),
+        Version::V2 | Version::None => format!("{OCI_PARENT}/{id}"),
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -48,6 +48,8 @@ impl Ahead {
                 become_it(&theirs, || live(flags, group, &theirs))
             }
             clone::Side::Parent { pid, pidfd } => {
+                // Where both have but one processor, it settles in first.
+                std::thread::yield_now();
                 Ok(Ahead { flags, waiting: Some(Waiting { pid, pidfd, socket: ours }) })
             }
         }

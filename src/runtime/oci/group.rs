@@ -5,7 +5,7 @@
 use super::config::Bundle;
 use super::container::Record;
 use super::{Outcome, Runtime, conflict, internal, invalid, namespaces, unsupported};
-use crate::runtime::cgroup::{Group, OCI_PARENT, Version, devices, resources, version};
+use crate::runtime::cgroup::{Group, OCI_PARENT, Version, devices, oci_group, resources, version};
 use crate::runtime::systemd::unit::{self, Unit};
 use crate::runtime::systemd::{self, Manager};
 use crate::sys::{channel, userns};
@@ -24,7 +24,7 @@ pub fn refused(e: &systemd::Error) -> crate::runtime::protocol::Failure {
     internal(format!("the systemd control group manager: {e}"))
 }
 
-/// Relative paths and none at all are below teu's own place, or below the manager's.
+/// Relative paths are below teu's own place, or below the manager's.
 pub fn place(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<Place> {
     let given = bundle.spec.linux().as_ref().and_then(|l| l.cgroups_path().clone()).unwrap_or_default();
     if runtime.systemd_cgroup {
@@ -40,7 +40,7 @@ pub fn place(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<Place> {
         return Ok(Place { path: unit.path(&above), unit: Some((unit, manager)) });
     }
     if given.as_os_str().is_empty() {
-        return Ok(Place { path: format!("{OCI_PARENT}/{id}"), unit: None });
+        return Ok(Place { path: oci_group(id), unit: None });
     }
     let parts: Vec<_> = given.components().filter(|c| !matches!(c, Component::RootDir)).collect();
     let plain = |c: &Component<'_>| matches!(c, Component::Normal(_));

@@ -25,12 +25,15 @@ impl JobRow {
     pub const RUNNING: &'static str = "running";
 }
 
+pub(super) const PUT_JOB: &str =
+    "INSERT OR REPLACE INTO jobs (id, parent, name, subject, status, error, started, ended, owner_pid, owner_start)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
 /// Writes or replaces the row.
 pub fn put_job(t: &Connection, job: &JobRow) -> Result<()> {
     execute(
         t,
-        "INSERT OR REPLACE INTO jobs (id, parent, name, subject, status, error, started, ended, owner_pid, owner_start)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        PUT_JOB,
         params![
             job.id as i64,
             job.parent.map(|id| id as i64),

@@ -188,9 +188,18 @@ pub fn update_container(t: &Transaction<'_>, container: &Container) -> Result<()
     Ok(())
 }
 
+const DELETE_CONTAINER: &str = "DELETE FROM containers WHERE id = ?1";
+
 /// Row and name; nothing when it is gone already.
 pub fn delete_container(t: &Connection, id: &str) -> Result<bool> {
-    Ok(execute(t, "DELETE FROM containers WHERE id = ?1", [id])? > 0)
+    Ok(execute(t, DELETE_CONTAINER, [id])? > 0)
+}
+
+/// Compiles what a container's end will execute, while there is time: it is kept with the connection.
+pub fn expect_end(c: &Connection, removed: bool) -> Result<()> {
+    let statements = [jobs::PUT_JOB, DELETE_CONTAINER];
+    let needed = if removed { &statements[..] } else { &statements[..1] };
+    needed.iter().try_for_each(|sql| c.prepare_cached(sql).map(drop).map_err(Error::row))
 }
 
 // ---- images -----------------------------------------------------------------------------------------------------

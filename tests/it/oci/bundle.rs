@@ -102,9 +102,21 @@ impl Bundle {
     /// The directories of the container's group.
     pub fn groups(&self) -> Vec<PathBuf> {
         let root = Path::new("/sys/fs/cgroup");
-        let below = |dir: PathBuf| dir.join("teu-oci").join(&self.id);
-        let all = fs::read_dir(root).unwrap().flatten().map(|entry| below(entry.path())).chain([below(root.into())]);
+        let mounts = fs::read_dir(root).unwrap().flatten().map(|entry| entry.path()).chain([root.into()]);
+        let all = mounts.flat_map(|mount| self.places().map(|place| mount.join(place)));
         all.filter(|dir| dir.is_dir()).collect()
+    }
+
+    /// Below a hierarchy's mount: v2's and v1's.
+    fn places(&self) -> [String; 2] {
+        [format!("teu-oci/{}", self.id), format!("teu-oci-{}", self.id)]
+    }
+
+    /// As a `cgroupsPath`.
+    pub fn group(&self) -> String {
+        let groups = self.groups();
+        let place = self.places().into_iter().find(|place| groups.iter().any(|dir| dir.ends_with(place)));
+        format!("/{}", place.expect("it has a group"))
     }
 
     pub fn state(&self) -> Value {
@@ -144,8 +156,8 @@ impl Bundle {
     pub fn assert_gone(&self) {
         assert!(!self.dir.join("state").join(&self.id).exists(), "the state directory is left");
         for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            for place in ["", "teu-oci"] {
-                assert!(!controller.path().join(place).join(&self.id).exists(), "a control group is left");
+            for place in self.places().into_iter().chain([self.id.clone()]) {
+                assert!(!controller.path().join(place).exists(), "a control group is left");
             }
         }
         let name = self.dir.to_string_lossy().into_owned();

@@ -291,13 +291,13 @@ fn a_group_that_has_processes_must_be_refused_and_left_as_it_is() {
     let first = Bundle::new("sleep 1000");
     first.create().exits(0);
     let mut second = Bundle::new("true");
-    second.config["linux"]["cgroupsPath"] = format!("/teu-oci/{}", first.id).into();
+    second.config["linux"]["cgroupsPath"] = first.group().into();
     let refused = second.create().exits(1);
     assert!(refused.stderr.contains("is not empty"), "{}", refused.stderr);
     second.assert_gone();
     assert_eq!(first.status(), "created", "its processes are untouched");
     first.on(&["pause"]).exits(0);
-    second.config["linux"]["cgroupsPath"] = format!("/teu-oci/{}/below", first.id).into();
+    second.config["linux"]["cgroupsPath"] = format!("{}/below", first.group()).into();
     // Below a frozen group nothing would ever run.
     let refused = second.create().exits(1);
     assert!(refused.stderr.contains("is frozen"), "{}", refused.stderr);
