@@ -165,7 +165,7 @@ pub fn look(args: &[OsString]) -> Look<'_> {
         }
         (group, Some(name)) => match verbs::find(group.unwrap_or(""), name) {
             Some(row) => Look::Verb(Typed { row, globals, rest: &rest[skip + 1..] }),
-            None => usage_error(&verbs::unknown(group, name)),
+            None => misuse(&verbs::unknown(group, name), verbs::hint(name)),
         },
         (None, None) => usage_error("a command's name must be UTF-8"),
     }
@@ -216,7 +216,11 @@ fn color(value: &OsStr) -> Result<ColorChoice, String> {
 }
 
 fn usage_error(message: &str) -> Look<'static> {
-    report::err(&format!("teu: {message}\nhint: teu --help lists the commands\n"));
+    misuse(message, verbs::HELP)
+}
+
+fn misuse(message: &str, hint: &str) -> Look<'static> {
+    report::err(&format!("teu: {message}\nhint: {hint}\n"));
     Look::Done(report::USAGE)
 }
 

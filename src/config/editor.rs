@@ -43,6 +43,25 @@ pub fn pipe(command: &str, bytes: &[u8]) -> io::Result<ExitStatus> {
     child.wait()
 }
 
+/// Shows a web address in a browser that has the terminal, and waits for its end. `%s` stands for the address, which
+/// else comes last.
+pub fn browse(words: &[String], url: &str) -> io::Result<()> {
+    let Some((program, arguments)) = words.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut command = Command::new(program);
+    command.args(arguments.iter().map(|word| word.replace("%s", url)));
+    if !arguments.iter().any(|word| word.contains("%s")) {
+        command.arg(url);
+    }
+    let status = command
+        .status()
+        .map_err(|e| io::Error::new(e.kind(), format!("the browser '{program}' cannot be run: {e}")))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("the browser '{program}' ended with {status}")))
+    }
+}
+
 /// Saves what the user asked to keep. A log may hold secrets: the file is the user's alone, and none is overwritten.
 pub fn write_new(name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)?;
@@ -52,6 +71,17 @@ pub fn write_new(name: &str, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_gets_the_address_at_its_place() {
+        let words = |script: &str, rest: &[&str]| {
+            [&["sh", "-c", script], rest].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        browse(&words("test $0 = http://x", &[]), "http://x").unwrap();
+        browse(&words("test $0 = -u=http://x && test $# = 0", &["-u=%s"]), "http://x").unwrap();
+        let error = browse(&words("exit 3", &[]), "http://x").unwrap_err().to_string();
+        assert!(error.contains("the browser 'sh' ended with exit status: 3"), "{error}");
+    }
 
     #[test]
     fn a_command_gets_all_bytes_or_leaves_them() {

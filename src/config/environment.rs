@@ -1,5 +1,6 @@
 //! Variables of the environment: what counts as set.
 
+use super::Browser;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,19 +26,23 @@ pub(super) fn env_path(name: &str) -> Option<PathBuf> {
     env_text(name).map(PathBuf::from).filter(|p| p.is_absolute())
 }
 
-/// What shows an address in the user's browser, where there is a desktop of the user's own to show it on. Through sudo the
-/// desktop is somebody else's.
-pub(super) fn browser() -> Option<PathBuf> {
+/// What shows an address in the user's browser: on the user's own desktop (through sudo it is somebody else's), or where
+/// there is none, the first of `$BROWSER`'s programs that is there, in the terminal.
+pub(super) fn browser() -> Option<Browser> {
     browser_by(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
 }
 
-fn browser_by(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    variable("WAYLAND_DISPLAY").or_else(|| variable("DISPLAY"))?;
-    if variable("SUDO_UID").is_some() {
-        return None;
-    }
+fn browser_by(variable: impl Fn(&str) -> Option<OsString>) -> Option<Browser> {
     let directories = variable("PATH")?;
-    std::env::split_paths(&directories).map(|dir| dir.join("xdg-open")).find(|program| program.is_file())
+    let find = |name: &str| std::env::split_paths(&directories).map(|dir| dir.join(name)).find(|p| p.is_file());
+    let desktop = variable("WAYLAND_DISPLAY").or_else(|| variable("DISPLAY")).is_some();
+    if desktop && variable("SUDO_UID").is_none() {
+        return find("xdg-open").map(Browser::Desktop);
+    }
+    let browsers = variable("BROWSER")?.into_string().ok()?;
+    let words = |command: &str| command.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let there = |words: &Vec<String>| words.first().is_some_and(|program| find(program).is_some());
+    browsers.split(':').map(words).find(there).map(Browser::Terminal)
 }
 
 /// POSIX: the first of these that is set decides.
@@ -63,8 +68,25 @@ mod tests {
         assert_eq!(found(&["DISPLAY"]), None, "nothing that opens one");
         let program = dir.path().join("xdg-open");
         std::fs::write(&program, "").unwrap();
-        assert_eq!(found(&["DISPLAY"]), Some(program.clone()));
-        assert_eq!(found(&["WAYLAND_DISPLAY"]), Some(program));
+        let desktop = Some(Browser::Desktop(program));
+        assert_eq!((found(&["DISPLAY"]), found(&["WAYLAND_DISPLAY"])), (desktop.clone(), desktop));
         assert_eq!((found(&[]), found(&["DISPLAY", "SUDO_UID"])), (None, None));
+    }
+
+    #[test]
+    fn without_a_desktop_the_terminal_s_browser_is_the_one_the_user_names() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("w3m"), "").unwrap();
+        let found = |browsers: &str, desktop: bool| {
+            browser_by(|name| match name {
+                "PATH" => Some(dir.path().into()),
+                "BROWSER" => Some(browsers.into()),
+                "DISPLAY" if desktop => Some(":0".into()),
+                _ => None,
+            })
+        };
+        let w3m = |words: &[&str]| Some(Browser::Terminal(words.iter().map(|w| (*w).to_owned()).collect()));
+        assert_eq!(found("firefox:w3m -F %s:lynx", false), w3m(&["w3m", "-F", "%s"]));
+        assert_eq!((found("firefox", false), found("", false), found("w3m", true)), (None, None, None));
     }
 }

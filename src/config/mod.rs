@@ -11,10 +11,10 @@ mod settings;
 mod themes;
 mod ui_state;
 
-pub use editor::{edit, pipe, write_new};
+pub use editor::{browse, edit, pipe, write_new};
 pub use environment::{environment_value, lasting_environment};
 pub use load::{load, open, sample};
-pub use settings::{Colours, Config, Overrides, TuiConfig};
+pub use settings::{Browser, Colours, Config, Overrides, TuiConfig};
 pub use themes::user_themes;
 pub use ui_state::UiState;
 

@@ -23,10 +23,19 @@ pub struct Config {
     pub tui: TuiConfig,
     /// What the terminal can show, by `$COLORTERM` and `$TERM`; or may show, by `$NO_COLOR`.
     pub colours: Colours,
-    /// What opens a web address on the user's desktop; `None`: there is none.
-    pub browser: Option<PathBuf>,
+    /// `None`: there is none.
+    pub browser: Option<Browser>,
     /// Problems in the files, by line; the defaults were used there.
     pub warnings: Vec<String>,
+}
+
+/// What shows a web address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Browser {
+    /// On the user's desktop, beside teu.
+    Desktop(PathBuf),
+    /// Without a desktop `$BROWSER`, which has the terminal until it ends: a program and its arguments.
+    Terminal(Vec<String>),
 }
 
 /// How many colours a terminal has, or is allowed to show.

@@ -65,7 +65,7 @@ actions! {
     Attach, "attach", Containers, ["A"], "attach to the main process", "";
     Limits, "limits", Containers, ["e"], "change the limits", "";
     Rename, "rename", Containers, ["R"], "rename", "";
-    OpenPort, "open-port", Containers, ["w"], "open a published port in a browser, or copy its address", "";
+    OpenPort, "open-port", Containers, ["w"], "open a published port in a browser", "";
     ShowAll, "show-all", Containers, ["a"], "all or only running containers", "all/running";
     RunImage, "run", Images, ["R"], "run a container from this image", "run";
     Pull, "pull", List, ["P"], "pull an image", "pull";

@@ -57,6 +57,7 @@ fn words(request: &Request) -> Vec<String> {
             list(if a.follow { &["logs", "-f"] } else { &["logs"] }, std::slice::from_ref(&a.container))
         }
         Request::Stats(a) => list(&["stats"], &a.containers),
+        Request::CreateVolume(a) => list(&["volume", "create"], a.name.as_slice()),
         Request::RemoveVolumes { volumes, .. } => list(&["volume", "rm"], volumes),
         Request::CreateNetwork(a) => create_network(a),
         Request::RemoveNetworks { networks, .. } => list(&["network", "rm"], networks),

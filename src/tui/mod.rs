@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod app;
+mod away;
 pub mod colour;
 pub mod command;
 pub mod emulator;
@@ -21,8 +22,8 @@ pub mod theme;
 pub mod views;
 mod world;
 
-use crate::config::{Config, UiState, edit, pipe, user_themes, write_new};
-use crate::engine::{Engine, Event, console};
+use crate::config::{Browser, Config, UiState, user_themes, write_new};
+use crate::engine::{Engine, Event};
 use crate::model::time::Timestamp;
 use app::{App, Cmd, Msg};
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
@@ -34,7 +35,7 @@ use std::path::PathBuf;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use terminal::{ENDING, Guard, Quiet};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, signal};
 use tokio::sync::broadcast;
 use views::Scratch;
 use world::World;
@@ -101,7 +102,7 @@ struct Ui {
     /// Ours alone: where a text waits for the editor.
     run_dir: PathBuf,
     /// What opens web addresses.
-    browser: Option<PathBuf>,
+    browser: Option<Browser>,
 }
 
 /// What one wait can bring.
@@ -277,76 +278,11 @@ impl Ui {
         Ok(())
     }
 
-    /// Without a browser the address goes to the clipboard of whoever looks at this terminal.
-    fn browse(&mut self, url: &str) -> io::Result<()> {
-        let opened = self.browser.as_deref().map(|program| console::browse(program, url));
-        let why = match opened {
-            Some(Ok(())) => {
-                self.app.toast(format!("opening {url}"), false);
-                return Ok(());
-            }
-            Some(Err(error)) => error.to_string(),
-            None => String::from("no browser here"),
-        };
-        self.app.toast(format!("copied {url} ({why})"), false);
-        terminal::copy(url)
-    }
-
     /// Losing it costs comfort only.
     fn save(&self, state: BTreeMap<String, String>) {
         if let Err(error) = UiState(state).save(&self.state_file) {
             tracing::warn!(%error, "the layout could not be remembered");
         }
-    }
-
-    /// Lets somebody else have the terminal, then takes it and draws everything anew.
-    fn away(&mut self, what: impl FnOnce() -> Result<(), String>) -> io::Result<()> {
-        terminal::leave();
-        let result = what();
-        terminal::enter(self.app.mouse)?;
-        self.screen.backend_mut().forget();
-        self.screen.clear()?;
-        if let Err(why) = result {
-            self.app.complain(why);
-        }
-        let size = self.screen.size()?;
-        self.take(Msg::Resize(size.width, size.height))
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        self.away(|| console::suspend().map_err(|e| e.to_string()))
-    }
-
-    /// The event stream would eat the editor's keys, so it is put away meanwhile.
-    fn edit(&mut self, text: &str) -> io::Result<()> {
-        let dir = self.run_dir.clone();
-        self.keys = None;
-        let result = self.away(|| edit(&dir, text).map_err(|e| e.to_string()));
-        self.keys = Some(EventStream::new());
-        result
-    }
-
-    /// The command has the terminal until it ends and its output was read.
-    fn pipe(&mut self, command: &str, bytes: &[u8]) -> io::Result<()> {
-        self.keys = None;
-        let mut ended = None;
-        let result = self.away(|| {
-            let status = pipe(command, bytes).map_err(|e| e.to_string())?;
-            terminal::pause(&format!("[{status}: Enter goes back to teu]"));
-            ended = Some(status);
-            Ok(())
-        });
-        self.keys = Some(EventStream::new());
-        // A Ctrl-C was the command's, though the terminal told us too.
-        for (kind, kept) in ENDING.iter().zip(&mut self.signals) {
-            if *kind == SignalKind::interrupt() {
-                *kept = signal(*kind)?;
-            }
-        }
-        if let Some(status) = ended {
-            self.app.toast(format!("{command}: {status}"), !status.success());
-        }
-        result
     }
 
     fn draw(&mut self) -> io::Result<()> {

@@ -23,6 +23,9 @@ fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
     };
     fails(125, "`frobnicate` is not a teu command", &["frobnicate"]);
     fails(125, "`build` is not supported yet", &["build", "."]);
+    fails(125, "tar -C DIR -cf - FILES", &["cp", "web:/etc/hosts", "."]);
+    fails(125, "the logins of docker, podman and skopeo are used", &["login"]);
+    fails(1, "volume driver nfs is not supported", &["volume", "create", "-d", "nfs", "v"]);
     fails(125, "unknown flag: --no-such", &["ps", "--no-such"]);
     fails(125, "invalid --publish '80:http'", &["run", "-p", "80:http", STARTER]);
     fails(125, "--gpus is not supported", &["run", "--gpus=all", STARTER]);
@@ -267,6 +270,12 @@ fn top_and_diff_tell_what_runs_and_what_was_changed() {
         let row: Vec<&str> = top.lines().nth(1)?.split_whitespace().collect();
         (row.len() > 6 && row[6..] == ["sleep", "1000"]).then_some(())
     });
+    let as_ps = root.teu(&["top", "web", "-eo", "comm,pid"]).exits(0).stdout;
+    let rows: Vec<&str> = as_ps.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
+    assert_eq!(rows, ["COMMAND", "sleep"], "{as_ps}");
+    assert!(root.teu(&["top", "web", "-o", "comm"]).exits(1).stderr.contains("name pid among the columns"));
+    let shown = root.teu(&["ps", "--no-trunc", "--format", "{{.Command}}"]).exits(0).stdout;
+    assert!(shown.starts_with("\"sh -c 'mkdir -p /srv/new"), "{shown}");
     let diff = root.teu(&["diff", "web"]).exits(0);
     assert_eq!(diff.out(), "C /opt\nC /srv\nA /srv/new\nA /srv/new/file\nC /usr\nC /usr/bin\nD /usr/bin/vi");
     root.teu(&["create", "--name", "fresh", STARTER]).exits(0);
@@ -274,4 +283,25 @@ fn top_and_diff_tell_what_runs_and_what_was_changed() {
     assert!(root.teu(&["top", "fresh"]).exits(1).stderr.contains("not running"));
     assert!(root.teu(&["diff", "nobody"]).exits(1).stderr.contains("no such container: nobody"));
     root.teu(&["rm", "-f", "web", "fresh"]).exits(0);
+}
+
+#[test]
+fn a_volume_made_on_request_is_filled_by_its_first_user_unless_it_holds_something() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    assert_eq!(root.teu(&["volume", "create", "--label", "a=b", "etc"]).exits(0).stdout, "etc\n");
+    assert_eq!(root.teu(&["volume", "create", "etc"]).exits(0).stdout, "etc\n", "it is there: as good");
+    assert_eq!(root.teu(&["volume", "ls", "-q", "--filter", "label=a=b"]).exits(0).stdout, "etc\n");
+    assert_eq!(root.teu(&["volume", "create"]).exits(0).out().len(), 64);
+    assert!(root.teu(&["volume", "create", "a/b"]).exits(1).stderr.contains("a/b"));
+    root.teu(&["volume", "create", "mine"]).exits(0);
+    let place = root.teu(&["volume", "inspect", "mine", "-f", "{{.Mountpoint}}"]).exits(0);
+    std::fs::write(std::path::Path::new(place.out()).join("kept"), "x").unwrap();
+    let list = |volume: &str| {
+        let mount = format!("{volume}:/etc");
+        root.teu(&["run", "--rm", "--network", "none", "-v", &mount, STARTER, "ls", "/etc"]).exits(0).stdout
+    };
+    assert!(list("etc").contains("passwd\n"));
+    assert!(list("mine").contains("kept\n") && !list("mine").contains("passwd\n"));
+    root.teu(&["volume", "rm", "etc", "mine"]).exits(0);
 }

@@ -81,6 +81,7 @@ fn all() -> Vec<Request> {
         Request::Doctor,
         Request::Sample,
         Request::Reconcile,
+        Request::CreateVolume(CreateVolumeArgs { name: Some("fresh".into()), ..CreateVolumeArgs::default() }),
         Request::RemoveVolumes { volumes: vec!["none".into()], force: true },
         Request::Prune(PruneArgs { containers: true, images: true, volumes: true, ..PruneArgs::default() }),
         Request::Restart(stop()),

@@ -88,6 +88,7 @@ async fn dispatch(verb: Verb, cx: &Context<'_>) -> Result<u8> {
         Verb::ReloadNetworks => networks::reload(cx).await,
         Verb::InspectNetwork => inspect::inspect(cx, InspectKind::Network).await,
         Verb::Volumes => volumes::list(cx),
+        Verb::CreateVolume => volumes::create(cx).await,
         Verb::RemoveVolumes => volumes::remove(cx).await,
         Verb::PruneContainers | Verb::PruneImages | Verb::PruneVolumes | Verb::PruneNetworks | Verb::PruneSystem => {
             prune::prune(cx, verb).await

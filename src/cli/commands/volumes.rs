@@ -1,11 +1,13 @@
-//! `volume ls` and `volume rm`.
+//! `volume create`, `volume ls` and `volume rm`.
 
 use super::Context;
+use crate::cli::create::labels;
 use crate::cli::output::filter::{Filters, name_matches};
 use crate::cli::output::{Listing, render};
 use crate::cli::report;
 use crate::cli::template::Data;
-use crate::engine::{Request, Result};
+use crate::engine::request::CreateVolumeArgs;
+use crate::engine::{Error, ErrorKind, Request, Result};
 use crate::model::container::Container;
 use crate::model::mount::{MountSource, Volume};
 use serde_json::json;
@@ -62,6 +64,21 @@ pub(super) fn uses(container: &Container, volume: &str) -> bool {
         MountSource::Bind { .. } => false,
         MountSource::Volume { name } | MountSource::Anonymous { name } => name == volume,
     })
+}
+
+pub(super) async fn create(cx: &Context<'_>) -> Result<u8> {
+    let unsupported = |what: String, why: &str| Err(Error::new(ErrorKind::Unsupported, what).because(why.to_owned()));
+    match (cx.args.text("driver"), cx.args.texts("opt").first()) {
+        (Some(driver), _) if !matches!(driver, "" | "local") => {
+            return unsupported(format!("volume driver {driver} is not supported"), "all volumes are local");
+        }
+        (_, Some(option)) => {
+            return unsupported(format!("--opt {option} is not supported"), "a volume is a directory of teu's");
+        }
+        _ => {}
+    }
+    let (name, labels) = (cx.args.text("names").map(str::to_owned), labels(&cx.args.texts("label")));
+    cx.bulk(Request::CreateVolume(CreateVolumeArgs { name, labels })).await
 }
 
 pub(super) async fn remove(cx: &Context<'_>) -> Result<u8> {

@@ -101,7 +101,11 @@ pub(in crate::cli) fn stats(command: Command) -> Command {
 }
 
 pub(in crate::cli) fn top(command: Command) -> Command {
-    command.arg(Arg::new("names").value_name("CONTAINER").required(true))
+    let options = Arg::new("options").value_name("PS-OPTIONS").num_args(0..).allow_hyphen_values(true);
+    command.args([
+        Arg::new("names").value_name("CONTAINER").required(true),
+        options.trailing_var_arg(true).help("As ps takes them: aux, -eo pid,comm"),
+    ])
 }
 
 pub(in crate::cli) fn diff(command: Command) -> Command {
@@ -170,6 +174,15 @@ pub(in crate::cli) fn from_host(command: Command) -> Command {
 
 pub(in crate::cli) fn volumes(command: Command) -> Command {
     command.args([filter(), format(), quiet("Only display volume names")])
+}
+
+pub(in crate::cli) fn volume_create(command: Command) -> Command {
+    command.args([
+        names("VOLUME", false).num_args(0..=1),
+        value("driver", "DRIVER", "local; there is no other").short('d'),
+        list("label", "K=V", "Set metadata"),
+        list("opt", "K=V", "").short('o').hide(true),
+    ])
 }
 
 pub(in crate::cli) fn volume_rm(command: Command) -> Command {

@@ -30,6 +30,7 @@ pub(super) fn call(name: &str, arguments: Vec<Value>) -> Result<Value> {
         ("printf", [Value::String(format), rest @ ..]) => super::functions::printf(format, rest).map(Value::String),
         ("len", [value]) => length(value).map(Value::from),
         ("index", [value, keys @ ..]) => keys.iter().try_fold(value.clone(), index),
+        ("slice", [value, bounds @ ..]) if bounds.len() <= 2 => slice(value, bounds),
         ("not", [value]) => Ok(Value::Bool(!is_true(value))),
         ("and", [values @ .., last]) => Ok(values.iter().find(|v| !is_true(v)).unwrap_or(last).clone()),
         ("or", [values @ .., last]) => Ok(values.iter().find(|v| is_true(v)).unwrap_or(last).clone()),
@@ -40,7 +41,7 @@ pub(super) fn call(name: &str, arguments: Vec<Value>) -> Result<Value> {
         ("lt" | "le" | "gt" | "ge", [a, b]) => ordered(name, a, b),
         (
             "json" | "lower" | "upper" | "title" | "join" | "split" | "pad" | "truncate" | "printf" | "len" | "index"
-            | "not" | "and" | "or" | "eq" | "ne" | "lt" | "le" | "gt" | "ge",
+            | "slice" | "not" | "and" | "or" | "eq" | "ne" | "lt" | "le" | "gt" | "ge",
             _,
         ) => error(format!("wrong arguments for {name}")),
         _ => error(format!("function \"{name}\" not defined")),
@@ -91,6 +92,19 @@ fn index(value: Value, key: &Value) -> Result<Value> {
         (Value::Null, _) => error("index of nothing"),
         _ => error(format!("can't index {} with {}", kind(&value), kind(key))),
     }
+}
+
+/// From the first bound to before the second, in bytes or elements.
+fn slice(value: &Value, bounds: &[Value]) -> Result<Value> {
+    let all = length(value)?;
+    let from = bounds.first().map_or(Ok(0), count)?;
+    let to = bounds.get(1).map_or(Ok(all), count)?;
+    match value {
+        Value::String(text) => text.get(from..to).map(|part| Value::String(part.to_owned())),
+        Value::Array(list) => list.get(from..to).map(|part| Value::Array(part.to_vec())),
+        other => return error(format!("can't slice {}", kind(other))),
+    }
+    .ok_or_else(|| super::TemplateError(format!("slice bounds out of range: {from}:{to} of {all}")))
 }
 
 fn compare(a: &Value, b: &Value) -> Option<Ordering> {

@@ -47,6 +47,7 @@ fn renders() {
         ("{{.Labels.none}}", "<no value>"),
         ("{{\"}}\"}}", "}}"),
         ("{{pad .Names 1 2}}|", " web  |"),
+        ("{{slice .ID 1 3}} {{slice .Names 1}} {{slice .Ports 0 1}}", "bc eb [80]"),
         ("{{not .Running}} {{or .Empty .Names}}", "false web"),
     ];
     for (template, expected) in cases {
@@ -67,6 +68,7 @@ fn says_what_is_wrong() {
         ("{{$y}}", "undefined variable \"$y\""),
         ("{{.Names.X}}", "can't evaluate field X in a string"),
         ("{{index .Ports 7}}", "index out of range"),
+        ("{{slice .Names 2 9}}", "slice bounds out of range: 2:9 of 3"),
         ("{{}}", "missing value"),
         ("{{(.Names}}", "')' is missing"),
         ("{{\"abc}}", "unclosed action"),

@@ -57,6 +57,7 @@ pub(super) async fn dispatch(cx: &mut JobContext, request: Request) -> Result<Ou
         Request::Logs(a) => logs::logs(cx, a).await,
         Request::Stats(a) => stats::stats(cx, a).await,
         Request::Events(a) => events::events(cx, a).await,
+        Request::CreateVolume(a) => volumes::create(cx, a).await,
         Request::RemoveVolumes { volumes, force } => volumes::remove(cx, volumes, force).await,
         Request::CreateNetwork(a) => networks::create(cx, *a).await,
         Request::RemoveNetworks { networks, force } => networks::remove(cx, networks, force).await,

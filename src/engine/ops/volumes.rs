@@ -2,8 +2,10 @@
 
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::core::{Core, now};
+use crate::engine::request::CreateVolumeArgs;
 use crate::image::snapshot;
 use crate::model::container::Container;
+use crate::model::id::ContainerId;
 use crate::model::image::Layer;
 use crate::model::mount::{Mount, MountSource, Volume};
 use crate::store::lock::FileLock;
@@ -52,7 +54,10 @@ fn one(core: &Core, name: &str, anonymous: bool, mount: &Mount, layers: &[Layer]
     }
     let volume = Volume { name: name.to_owned(), created: now(), anonymous, labels: BTreeMap::new() };
     let fresh = core.db.write(|t| records::insert_volume(t, &volume))?;
-    if !fresh {
+    let unused = !fresh && core.db.read(|c| records::is_volume_unused(c, name))?;
+    if unused {
+        core.db.write(|t| records::set_volume_unused(t, name, false))?;
+    } else if !fresh {
         // An earlier filling was cut short: begin again, nobody has used it yet.
         dirs::remove_volume(&core.root, name)?;
     }
@@ -66,9 +71,40 @@ fn one(core: &Core, name: &str, anonymous: bool, mount: &Mount, layers: &[Layer]
         snapshot::copy_up(&core.root, layers, &mount.target, &target)?;
     }
     core.db.write(|t| records::set_volume_ready(t, name))?;
-    core.emit("volume", "create", name, [("driver", "local".into())]);
-    core.refresh_volumes();
+    if !unused {
+        core.emit("volume", "create", name, [("driver", "local".into())]);
+        core.refresh_volumes();
+    }
     Ok(())
+}
+
+/// An empty volume, to be filled by whoever uses it first; one that is there already is as good.
+pub(super) async fn create(cx: &mut JobContext, args: CreateVolumeArgs) -> Result<Output> {
+    let anonymous = args.name.is_none();
+    let name = args.name.unwrap_or_else(|| ContainerId::random().to_string());
+    let volume = Volume { name: name.clone(), created: now(), anonymous, labels: args.labels };
+    let during = format!("creating volume {name}");
+    let made = cx.blocking(move |core| {
+        let name = volume.name.as_str();
+        crate::model::id::check_name(name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
+        let _making = FileLock::exclusive(&core.root.run().join("locks").join(format!("volume-{name}")))?;
+        let fresh = core.db.write(|t| {
+            let fresh = records::insert_volume(t, &volume)?;
+            if fresh {
+                records::set_volume_unused(t, name, true)?;
+            }
+            Ok(fresh)
+        })?;
+        if fresh {
+            create_private_dir(&core.root.volume(name))?;
+            dirs::create_public_dir(&data(core, name))?;
+            core.emit("volume", "create", name, [("driver", "local".into())]);
+            core.refresh_volumes();
+        }
+        Ok(())
+    });
+    made.await.map_err(|e| e.during(during))?;
+    Ok(Output::Many(vec![(name.clone(), Ok(name))]))
 }
 
 /// Containers that mount it, by name.

@@ -234,3 +234,10 @@ pub struct PublishArgs {
     /// A mapping without host port or address means every one of that container port.
     pub remove: Vec<PortMapping>,
 }
+
+#[derive(Clone, Debug, Default)]
+pub struct CreateVolumeArgs {
+    /// `None`: a random one.
+    pub name: Option<String>,
+    pub labels: BTreeMap<String, String>,
+}

@@ -3,9 +3,9 @@
 mod arguments;
 
 pub use arguments::{
-    AttachArgs, ConnectArgs, CreateArgs, CreateNetworkArgs, EventsArgs, ExecArgs, FromHostArgs, InspectArgs,
-    InspectKind, KillArgs, LogsArgs, PruneArgs, PublishArgs, PullArgs, PullPolicy, RemoveArgs, RemoveImagesArgs,
-    RunArgs, StatsArgs, StopArgs, TagArgs, Targets, VolumesFrom,
+    AttachArgs, ConnectArgs, CreateArgs, CreateNetworkArgs, CreateVolumeArgs, EventsArgs, ExecArgs, FromHostArgs,
+    InspectArgs, InspectKind, KillArgs, LogsArgs, PruneArgs, PublishArgs, PullArgs, PullPolicy, RemoveArgs,
+    RemoveImagesArgs, RunArgs, StatsArgs, StopArgs, TagArgs, Targets, VolumesFrom,
 };
 
 use crate::model::container::{Limits, RestartPolicy};
@@ -47,6 +47,7 @@ pub enum Request {
     Stats(StatsArgs),
     Events(EventsArgs),
     // objects
+    CreateVolume(CreateVolumeArgs),
     RemoveVolumes {
         volumes: Vec<String>,
         force: bool,
@@ -120,6 +121,7 @@ impl Request {
             Request::Logs(_) => "logs",
             Request::Stats(_) => "stats",
             Request::Events(_) => "events",
+            Request::CreateVolume(_) => "volume-create",
             Request::RemoveVolumes { .. } => "volume-rm",
             Request::CreateNetwork(_) => "network-create",
             Request::RemoveNetworks { .. } => "network-rm",
@@ -157,6 +159,7 @@ impl Request {
             Request::Exec(a) => format!("{} {}", a.container, a.command.join(" ")),
             Request::Logs(a) => a.container.clone(),
             Request::Stats(a) => a.containers.join(" "),
+            Request::CreateVolume(a) => a.name.clone().unwrap_or_default(),
             Request::RemoveVolumes { volumes, .. } => volumes.join(" "),
             Request::CreateNetwork(a) => a.name.clone(),
             Request::RemoveNetworks { networks, .. } => networks.join(" "),
@@ -187,6 +190,7 @@ impl Request {
             | Request::Update { .. }
             | Request::Tag(_)
             | Request::RemoveImages(_)
+            | Request::CreateVolume(_)
             | Request::RemoveVolumes { .. }
             | Request::CreateNetwork(_)
             | Request::RemoveNetworks { .. }
@@ -252,7 +256,7 @@ impl Request {
 
 /// The names of [`Request::name`] that stored history may hold, for jobs read back from it.
 pub(super) fn static_name(name: &str) -> &'static str {
-    const NAMES: [&str; 26] = [
+    const NAMES: [&str; 27] = [
         "pull",
         "from-host",
         "tag",
@@ -270,6 +274,7 @@ pub(super) fn static_name(name: &str) -> &'static str {
         "update",
         "attach",
         "exec",
+        "volume-create",
         "volume-rm",
         "network-create",
         "network-rm",

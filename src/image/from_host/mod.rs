@@ -46,6 +46,7 @@ pub fn plan(programs: &[String]) -> Result<Plan> {
     let shell = ["/bin/bash", "/bin/sh"].into_iter().find(|s| has(&tree, s)).unwrap_or("/bin/sh");
     skeleton::lay(&mut tree, shell);
     skeleton::add_data(&mut tree);
+    add_merged(&mut tree);
     Ok(Plan { tree, command: vec![command] })
 }
 
@@ -96,6 +97,16 @@ fn starter(tree: &mut Tree) -> Result<String> {
     }
     add_resolvers(tree)?;
     ["/bin/bash", "/bin/sh"].into_iter().find(|s| has(tree, s)).map(str::to_owned).ok_or(Error::NoShell)
+}
+
+/// Where the host's /bin is its /usr/bin, the image's is too: scripts, checks and passwd say `/bin/sh`.
+fn add_merged(tree: &mut Tree) {
+    for name in ["/bin", "/sbin", "/lib", "/lib64"] {
+        let Ok(target) = std::fs::read_link(name) else { continue };
+        if tree.contains(&Path::new("/").join(&target)) && !tree.contains(Path::new(name)) {
+            tree.link(name.into(), target);
+        }
+    }
 }
 
 /// `path`, or the same file by the other way a merged /usr gives.

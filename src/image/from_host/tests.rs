@@ -80,6 +80,8 @@ fn becomes_an_image_in_the_store() {
     let image = build(&layers, &content, &["true".into()], &name, now).unwrap();
     assert!(content.contains(&image.id) && content.contains(&image.manifest));
     let fs = layers.path(&image.layers[0].chain_id);
+    let merged = std::fs::read_link("/bin").ok();
+    assert_eq!(std::fs::read_link(fs.join("bin")).ok(), merged, "a merged /usr is merged in the image");
     assert!(fs.join("usr/bin/true").exists() && fs.join("etc/passwd").exists());
     assert_eq!(build(&layers, &content, &["true".into()], &name, now).unwrap(), image);
 }

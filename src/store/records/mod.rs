@@ -326,8 +326,22 @@ pub fn set_volume_ready(t: &Connection, name: &str) -> Result<()> {
     execute(t, "UPDATE volumes SET ready = 1 WHERE name = ?1", [name]).map(drop)
 }
 
+/// Made on request and not yet used: its first user's image fills it, unless it holds something by then.
+pub fn set_volume_unused(t: &Connection, name: &str, unused: bool) -> Result<()> {
+    let ready = if unused { 2 } else { 0 };
+    execute(t, "UPDATE volumes SET ready = ?2 WHERE name = ?1", params![name, ready]).map(drop)
+}
+
+pub fn is_volume_unused(c: &Connection, name: &str) -> Result<bool> {
+    is_volume(c, name, 2)
+}
+
 pub fn is_volume_ready(c: &Connection, name: &str) -> Result<bool> {
-    c.query_row("SELECT ready FROM volumes WHERE name = ?1", [name], |row| row.get(0))
+    is_volume(c, name, 1)
+}
+
+fn is_volume(c: &Connection, name: &str, ready: i64) -> Result<bool> {
+    c.query_row("SELECT ready = ?2 FROM volumes WHERE name = ?1", params![name, ready], |row| row.get(0))
         .optional()
         .map(Option::unwrap_or_default)
         .map_err(Error::row)

@@ -99,8 +99,9 @@ pub fn draw_stats(app: &App, area: Rect, buf: &mut Buffer) {
             app.detail.stats.draw_compact(inner, buf, &app.theme);
         }
         Some(row) => {
-            let ended = row.since.map(|t| crate::tui::figures::age(app.now.seconds_since(t))).unwrap_or_default();
-            let mut lines = vec![(format!("not running: {}, {ended} ago", row.ending), Role::Dim)];
+            let age = |t| format!(", {} ago", crate::tui::figures::age(app.now.seconds_since(t)));
+            let ended = row.since.map(age).unwrap_or_default();
+            let mut lines = vec![(format!("not running: {}{ended}", row.ending), Role::Dim)];
             if row.ending.contains("OOM") {
                 lines.push((String::from("the kernel killed it: out of memory"), Role::Failed));
                 lines.push((String::from("e gives it more memory"), Role::Dim));

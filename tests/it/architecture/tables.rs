@@ -15,6 +15,7 @@ const NOT_IN_PALETTE: &[(&str, &str)] = &[
     ("Wait", "the screen sees each end as it happens"),
     ("Stats", "the engine samples by itself while a screen is open"),
     ("Events", "the screen follows the engine's own events"),
+    ("CreateVolume", "volumes have no list on the screen yet; a run makes those it names"),
     ("RemoveVolumes", "volumes have no list on the screen yet"),
     ("Publish", "`teu update --publish-add`; the screen shows what is published"),
     ("Reap", "a monitor's, after a container of `--rm`"),

@@ -17,7 +17,7 @@ const MOUNT: usize = 15;
 pub(super) fn row(entry: &ContainerEntry, full: bool, now: Timestamp) -> Data {
     let (container, state) = (&entry.container, &entry.state);
     let config = &container.config;
-    let command = config.args.join(" ");
+    let command = command_line(&config.args);
     let cut = |text: String, most| if full { text } else { ellipsis(&text, most) };
     let mounts: Vec<String> = mounts(container).into_iter().map(|m| cut(m, MOUNT)).collect();
     let volumes = config.mounts.iter().filter(|m| !matches!(m.source, MountSource::Bind { .. })).count();
@@ -40,6 +40,12 @@ pub(super) fn row(entry: &ContainerEntry, full: bool, now: Timestamp) -> Data {
         "Platform": config.platform,
     });
     Data { value, labels: config.labels.clone() }
+}
+
+/// As docker shows it: an argument with a blank in it stands in quotes.
+fn command_line(args: &[String]) -> String {
+    let shown = |(i, arg): (usize, &String)| if i > 0 && arg.contains(' ') { format!("'{arg}'") } else { arg.clone() };
+    args.iter().enumerate().map(shown).collect::<Vec<_>>().join(" ")
 }
 
 /// What it is on: networks by name, or the word for where it is instead.
