@@ -34,6 +34,15 @@ pub fn set_io_priority(class: u32, priority: u32) -> Result<()> {
     check("ioprio_set", result as i32)
 }
 
+/// All processors that the control group has, whatever the caller was limited to. The kernel takes those away that are not
+/// there.
+pub fn reset_affinity() -> Result<()> {
+    let all = [usize::MAX; 128];
+    // SAFETY: the kernel reads no more than it is told the size of.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(&all), all.as_ptr()) };
+    check("sched_setaffinity", result as i32)
+}
+
 /// The processors this process may run on.
 pub fn set_affinity(processors: &[u32]) -> Result<()> {
     let mut set = rustix::thread::CpuSet::new();

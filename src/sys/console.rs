@@ -12,10 +12,22 @@ pub struct RawMode {
 impl RawMode {
     /// Switches stdin's terminal to raw: bytes as typed, no echo, no signals from keys.
     pub fn enter() -> Result<RawMode> {
+        RawMode::make(false)
+    }
+
+    /// The same, but what is shown there goes through the terminal as before: a new line begins at the left.
+    pub fn enter_for_input() -> Result<RawMode> {
+        RawMode::make(true)
+    }
+
+    fn make(keep_output: bool) -> Result<RawMode> {
         let stdin = std::io::stdin();
         let before = termios::tcgetattr(&stdin).map_err(|e| Error::new("tcgetattr", e))?;
         let mut raw = before.clone();
         raw.make_raw();
+        if keep_output {
+            raw.output_modes = before.output_modes;
+        }
         termios::tcsetattr(&stdin, OptionalActions::Now, &raw).map_err(|e| Error::new("tcsetattr", e))?;
         Ok(RawMode { before })
     }

@@ -217,6 +217,21 @@ pub fn reset_signals() -> Result<()> {
     check("sigprocmask", result)
 }
 
+/// Lets the signals that ask for an end have their effect on this process, which as the first of a pid namespace would
+/// not hear of them. [`reset_signals`] takes it back.
+pub fn end_when_asked() -> Result<()> {
+    extern "C" fn end(number: libc::c_int) {
+        // SAFETY: allowed in a signal handler, and never returns.
+        unsafe { libc::_exit(128 + number) }
+    }
+    for number in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        // SAFETY: the handler only ends the process.
+        let before = unsafe { libc::signal(number, end as *const () as libc::sighandler_t) };
+        check("signal", if before == libc::SIG_ERR { -1 } else { 0 })?;
+    }
+    Ok(())
+}
+
 /// SIGCHLD at its default action. Ignored (which execve keeps), the kernel reaps children itself and tells nobody.
 pub fn default_child_signal() {
     // SAFETY: SIG_DFL installs no handler, and the number is a valid one, so that the call cannot fail.

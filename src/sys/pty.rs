@@ -45,6 +45,14 @@ pub fn resize(terminal: BorrowedFd<'_>, columns: u16, rows: u16) -> Result<()> {
     check("ioctl TIOCSWINSZ", result)
 }
 
+/// Line ends go through as they are written: whoever shows the terminal on one of his own has that do the rest.
+pub fn keep_line_ends(terminal: BorrowedFd<'_>) -> Result<()> {
+    use rustix::termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr};
+    let mut modes = tcgetattr(terminal).map_err(|e| Error::new("tcgetattr", e))?;
+    modes.output_modes.remove(OutputModes::ONLCR);
+    tcsetattr(terminal, OptionalActions::Now, &modes).map_err(|e| Error::new("tcsetattr", e))
+}
+
 /// Makes the terminal the controlling one of this session (whose leader the caller is).
 pub fn control(terminal: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: the argument is a plain number.

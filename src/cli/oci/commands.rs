@@ -63,6 +63,7 @@ fn creation(globals: &Globals, args: Args<'_>) -> Outcome<create::Options> {
         bundle: path(args, "bundle").unwrap_or_else(|| PathBuf::from(".")),
         pid_file: path(args, "pid-file"),
         console_socket: path(args, "console-socket"),
+        pidfd_socket: path(args, "pidfd-socket"),
         preserve_fds: number(args, "preserve-fds")?.unwrap_or(0),
         sockets: globals.sockets.clone(),
         no_new_keyring: args.on("no-new-keyring"),
@@ -73,13 +74,15 @@ fn creation(globals: &Globals, args: Args<'_>) -> Outcome<create::Options> {
 
 fn signal_of(args: Args<'_>) -> Outcome<i32> {
     let text = args.text("signal").unwrap_or("SIGTERM");
-    signal::parse(text).ok_or_else(|| misuse(format!("unknown signal \"{text}\"")))
+    // Zero asks whether there is a process to be signalled.
+    signal::parse(text).or((text == "0").then_some(0)).ok_or_else(|| misuse(format!("unknown signal \"{text}\"")))
 }
 
 fn execute(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<u8> {
     let options = exec::Options {
         pid_file: path(args, "pid-file"),
         console_socket: path(args, "console-socket"),
+        pidfd_socket: path(args, "pidfd-socket"),
         detach: args.on("detach"),
         preserve_fds: number(args, "preserve-fds")?.unwrap_or(0),
         ignore_paused: args.on("ignore-paused"),

@@ -12,16 +12,22 @@ pub fn events(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<()> {
     let interval = interval(args.text("interval").unwrap_or("5s"))?;
     let mut figures = observe::Figures::open(runtime, id)?;
     while let Some(figure) = figures.take()? {
-        output::out(&format!("{figure}\n"));
+        tell(&figure);
         if args.on("stats") {
             break;
         }
         std::thread::sleep(interval);
         if let Some(oom) = figures.oom() {
-            output::out(&format!("{oom}\n"));
+            tell(&oom);
         }
     }
     Ok(())
+}
+
+fn tell(event: &observe::Event<'_>) {
+    let mut members = vec![("type", json!(event.kind)), ("id", json!(event.id))];
+    members.extend(event.data.clone().map(|data| ("data", data)));
+    output::out(&format!("{}\n", output::object(&members)));
 }
 
 /// Go's durations as far as anybody writes them: `500ms`, `5s`, `1m`.

@@ -105,6 +105,7 @@ fn creation(command: Command) -> Command {
         .arg(id())
         .arg(text("bundle").short('b').value_name("DIR"))
         .arg(text("console-socket").value_name("PATH"))
+        .arg(text("pidfd-socket").value_name("PATH"))
         .arg(text("pid-file").value_name("FILE"))
         .arg(on("no-pivot"))
         .arg(on("no-new-keyring"))
@@ -114,6 +115,7 @@ fn creation(command: Command) -> Command {
 fn exec(command: Command) -> Command {
     command
         .arg(text("console-socket").value_name("PATH"))
+        .arg(text("pidfd-socket").value_name("PATH"))
         .arg(text("cwd"))
         .arg(texts("env").short('e'))
         .arg(on("tty").short('t'))

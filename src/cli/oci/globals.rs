@@ -127,7 +127,8 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         session: text("DBUS_SESSION_BUS_ADDRESS"),
         runtime_dir: text("XDG_RUNTIME_DIR"),
     };
-    let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup, buses, user: text("USER") };
+    let notify = variables("NOTIFY_SOCKET").filter(|address| !address.is_empty());
+    let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup, buses, notify, user: text("USER") };
     let code = if name == "exec" { code::EXEC } else { code::FAILED };
     commands::run(&name, &runtime, globals, &matches).map_err(|failure| (code, words(&failure)))
 }

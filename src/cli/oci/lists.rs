@@ -9,20 +9,31 @@ use serde_json::{Value, json};
 use std::process::Command;
 
 /// runc's state, which has more than the specification asks for.
-fn full(container: &Container) -> Value {
-    let status = container.status();
-    let mut state = container.state(status);
-    if status == Status::Stopped {
-        state["pid"] = 0.into();
+fn full(container: &Container, owner: String) -> Vec<(&'static str, Value)> {
+    let (record, status) = (&container.record, container.status());
+    let mut members = vec![
+        ("ociVersion", json!(record.oci_version)),
+        ("id", json!(record.id)),
+        ("pid", json!(if status == Status::Stopped { 0 } else { record.pid })),
+        ("status", json!(status.name())),
+        ("bundle", json!(record.bundle)),
+        ("rootfs", json!(record.rootfs)),
+        ("created", json!(record.created)),
+    ];
+    if !record.annotations.is_empty() {
+        members.push(("annotations", json!(record.annotations)));
     }
-    state["rootfs"] = json!(container.record.rootfs);
-    state["created"] = container.record.created.as_str().into();
-    state["owner"] = "".into();
-    state
+    members.push(("owner", owner.into()));
+    members
+}
+
+fn owner(uid: u32) -> String {
+    if uid == 0 { "root".to_owned() } else { format!("#{uid}") }
 }
 
 pub fn state(runtime: &Runtime, id: &str) -> Outcome<()> {
-    output::json(&full(&Container::load(&runtime.root, id)?));
+    let members = full(&Container::load(&runtime.root, id)?, String::new());
+    output::out(&format!("{}\n", output::pretty(&members)));
     Ok(())
 }
 
@@ -33,15 +44,18 @@ pub fn list(runtime: &Runtime, args: Args<'_>) -> Outcome<()> {
         return Ok(());
     }
     match args.text("format") {
-        Some("json") => output::out(&format!("{}\n", Value::from(all.iter().map(full).collect::<Vec<_>>()))),
+        Some("json") => {
+            let list: Vec<String> = all.iter().map(|c| output::object(&full(c, owner(c.record.owner)))).collect();
+            output::out(&format!("[{}]\n", list.join(",")));
+        }
         None | Some("table") => {
             let head = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"].map(str::to_owned).to_vec();
             let row = |c: &Container| {
                 let status = c.status();
                 let pid = if status == Status::Stopped { 0 } else { c.record.pid };
                 let bundle = c.record.bundle.display().to_string();
-                let owner = if c.record.owner == 0 { "root".to_owned() } else { format!("#{}", c.record.owner) };
                 let status = status.name().to_owned();
+                let owner = owner(c.record.owner);
                 vec![c.record.id.clone(), pid.to_string(), status, bundle, c.record.created.clone(), owner]
             };
             let rows: Vec<_> = std::iter::once(head).chain(all.iter().map(row)).collect();

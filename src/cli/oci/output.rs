@@ -1,13 +1,27 @@
 //! Words on stdout and stderr, and tables as runc prints them.
 
 use crate::cli::report;
+use serde_json::Value;
 
 pub fn out(text: &str) {
     report::out(text);
 }
 
-pub fn json(value: &serde_json::Value) {
+pub fn json(value: &Value) {
     out(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
+}
+
+/// An object whose members stand in runc's order: callers look at the beginning of a line.
+pub fn object(members: &[(&str, Value)]) -> String {
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// The same for people.
+pub fn pretty(members: &[(&str, Value)]) -> String {
+    let text = |value| serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ");
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("  \"{name}\": {}", text(value))).collect();
+    format!("{{\n{}\n}}", members.join(",\n"))
 }
 
 pub fn err(text: &str) {

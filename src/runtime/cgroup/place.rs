@@ -124,7 +124,7 @@ impl Group {
             let (controllers, path) = text.split_once(':').map_or((None, text.as_str()), |(c, p)| (Some(c), p));
             let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::RootDir | Component::CurDir);
             if path.is_empty() || !Path::new(path).components().all(plain) {
-                return Err(Error::Invalid(format!("'{text}' is not a control group below the container's")));
+                return Err(Error::Invalid(format!("{text} is not a sub cgroup path of the container's group")));
             }
             let path = path.trim_matches('/');
             match group.0 {

@@ -104,8 +104,13 @@ fn memory_v1(list: &mut List, memory: &LinuxMemory) {
     if let Some(limit) = memory.limit() {
         list.either("memory", "memory.limit_in_bytes", limit);
     }
-    if let Some(swap) = memory.swap() {
+    // Without a limit of memory there is none of memory and swap together.
+    let swap = memory.swap().filter(|s| *s != 0).or(memory.limit().filter(|l| *l == -1));
+    if let Some(swap) = swap {
         list.either("memory", "memory.memsw.limit_in_bytes", swap);
+        if memory.swap().is_none_or(|s| s == 0) {
+            list.or(Absent::Skip);
+        }
     }
     let numbers = [
         ("memory.soft_limit_in_bytes", memory.reservation()),
@@ -141,6 +146,10 @@ fn memory_v2(list: &mut List, memory: &LinuxMemory) -> Result<()> {
             }
         };
         list.push("memory", "memory.swap.max", max_or(alone));
+    } else if memory.limit() == Some(-1) {
+        // Without a limit of memory there is none of memory and swap together.
+        list.push("memory", "memory.swap.max", "max");
+        list.or(Absent::Skip);
     }
     if let Some(limit) = memory.limit().filter(|l| *l != 0) {
         list.push("memory", "memory.max", max_or(limit));
@@ -168,10 +177,10 @@ fn cpu_v1(list: &mut List, cpu: &LinuxCpu) {
         list.push("cpu", "cpu.cfs_burst_us", burst);
     }
     if let Some(period) = cpu.realtime_period().filter(|p| *p != 0) {
-        list.push("cpu", "cpu.rt_period_us", period);
+        list.either("cpu", "cpu.rt_period_us", period);
     }
     if let Some(runtime) = cpu.realtime_runtime().filter(|r| *r != 0) {
-        list.push("cpu", "cpu.rt_runtime_us", runtime);
+        list.either("cpu", "cpu.rt_runtime_us", runtime);
     }
     if let Some(idle) = cpu.idle() {
         list.push("cpu", "cpu.idle", idle);

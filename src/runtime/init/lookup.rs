@@ -70,9 +70,10 @@ pub(in crate::runtime) fn shell(login: Option<&str>, path: &str) -> Result<Strin
 /// Why execve refused the command.
 pub(in crate::runtime) fn refused(command: &str, file: &Path, error: &sys::Error) -> Failure {
     let (kind, reason) = match error.source.raw_os_error() {
-        Some(2) if Path::new(file).exists() => {
-            (FailureKind::CommandNotFound, "its interpreter or loader does not exist in the container".to_owned())
-        }
+        Some(2) if Path::new(file).exists() => (
+            FailureKind::CommandNotFound,
+            "no such file or directory: its interpreter or loader is not in the container".to_owned(),
+        ),
         Some(2 | 20) => (FailureKind::CommandNotFound, "no such file or directory".to_owned()),
         Some(13) if file.is_dir() => (FailureKind::CommandNotExecutable, "is a directory".to_owned()),
         Some(13) => (FailureKind::CommandNotExecutable, "permission denied".to_owned()),

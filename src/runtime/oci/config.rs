@@ -56,6 +56,18 @@ pub fn parse_process(text: &[u8]) -> serde_json::Result<(oci_spec::runtime::Proc
     lenient(text, "")
 }
 
+/// The specification's names, where the parser has others.
+fn rename_scheduler_flags(process: &mut serde_json::Map<String, serde_json::Value>) {
+    let flags = process.get_mut("scheduler").and_then(|s| s.get_mut("flags")).and_then(|f| f.as_array_mut());
+    for flag in flags.into_iter().flatten() {
+        match flag.as_str() {
+            Some("SCHED_FLAG_RESET_ON_FORK") => *flag = "SCHED_RESET_ON_FORK".into(),
+            Some("SCHED_FLAG_DL_OVERRUN") => *flag = "SCHED_FLAG_D_L_OVERRUN".into(),
+            _ => {}
+        }
+    }
+}
+
 /// Two things are no reason to fail. Where callers leave out a process's user, root is meant (so all runtimes have it,
 /// though the specification asks for the field); and a capability that is not known is to be warned of.
 fn lenient<T: serde::de::DeserializeOwned>(text: &[u8], place: &str) -> serde_json::Result<(T, Vec<String>)> {
@@ -68,6 +80,7 @@ fn lenient<T: serde::de::DeserializeOwned>(text: &[u8], place: &str) -> serde_js
     let found = if place.is_empty() { Some(&mut value) } else { value.get_mut(place) };
     let Some(process) = found.and_then(|p| p.as_object_mut()) else { return Err(said) };
     process.entry("user").or_insert_with(|| serde_json::json!({ "uid": 0, "gid": 0 }));
+    rename_scheduler_flags(process);
     let mut unknown = Vec::new();
     let sets = process.get_mut("capabilities").and_then(|c| c.as_object_mut());
     for set in sets.into_iter().flat_map(|sets| sets.values_mut()).filter_map(|set| set.as_array_mut()) {

@@ -6,7 +6,8 @@ use super::hooks::{self, Moment};
 use super::init::sync::{self, Message};
 use super::init::{self, Setup};
 use super::{
-    Outcome, Runtime, devices, group, internal, invalid, mapped, mounts, namespaces, process as plans, rdt, terminal,
+    Outcome, Runtime, devices, group, internal, invalid, mapped, mounts, namespaces, notify, process as plans, rdt,
+    terminal,
 };
 use crate::model::time::Timestamp;
 use crate::net::moved::Moved;
@@ -26,6 +27,8 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
     /// Gets the master of the container's terminal.
     pub console_socket: Option<PathBuf>,
+    /// Gets a handle of the container's first process.
+    pub pidfd_socket: Option<PathBuf>,
     pub preserve_fds: u32,
     /// Listening sockets that a service manager gave along; they come before the preserved ones.
     pub sockets: Option<Sockets>,
@@ -54,12 +57,25 @@ pub struct Created {
 }
 
 pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> {
-    container::check_id(id)?;
     inherited(options)?;
-    let bundle = config::load(&options.bundle)?;
-    let plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec)).transpose()?;
+    make(runtime, id, options)
+}
+
+/// [`create`] after [`inherited`].
+pub fn make(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> {
+    container::check_id(id)?;
+    let mut bundle = config::load(&options.bundle)?;
+    if runtime.notify.is_some() {
+        notify::offer(&mut bundle.spec, &runtime.root.join(id));
+    }
+    let mut plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec)).transpose()?;
+    if let Some(plan) = &mut plan {
+        plan.shown = options.keep_terminal;
+        bundle.warnings.extend(plans::never_ambient(&plan.capabilities));
+    }
     let terminal = plan.as_ref().is_some_and(|p| p.terminal);
     let console = terminal::console(options.console_socket.as_deref(), terminal, options.keep_terminal)?;
+    let watcher = terminal::watcher(options.pidfd_socket.as_deref())?;
     let namespaces = namespaces::plan(&bundle.spec)?;
     if bundle.spec.linux().as_ref().is_some_and(|l| l.intel_rdt().is_some()) {
         rdt::root()?;
@@ -70,6 +86,9 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
     let mut attempt = Attempt { runtime, container, place, lock: None, group: None, devices: Vec::new(), done: false };
     attempt.lock = Some(attempt.container.lock()?);
     attempt.container.save()?;
+    if runtime.notify.is_some() {
+        notify::make_directory(&attempt.container.dir)?;
+    }
     container::replace(&attempt.container.dir.join(container::CONFIG), &bundle.text)?;
     let group = group::make(&mut attempt.container.record, &bundle, &namespaces, &mut attempt.group)?;
     let created = start_init(&mut attempt, &bundle, plan.as_ref(), &namespaces, &group, options)?;
@@ -77,11 +96,12 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
         Ok(parts) => parts,
         Err(failure) => {
             let state = attempt.container.state(Status::Stopped).to_string();
-            hooks::run_all(&bundle.spec, Moment::Poststop, &state, Some(&bundle.dir));
+            hooks::run_all(&bundle.spec, Moment::Poststop, &state, hooks::Surroundings::in_directory(&bundle.dir));
             return Err(failure);
         }
     };
     let pid = attempt.container.record.pid;
+    terminal::give_pidfd(watcher, &pidfd)?;
     let terminal = terminal::hand_over(console, terminal, options.pid_file.as_deref(), pid)?;
     sync::go(socket.as_fd());
     attempt.done = true;
@@ -142,14 +162,15 @@ fn record(id: &str, bundle: &Bundle, place: &group::Place, options: &Options) ->
     }
 }
 
-/// What is to be passed on must be there; otherwise something of our own would take its number.
-fn inherited(options: &Options) -> Outcome<()> {
+/// What is to be passed on must be there; otherwise something of our own would take its number. What else the caller
+/// left open is closed: a created container would hold it until it is started.
+pub fn inherited(options: &Options) -> Outcome<()> {
     let sockets = options.sockets.as_ref().map_or(0, |s| s.count);
     let count = sockets.checked_add(options.preserve_fds).filter(|n| *n < 1 << 16);
     let count = count.ok_or_else(|| invalid("more descriptors are to be passed on than a process can have"))?;
     match (3..3 + count).find(|number| !access::is_inherited(*number)) {
         Some(missing) => Err(invalid(format!("unable to stat preserved-fd {missing}: it is not open"))),
-        None => Ok(()),
+        None => process::close_between(3 + count, u32::MAX).during("closing inherited descriptors"),
     }
 }
 
@@ -251,7 +272,7 @@ fn accompany(
                 }
                 let state = container.state(Status::Creating).to_string();
                 for moment in [Moment::Prestart, Moment::CreateRuntime] {
-                    hooks::run(&bundle.spec, moment, &state, Some(&bundle.dir))?;
+                    hooks::run(&bundle.spec, moment, &state, hooks::Surroundings::in_directory(&bundle.dir))?;
                 }
                 sync::go(socket.as_fd());
             }

@@ -24,6 +24,8 @@ use std::str::FromStr;
 pub struct Options {
     pub pid_file: Option<PathBuf>,
     pub console_socket: Option<PathBuf>,
+    /// Gets a handle of the process.
+    pub pidfd_socket: Option<PathBuf>,
     pub detach: bool,
     pub preserve_fds: u32,
     pub ignore_paused: bool,
@@ -125,18 +127,22 @@ fn with_capabilities(process: &Process, names: &[String]) -> Outcome<LinuxCapabi
         let bit = caps::bit(name).map_err(|e| invalid(e.to_string()))?;
         let known = caps::names(bit).next().and_then(|n| Capability::from_str(n).ok());
         let capability = known.ok_or_else(|| invalid(format!("unknown capability '{name}'")))?;
-        for number in 0..3 {
+        // Ambient only what a program without file capabilities may inherit anyway.
+        let inheritable = sets.inheritable().as_ref().is_some_and(|set| set.contains(&capability));
+        for number in 0..if inheritable { 4 } else { 3 } {
             let set = match number {
                 0 => sets.bounding().clone(),
                 1 => sets.effective().clone(),
-                _ => sets.permitted().clone(),
+                2 => sets.permitted().clone(),
+                _ => sets.ambient().clone(),
             };
             let mut set = set.unwrap_or_default();
             set.insert(capability);
             match number {
                 0 => sets.set_bounding(Some(set)),
                 1 => sets.set_effective(Some(set)),
-                _ => sets.set_permitted(Some(set)),
+                2 => sets.set_permitted(Some(set)),
+                _ => sets.set_ambient(Some(set)),
             };
         }
     }
@@ -157,13 +163,16 @@ pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options, out
         _ => {}
     }
     let init = container.init().ok_or_else(|| conflict("cannot exec in a stopped container"))?;
-    let plan = plans::plan(&process, &spec)?;
+    let mut plan = plans::plan(&process, &spec)?;
+    plan.shown = !options.detach && options.console_socket.is_none();
     let console = terminal::console(options.console_socket.as_deref(), plan.terminal, !options.detach)?;
+    let watcher = terminal::watcher(options.pidfd_socket.as_deref())?;
     let foreground = (!options.detach).then(Foreground::new).transpose()?;
     let (pid, pidfd, terminal) = launch(&container, &spec, &plan, &init, options)?;
+    terminal::give_pidfd(watcher, &pidfd)?;
     let terminal = terminal::hand_over(console, terminal, options.pid_file.as_deref(), pid)?;
     match foreground {
-        Some(foreground) => foreground.accompany(&pidfd, terminal, out),
+        Some(foreground) => foreground.accompany(&pidfd, terminal, None, out),
         None => Ok(0),
     }
 }
@@ -282,6 +291,10 @@ fn accompany(pid: i32, plan: &plans::Plan, limits: bool, socket: &OwnedFd) -> Ou
 fn run(setup: Setup<'_>, socket: &OwnedFd) -> Outcome<Infallible> {
     process::parent_death_signal(9).during("tying the process to the runtime")?;
     sync::await_go(socket.as_fd())?;
+    if setup.plan.affinity == (None, None) {
+        // As for the first process.
+        let _ = attributes::reset_affinity();
+    }
     process::setsid().during("starting a session")?;
     process::umask(0o022);
     if setup.plan.terminal {
@@ -297,5 +310,5 @@ fn run(setup: Setup<'_>, socket: &OwnedFd) -> Outcome<Infallible> {
         let pid: i32 = own.to_string_lossy().parse().map_err(|_| internal("/proc/self is no pid"))?;
         Ok::<_, Failure>((socket, super::init::notified_state(&state, pid, setup.plan)))
     });
-    ready.execute(notified.transpose()?, || sync::send(socket.as_fd(), &Message::Executing, None))
+    ready.execute(notified.transpose()?, || sync::send(socket.as_fd(), &Message::Executing, None), || Ok(()))
 }

@@ -3,7 +3,7 @@
 use super::hooks::Moment;
 use super::{Outcome, SPEC_VERSION, invalid};
 use crate::runtime::bundle::sealed;
-use crate::runtime::caps;
+use crate::runtime::{caps, cgroup};
 use crate::sys::{channel, confine, mount};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -195,12 +195,17 @@ pub fn template(rootless: bool) -> Value {
             "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
             "namespaces": [
                 { "type": "pid" }, { "type": "network" }, { "type": "ipc" }, { "type": "uts" }, { "type": "mount" },
-                { "type": "cgroup" },
             ],
             "maskedPaths": sealed::MASKED,
             "readonlyPaths": sealed::READ_ONLY,
         },
     });
+    // With v1 a view of the group is the exception.
+    if cgroup::version() == cgroup::Version::V2
+        && let Some(namespaces) = spec["linux"]["namespaces"].as_array_mut()
+    {
+        namespaces.push(json!({ "type": "cgroup" }));
+    }
     if rootless {
         make_rootless(&mut spec);
     }

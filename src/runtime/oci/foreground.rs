@@ -1,6 +1,7 @@
 //! A process in the foreground of its caller: signals are passed on, a terminal is carried to and fro, the end becomes
 //! an exit code.
 
+use super::notify::Relay;
 use super::{Outcome, internal};
 use crate::runtime::init::report::During;
 use crate::sys::console::{self, RawMode};
@@ -20,6 +21,7 @@ mod token {
     pub const SIGNALS: u64 = 1;
     pub const INPUT: u64 = 2;
     pub const TERMINAL: u64 = 3;
+    pub const READINESS: u64 = 4;
 }
 
 /// Signals that come from now on wait until [`Foreground::accompany`] takes them.
@@ -33,10 +35,19 @@ impl Foreground {
     }
 
     /// Until the process ends (a terminal's words go to `out`): its exit code, 128 and the number for a signal. The process must be a child.
-    pub fn accompany(self, pidfd: &OwnedFd, terminal: Option<OwnedFd>, out: &mut dyn Write) -> Outcome<u8> {
+    pub fn accompany(
+        self,
+        pidfd: &OwnedFd,
+        terminal: Option<OwnedFd>,
+        relay: Option<Relay>,
+        out: &mut dyn Write,
+    ) -> Outcome<u8> {
         let epoll = Epoll::new().during("waiting")?;
         epoll.add(pidfd, token::PROCESS, Interest::READ).during("waiting")?;
         epoll.add(&self.signals, token::SIGNALS, Interest::READ).during("waiting")?;
+        if let Some(relay) = &relay {
+            epoll.add(relay, token::READINESS, Interest::READ).during("waiting")?;
+        }
         let stdin = std::io::stdin();
         let _raw = match &terminal {
             Some(master) => {
@@ -44,7 +55,7 @@ impl Foreground {
                 epoll.add(master, token::TERMINAL, Interest::READ).during("waiting")?;
                 // A file as input is nothing to wait for, and a terminal without input has none.
                 let _ = epoll.add(stdin.as_fd(), token::INPUT, Interest::READ);
-                stdin.is_terminal().then(RawMode::enter).transpose().during("setting the terminal")?
+                stdin.is_terminal().then(RawMode::enter_for_input).transpose().during("setting the terminal")?
             }
             None => None,
         };
@@ -54,6 +65,10 @@ impl Foreground {
             epoll.wait(&mut ready, None).during("waiting")?;
             let mut ended = false;
             for event in &ready {
+                if let Some(relay) = relay.as_ref().filter(|_| event.token == token::READINESS) {
+                    // The runtime stays, and is itself the process to watch.
+                    relay.pass_on(None)?;
+                }
                 match (event.token, &terminal) {
                     (token::PROCESS, _) => ended = true,
                     (token::SIGNALS, master) => self.pass_on(pidfd, master.as_ref()),

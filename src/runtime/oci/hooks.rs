@@ -50,6 +50,20 @@ impl Moment {
     }
 }
 
+/// What a hook finds around it, beside the state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings<'a> {
+    pub cwd: Option<&'a Path>,
+    /// The environment of hooks that name none; `None`: the runtime's own.
+    pub env: Option<&'a [String]>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub fn in_directory(dir: &'a Path) -> Self {
+        Self { cwd: Some(dir), env: None }
+    }
+}
+
 pub fn of(spec: &Spec, moment: Moment) -> &[Hook] {
     let Some(hooks) = spec.hooks() else { return &[] };
     // Callers of the older kind may still use it; it is the specification's to deprecate.
@@ -70,24 +84,24 @@ pub fn all(spec: &Spec) -> impl Iterator<Item = &Hook> {
 }
 
 /// Runs the hooks of a moment one after the other; the first that fails ends it. `state`: the JSON they read.
-pub fn run(spec: &Spec, moment: Moment, state: &str, cwd: Option<&Path>) -> Outcome<()> {
+pub fn run(spec: &Spec, moment: Moment, state: &str, around: Surroundings<'_>) -> Outcome<()> {
     let hooks = of(spec, moment);
     hooks.iter().enumerate().try_for_each(|(number, hook)| {
-        one(hook, state, cwd).map_err(|why| {
+        one(hook, state, around).map_err(|why| {
             failure(FailureKind::Internal, format!("error running {} hook #{number}: {why}", moment.name()))
         })
     })
 }
 
 /// The same where a failure is only worth a word: each is run, whatever the others did.
-pub fn run_all(spec: &Spec, moment: Moment, state: &str, cwd: Option<&Path>) -> Vec<String> {
+pub fn run_all(spec: &Spec, moment: Moment, state: &str, around: Surroundings<'_>) -> Vec<String> {
     let outcomes = of(spec, moment).iter().enumerate().map(|(number, hook)| {
-        one(hook, state, cwd).map_err(|why| format!("error running {} hook #{number}: {why}", moment.name()))
+        one(hook, state, around).map_err(|why| format!("error running {} hook #{number}: {why}", moment.name()))
     });
     outcomes.filter_map(Result::err).collect()
 }
 
-fn one(hook: &Hook, state: &str, cwd: Option<&Path>) -> Result<(), String> {
+fn one(hook: &Hook, state: &str, around: Surroundings<'_>) -> Result<(), String> {
     let words = |e: &dyn std::fmt::Display| format!("{}: {e}", hook.path().display());
     let stdin = document(state).map_err(|e| words(&e.chain.join(": ")))?;
     let output = poll::memory_file(c"hook output").map_err(|e| words(&e))?;
@@ -98,14 +112,16 @@ fn one(hook: &Hook, state: &str, cwd: Option<&Path>) -> Result<(), String> {
     if let Some((first, rest)) = args.split_first() {
         command.arg0(first).args(rest);
     }
-    command.env_clear();
-    for entry in hook.env().iter().flatten() {
-        let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
-        if !name.is_empty() {
-            command.env(name, value);
+    if let Some(env) = hook.env().as_deref().or(around.env) {
+        command.env_clear();
+        for entry in env {
+            let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+            if !name.is_empty() {
+                command.env(name, value);
+            }
         }
     }
-    if let Some(cwd) = cwd {
+    if let Some(cwd) = around.cwd {
         command.current_dir(cwd);
     }
     command.stdin(stdin).stdout(copy().map_err(|e| words(&e))?).stderr(copy().map_err(|e| words(&e))?);

@@ -48,6 +48,7 @@ mod init;
 mod mapped;
 mod mounts;
 mod namespaces;
+mod notify;
 pub mod observe;
 pub mod operate;
 mod process;
@@ -58,6 +59,7 @@ mod terminal;
 use super::init::report::failure;
 pub use super::protocol::{Failure, FailureKind};
 pub use super::systemd::Buses;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The highest version of the specification this is written after.
@@ -73,6 +75,8 @@ pub struct Runtime {
     /// Control groups are the service manager's to make.
     pub systemd_cgroup: bool,
     pub buses: Buses,
+    /// Where the caller's service manager waits to hear that a container is ready: `NOTIFY_SOCKET`.
+    pub notify: Option<OsString>,
     /// The caller's name, where the environment tells it: root in a user namespace may be anybody.
     pub user: Option<String>,
 }

@@ -19,6 +19,8 @@ pub struct Plan {
     pub ops: Vec<MountOp>,
     /// After them: what makes things read-only or hides them.
     pub seals: Vec<MountOp>,
+    /// Inside.
+    pub entered: Vec<MountOp>,
     /// What [`Source::Prepared`] means, by number.
     pub mapped: Vec<Mapped>,
 }
@@ -42,7 +44,8 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     let spec = &bundle.spec;
     let linux = spec.linux().as_ref();
     let mut ops = Vec::new();
-    let (mut host_dev, mut mapped) = (false, Vec::new());
+    let (mut host_dev, mut mapped, mut late) = (false, Vec::new(), Vec::new());
+    let mut entered = Vec::new();
     for wanted in spec.mounts().iter().flatten() {
         if wanted.typ().as_deref() == Some("cgroup") {
             ops.extend(cgroups(wanted, machine)?.into_iter().map(MountOp::Mount));
@@ -50,6 +53,7 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
         }
         let mut mount = one(wanted, &bundle.dir, linux.and_then(|l| l.mount_label().as_deref()))?;
         map_ids(wanted, &mut mount, machine, &mut mapped)?;
+        late.extend(read_only_later(&mut mount, spec.mounts().as_deref().unwrap_or_default()));
         host_dev |= mount.target == "/dev" && matches!(mount.source, Source::Bind { .. } | Source::Prepared(_));
         ops.push(MountOp::Mount(mount));
     }
@@ -62,9 +66,11 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     if let Some(kind) = linux.and_then(|l| l.rootfs_propagation().as_deref()).filter(|p| !p.is_empty()) {
         let (kind, _) = options::propagation(kind)
             .ok_or_else(|| invalid(format!("config.json: rootfsPropagation '{kind}' is not known")))?;
-        ops.push(MountOp::RootPropagation(kind));
+        // A shared root cannot be entered: the kernel pivots between private ones.
+        let list = if kind == Propagation::Shared { &mut entered } else { &mut ops };
+        list.push(MountOp::RootPropagation(kind));
     }
-    let mut seals = Vec::new();
+    let mut seals = late;
     if let Some(linux) = linux {
         let mut sysctls: Vec<_> = linux.sysctl().iter().flatten().collect();
         sysctls.sort();
@@ -75,7 +81,30 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     if spec.root().as_ref().is_some_and(|r| r.readonly() == Some(true)) {
         seals.push(MountOp::RootReadOnly);
     }
-    Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals, mapped })
+    Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals, entered, mapped })
+}
+
+/// A new read-only file system in which something has still to be made (devices, mount points) becomes read-only
+/// afterwards.
+fn read_only_later(mount: &mut Mount, all: &[Wanted]) -> Option<MountOp> {
+    let inside = |other: &Wanted| {
+        other.destination().starts_with(&mount.target) && other.destination() != Path::new(&mount.target)
+    };
+    let new = matches!(mount.source, Source::New { .. }) && mount.change.set & mount::RDONLY != 0;
+    if !new || !(mount.target == "/dev" || all.iter().any(inside)) {
+        return None;
+    }
+    mount.change.set &= !mount::RDONLY;
+    let source = Source::Remount { options: Vec::new() };
+    let change = Change { set: mount::RDONLY, ..Change::default() };
+    Some(MountOp::Mount(Mount {
+        source,
+        change,
+        deep: Change::default(),
+        copy_up: false,
+        alone: false,
+        ..mount.clone()
+    }))
 }
 
 /// A mount whose ids are mapped is made beforehand.

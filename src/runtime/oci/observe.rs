@@ -70,6 +70,14 @@ fn room(container: &Container, wanted: &LinuxResources) -> Outcome<()> {
     }
 }
 
+/// What `events` tells.
+#[derive(Debug)]
+pub struct Event<'a> {
+    pub kind: &'static str,
+    pub id: &'a str,
+    pub data: Option<Value>,
+}
+
 /// Figures of a running container, as runc's `events` prints them.
 pub struct Figures {
     id: String,
@@ -91,7 +99,7 @@ impl Figures {
     }
 
     /// `None`: the container has ended.
-    pub fn take(&mut self) -> Outcome<Option<Value>> {
+    pub fn take(&mut self) -> Outcome<Option<Event<'_>>> {
         if self.container.init().is_none() {
             return Ok(None);
         }
@@ -99,7 +107,7 @@ impl Figures {
             Ok(sample) => {
                 let mut data = data(&sample);
                 data["memory"]["raw"] = self.raw();
-                Ok(Some(json!({ "type": "stats", "id": self.id, "data": data })))
+                Ok(Some(Event { kind: "stats", id: &self.id, data: Some(data) }))
             }
             Err(_) if self.container.init().is_none() => Ok(None),
             Err(e) => Err(internal(e.to_string())),
@@ -116,9 +124,9 @@ impl Figures {
     }
 
     /// Whether the OOM killer struck since this was last asked.
-    pub fn oom(&mut self) -> Option<Value> {
+    pub fn oom(&mut self) -> Option<Event<'_>> {
         let before = std::mem::replace(&mut self.kills, self.container.group().oom_kills());
-        (self.kills > before).then(|| json!({ "type": "oom", "id": self.id }))
+        (self.kills > before).then_some(Event { kind: "oom", id: &self.id, data: None })
     }
 }
 

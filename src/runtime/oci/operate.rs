@@ -3,6 +3,7 @@
 use super::container::{self, Container, Status};
 use super::hooks::{self, Moment};
 use super::init::sync::{self, Message};
+use super::notify::Relay;
 use super::{Outcome, Runtime, conflict, internal};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
@@ -15,8 +16,17 @@ const SIGKILL: i32 = 9;
 /// How long a killed process may take to end.
 const DYING: Duration = Duration::from_secs(10);
 
-/// Lets the first process execute its program, and returns when it has, or why it has not.
+/// Lets the first process execute its program, and returns when it has, or why it has not; where a service manager waits
+/// to hear of it, when the container says that it is ready.
 pub fn start(runtime: &Runtime, id: &str) -> Outcome<()> {
+    let container = Container::load(&runtime.root, id)?;
+    let relay = Relay::bind(&container.dir, runtime.notify.as_deref())?;
+    let init = container.init();
+    execute(runtime, id)?;
+    relay.zip(init).map_or(Ok(()), |(relay, init)| relay.until_ready(&init, container.record.pid))
+}
+
+pub fn execute(runtime: &Runtime, id: &str) -> Outcome<()> {
     let container = Container::load(&runtime.root, id)?;
     let _lock = container.lock()?;
     match container.status() {
@@ -42,20 +52,25 @@ pub fn start(runtime: &Runtime, id: &str) -> Outcome<()> {
     outcome?;
     let spec = container.spec()?;
     let state = container.state(Status::Running).to_string();
-    hooks::run(&spec, Moment::Poststart, &state, Some(&container.record.bundle)).inspect_err(|_| {
-        // The specification: a failed hook of this kind stops the container.
-        if let Some(init) = container.init() {
-            let _ = process::pidfd_signal(&init, SIGKILL);
-        }
-    })
+    hooks::run(&spec, Moment::Poststart, &state, hooks::Surroundings::in_directory(&container.record.bundle))
+        .inspect_err(|_| {
+            // The specification: a failed hook of this kind stops the container.
+            if let Some(init) = container.init() {
+                let _ = process::pidfd_signal(&init, SIGKILL);
+            }
+        })
 }
 
 pub fn kill(runtime: &Runtime, id: &str, signal: i32, all: bool) -> Outcome<()> {
     let container = Container::load(&runtime.root, id)?;
     let group = container.group();
+    // Processes in the host's pid namespace do not end with the first one. Asked now: a `run` may remove all of it as soon
+    // as the container ends.
+    let alone = signal == SIGKILL && !super::config::has(&container.spec()?, LinuxNamespaceType::Pid);
     let Some(init) = container.init() else {
         // What is left of it can still be signalled.
-        return if all { signal_group(&group, signal) } else { Err(conflict("container not running")) };
+        let left = all || (alone && group.populated());
+        return if left { signal_group(&group, signal) } else { Err(conflict("container not running")) };
     };
     if all {
         signal_group(&group, signal)?;
@@ -65,15 +80,12 @@ pub fn kill(runtime: &Runtime, id: &str, signal: i32, all: bool) -> Outcome<()> 
             _ => internal(format!("unable to signal init: {}", crate::runtime::init::report::text(&e))),
         })?;
     }
-    if signal == SIGKILL {
-        // Processes in the host's pid namespace do not end with the first one.
-        if !super::config::has(&container.spec()?, LinuxNamespaceType::Pid) {
-            group.kill_all().map_err(|e| internal(e.to_string()))?;
-        }
-        // v1's freezer holds even what is killed.
-        if group.frozen() {
-            group.thaw().map_err(|e| internal(e.to_string()))?;
-        }
+    if alone {
+        group.kill_all().map_err(|e| internal(e.to_string()))?;
+    }
+    // v1's freezer holds even what is killed.
+    if signal == SIGKILL && group.frozen() {
+        group.thaw().map_err(|e| internal(e.to_string()))?;
     }
     Ok(())
 }
@@ -134,8 +146,8 @@ pub fn delete(runtime: &Runtime, id: &str, force: bool) -> Outcome<Vec<String>> 
     let state = container.state(Status::Stopped).to_string();
     let bundle = container.record.bundle.as_path();
     // A bundle that is gone is no place to run hooks in.
-    let cwd = bundle.is_dir().then_some(bundle);
-    Ok(spec.map(|spec| hooks::run_all(&spec, Moment::Poststop, &state, cwd)).unwrap_or_default())
+    let around = hooks::Surroundings { cwd: bundle.is_dir().then_some(bundle), env: None };
+    Ok(spec.map(|spec| hooks::run_all(&spec, Moment::Poststop, &state, around)).unwrap_or_default())
 }
 
 /// Kills what is left and removes the group.

@@ -17,6 +17,8 @@ pub struct Plan {
     pub env: Vec<String>,
     pub cwd: String,
     pub terminal: bool,
+    /// The caller itself shows the terminal, which leaves line ends as they are: the caller's own does that.
+    pub shown: bool,
     /// Columns and rows; without a terminal there are none.
     pub size: Option<(u16, u16)>,
     pub uid: u32,
@@ -59,9 +61,10 @@ pub fn plan(process: &Process, spec: &Spec) -> Outcome<Plan> {
     let linux = spec.linux().as_ref();
     Ok(Plan {
         args: process.args().clone().unwrap_or_default(),
-        env: process.env().clone().unwrap_or_default(),
+        env: environment(process.env().as_deref().unwrap_or_default()),
         cwd: process.cwd().to_string_lossy().into_owned(),
         terminal,
+        shown: false,
         size: size.map(|s| (short(s.width()), short(s.height()))),
         uid: user.uid(),
         gid: user.gid(),
@@ -88,6 +91,22 @@ pub fn plan(process: &Process, spec: &Spec) -> Outcome<Plan> {
         selinux: selinux(process)?,
         filter: linux.and_then(|l| l.seccomp().as_ref()).map(filter).transpose()?,
     })
+}
+
+/// Of several values of one name the last counts, and is the only one.
+fn environment(given: &[String]) -> Vec<String> {
+    let name = |entry: &'_ String| entry.split('=').next().unwrap_or_default().to_owned();
+    let mut seen = std::collections::HashSet::new();
+    let mut kept: Vec<String> = given.iter().rev().filter(|entry| seen.insert(name(entry))).cloned().collect();
+    kept.reverse();
+    kept
+}
+
+/// Capabilities that cannot become ambient, because they are not both permitted and inheritable.
+pub fn never_ambient(sets: &Sets) -> Vec<String> {
+    let lost = sets.ambient & !(sets.permitted & sets.inheritable);
+    let words = "is not both permitted and inheritable";
+    caps::names(lost).map(|name| format!("can't raise ambient capability CAP_{name}: it {words}")).collect()
 }
 
 fn capabilities(process: &Process) -> Outcome<Sets> {

@@ -2,6 +2,7 @@
 
 use super::create::{self, Options};
 use super::foreground::Foreground;
+use super::notify::Relay;
 use super::{Outcome, Runtime, operate};
 use std::io::Write;
 
@@ -22,16 +23,20 @@ pub fn run(
     how: How,
     out: &mut dyn Write,
 ) -> Outcome<(u8, Vec<String>)> {
+    create::inherited(options)?;
     let foreground = (!how.detach).then(Foreground::new).transpose()?;
     let options = Options { keep_terminal: !how.detach && options.console_socket.is_none(), ..options.clone() };
-    let created = create::create(runtime, id, &options)?;
-    if let Err(failure) = operate::start(runtime, id) {
+    let created = create::make(runtime, id, &options)?;
+    let relay = Relay::bind(&created.container.dir, runtime.notify.as_deref());
+    let relay = relay.and_then(|relay| operate::execute(runtime, id).map(|()| relay)).inspect_err(|_| {
         // The failure is the news; what was made goes.
         let _ = operate::delete(runtime, id, true);
-        return Err(failure);
-    }
-    let Some(foreground) = foreground else { return Ok((0, created.warnings)) };
-    let code = foreground.accompany(&created.pidfd, created.terminal, out)?;
+    })?;
+    let Some(foreground) = foreground else {
+        relay.map_or(Ok(()), |relay| relay.until_ready(&created.pidfd, created.container.record.pid))?;
+        return Ok((0, created.warnings));
+    };
+    let code = foreground.accompany(&created.pidfd, created.terminal, relay, out)?;
     if !how.keep {
         operate::delete(runtime, id, true)?;
     }

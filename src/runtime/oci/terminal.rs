@@ -22,6 +22,18 @@ pub fn console(socket: Option<&Path>, terminal: bool, kept: bool) -> Outcome<Opt
     }
 }
 
+/// The connection to whoever wants a handle of the process.
+pub fn watcher(socket: Option<&Path>) -> Outcome<Option<UnixStream>> {
+    let connect =
+        |path: &Path| UnixStream::connect(path).during(&format!("connecting to the pidfd socket {}", path.display()));
+    socket.map(connect).transpose()
+}
+
+pub fn give_pidfd(watcher: Option<UnixStream>, pidfd: &OwnedFd) -> Outcome<()> {
+    let Some(watcher) = watcher else { return Ok(()) };
+    channel::send_fd(&watcher, b"pidfd", pidfd.as_fd()).map(drop).during("sending the pidfd to its socket")
+}
+
 /// Gives the terminal away if somebody waits for it, then writes the number. Returns the terminal that is left.
 pub fn hand_over(
     console: Option<UnixStream>,

@@ -73,7 +73,6 @@ struct Range {
 }
 
 fn ranges(filter: &Filter, arch: &ArchRules) -> Vec<Range> {
-    let refuse = |first| Range { first, code: vec![plain(RETURN, filter.default.0)] };
     let mut ranges: Vec<Range> = Vec::new();
     // The entries that decide the last range; nothing is emitted again for a number right after it with the same ones.
     let mut last: Vec<usize> = Vec::new();
@@ -82,7 +81,7 @@ fn ranges(filter: &Filter, arch: &ArchRules) -> Vec<Range> {
         let number = calls[0].0;
         let gap = number > next;
         if gap {
-            ranges.push(refuse(next));
+            ranges.extend(unnamed(filter, arch, next, Some(number)));
         }
         if gap || !calls.iter().map(|(_, entry)| entry).eq(&last) {
             ranges.push(Range { first: number, code: call(&filter.rules(calls), filter.default) });
@@ -91,8 +90,21 @@ fn ranges(filter: &Filter, arch: &ArchRules) -> Vec<Range> {
         }
         next = number + 1;
     }
-    ranges.push(refuse(next));
+    ranges.extend(unnamed(filter, arch, next, None));
     ranges
+}
+
+/// From one number up to another, without a rule about any of them.
+fn unnamed(filter: &Filter, arch: &ArchRules, from: u32, to: Option<u32>) -> Vec<Range> {
+    let edges = arch.unknown.iter().flat_map(|known| [Some(*known.start()), known.end().checked_add(1)]).flatten();
+    let mut starts: Vec<u32> = edges.filter(|at| *at > from && to.is_none_or(|to| *at < to)).chain([from]).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let action = |first| {
+        let unknown = arch.unknown.iter().any(|known| known.contains(&first));
+        if unknown { Action::errno(ENOSYS) } else { filter.default }
+    };
+    starts.into_iter().map(|first| Range { first, code: vec![plain(RETURN, action(first).0)] }).collect()
 }
 
 /// A balanced tree of "from this number on"; every path ends in a return.

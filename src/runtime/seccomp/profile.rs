@@ -6,6 +6,7 @@ use super::{Action, Condition, Error, Rule};
 use crate::runtime::caps;
 use crate::sys::confine;
 use serde::Deserialize;
+use std::ops::RangeInclusive;
 
 /// What a profile means on this machine.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub struct ArchRules {
     pub audit: u32,
     /// Numbers from here on belong to another ABI (x32) that is answered with ENOSYS.
     pub foreign_from: Option<u32>,
+    /// Numbers beyond all that the profile names: calls its author did not know, which programs expect to be missing
+    /// rather than forbidden (a libc tries a new call and falls back on the old one). runc's reading. None where the
+    /// default lets calls pass.
+    pub unknown: Vec<RangeInclusive<u32>>,
     /// Number and entry, sorted: several entries about one number stand in the profile's order.
     pub calls: Vec<(u32, usize)>,
 }
@@ -133,6 +138,10 @@ pub(super) fn read(text: &str, capabilities: u64, kernel: (u32, u32)) -> Result<
     }
     for arch in architectures(&file)? {
         add(&mut filter.arches, arch, &used);
+        let known = filter.arches.iter_mut().find(|rules| rules.audit == arch.audit);
+        if let Some(known) = known.filter(|_| !lets_pass(default)) {
+            known.unknown.extend(unknown(arch, &file));
+        }
     }
     Ok(filter)
 }
@@ -142,6 +151,18 @@ pub(super) fn read(text: &str, capabilities: u64, kernel: (u32, u32)) -> Result<
 fn foreign(default: Action) -> Action {
     let refuses = matches!(default.0 & 0xffff_0000, 0 | 0x8000_0000 | 0x0003_0000 | 0x0005_0000);
     if refuses { default } else { Action::KILL_PROCESS }
+}
+
+/// Whoever traces or logs calls is to see new ones, too.
+fn lets_pass(default: Action) -> bool {
+    matches!(default.0 & 0xffff_0000, 0x7fff_0000 | 0x7ffc_0000 | 0x7ff0_0000)
+}
+
+fn unknown(arch: &Arch, file: &File) -> Option<RangeInclusive<u32>> {
+    let numbers = arch.numbers();
+    let named = file.syscalls.iter().flat_map(Entry::names).filter_map(|name| numbers.get(name));
+    let end = if arch.bit == 0 { X32_BIT - 1 } else { u32::MAX };
+    named.max().map(|last| (last | arch.bit) + 1..=end)
 }
 
 /// The machine's own, and those of its others that the profile names.
@@ -174,7 +195,12 @@ fn add(arches: &mut Vec<ArchRules>, arch: &Arch, used: &[(&Entry, usize)]) {
         }
         None => {
             let shared = ARCHES.iter().any(|other| other.audit == arch.audit && other.bit != 0);
-            arches.push(ArchRules { audit: arch.audit, foreign_from: shared.then_some(X32_BIT), calls });
+            arches.push(ArchRules {
+                audit: arch.audit,
+                foreign_from: shared.then_some(X32_BIT),
+                unknown: Vec::new(),
+                calls,
+            });
         }
     }
 }

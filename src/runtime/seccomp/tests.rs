@@ -53,7 +53,10 @@ fn expect(filter: &Filter, audit: u32, number: u32, args: [u64; 6]) -> Action {
         }
     };
     let rules = rules(filter, arch, number).into_iter();
-    rules.filter(|r| r.conditions.iter().all(holds)).map(|r| r.action).next().unwrap_or(filter.default)
+    rules.filter(|r| r.conditions.iter().all(holds)).map(|r| r.action).next().unwrap_or_else(|| {
+        let unknown = arch.unknown.iter().any(|range| range.contains(&number));
+        if unknown { Action::errno(38) } else { filter.default }
+    })
 }
 
 fn rules<'a>(filter: &'a Filter, arch: &ArchRules, number: u32) -> Vec<&'a Rule> {
@@ -313,6 +316,35 @@ fn oracle_s(rule: &Rule) -> seccompiler::SeccompRule {
         SeccompCondition::new(c.index as u8, SeccompCmpArgLen::Qword, op, value).unwrap()
     });
     SeccompRule::new(conditions.collect()).unwrap()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_the_profile_s_author_did_not_know_are_missing() {
+    const X32: u32 = 0x4000_0000;
+    let (native, x86) = (0xc000_003e, 0x4000_0003);
+    let text = |default: &str, arches: &str| {
+        format!(
+            r#"{{"defaultAction":"SCMP_ACT_{default}","architectures":[{arches}],"syscalls":[
+            {{"names":["read","openat2"],"action":"SCMP_ACT_ALLOW"}},{{"names":["close_range"],"action":"SCMP_ACT_ERRNO"}}]}}"#
+        )
+    };
+    let p = program(&text("ERRNO", r#""SCMP_ARCH_X86_64","SCMP_ARCH_X86","SCMP_ARCH_X32""#), 0).unwrap();
+    let ask = |audit, number| run(&p, audit, number, [0; 6]);
+    check_all(&text("ERRNO", r#""SCMP_ARCH_X86_64","SCMP_ARCH_X86","SCMP_ARCH_X32""#), 0);
+    for audit in [native, x86] {
+        // openat2 is 437, close_range 436, write lies below.
+        assert_eq!(ask(audit, 437), Action::ALLOW.0);
+        assert_eq!([ask(audit, 436), ask(audit, 300)], [Action::errno(1).0; 2]);
+        assert_eq!([ask(audit, 438), ask(audit, 1000)], [Action::errno(38).0; 2]);
+    }
+    assert_eq!(ask(native, X32 | 437), Action::ALLOW.0);
+    assert_eq!([ask(native, X32 - 1), ask(native, X32 | 1000)], [Action::errno(38).0; 2]);
+    assert_eq!(ask(native, X32 | 300), Action::errno(1).0);
+    for (default, action) in [("ALLOW", Action::ALLOW.0), ("LOG", 0x7ffc_0000), ("TRACE", 0x7ff0_0001)] {
+        assert_eq!(run(&program(&text(default, ""), 0).unwrap(), native, 1000, [0; 6]), action);
+    }
+    assert_eq!(run(&program(&text("KILL_PROCESS", ""), 0).unwrap(), native, 1000, [0; 6]), Action::errno(38).0);
 }
 
 #[test]

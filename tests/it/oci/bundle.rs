@@ -186,6 +186,10 @@ fn template(dir: &Path) -> Value {
     let mut config: Value = serde_json::from_slice(&fs::read(dir.join("config.json")).unwrap()).unwrap();
     config["process"]["terminal"] = false.into();
     config["root"]["readonly"] = false.into();
+    let list = namespaces(&mut config);
+    if list.iter().all(|n| n["type"] != "cgroup") {
+        list.push(json!({ "type": "cgroup" }));
+    }
     config
 }
 

@@ -120,3 +120,53 @@ fn failed_poststop_hooks_are_only_worth_a_word() {
     assert_eq!(bundle.read("hooks"), "poststop\n", "the others run all the same");
     bundle.assert_gone();
 }
+
+#[test]
+fn a_hook_without_an_environment_has_that_of_its_place() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("true");
+    let note = |name: &str| {
+        let script = format!("env >{}", bundle.dir.join(name).display());
+        json!([{ "path": "/bin/sh", "args": ["sh", "-c", script] }])
+    };
+    let mut empty = note("empty");
+    empty[0]["env"] = json!([]);
+    let inside = json!([{ "path": "/bin/sh", "args": ["sh", "-c", "env >/inside"] }]);
+    bundle.config["hooks"] = json!({ "createRuntime": note("outer"), "poststart": empty, "startContainer": inside });
+    bundle.config["process"]["env"] = json!(["PATH=/bin", "ONE=two"]);
+    bundle.write();
+    let words = ["run", "-b", &bundle.dir.to_string_lossy(), &bundle.id].map(str::to_owned);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    crate::support::program::finish(bundle.command(&words).env("OF_THE_RUNTIME", "yes")).exits(0);
+    assert!(bundle.read("outer").contains("OF_THE_RUNTIME=yes"), "{}", bundle.read("outer"));
+    assert!(!bundle.read("empty").contains("OF_THE_RUNTIME"), "{}", bundle.read("empty"));
+    let inside = bundle.read("rootfs/inside");
+    assert!(inside.contains("ONE=two") && inside.contains("HOME=/root") && !inside.contains("OF_THE"), "{inside}");
+}
+
+#[test]
+fn create_container_hooks_start_in_the_container_s_root() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("cat /here");
+    bundle.config["hooks"] =
+        json!({ "createContainer": [{ "path": "/bin/sh", "args": ["sh", "-c", "echo found >./here"] }] });
+    assert_eq!(bundle.outcome(), "found\n");
+}
+
+#[test]
+fn start_container_hooks_are_under_the_container_s_filter() {
+    needs!(Userns);
+    for privileges in [true, false] {
+        let mut bundle = Bundle::new("true");
+        bundle.config["process"]["noNewPrivileges"] = privileges.into();
+        bundle.config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28 }],
+        });
+        let hook = json!([{ "path": "/bin/busybox", "args": ["mkdir", "/made"] }]);
+        bundle.config["hooks"] = json!({ "startContainer": hook });
+        let answer = bundle.run().exits(1);
+        assert!(answer.stderr.contains("startContainer") && answer.stderr.contains("No space"), "{}", answer.stderr);
+        bundle.assert_gone();
+    }
+}

@@ -5,6 +5,7 @@ use crate::needs;
 use crate::support::wait_until;
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Stdio;
 
 #[test]
 fn create_must_not_run_the_program_and_start_must() {
@@ -181,6 +182,58 @@ fn without_a_process_create_works_and_start_must_be_an_error() {
     assert_eq!(bundle.status(), "created");
     let answer = bundle.on(&["start"]).exits(1);
     assert!(answer.stderr.contains("no process to start"), "{}", answer.stderr);
+    wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
+    bundle.on(&["delete"]).exits(0);
+}
+
+#[test]
+fn signal_zero_asks_whether_the_container_runs() {
+    needs!(Userns);
+    let bundle = Bundle::new("sleep 1000");
+    bundle.create().exits(0);
+    bundle.call(&["kill", &bundle.id, "0"]).exits(0);
+    bundle.call(&["kill", &bundle.id, "KILL"]).exits(0);
+    wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
+    let answer = bundle.call(&["kill", &bundle.id, "0"]).exits(1);
+    assert!(answer.stderr.contains("container not running"), "{}", answer.stderr);
+}
+
+/// Without a pid namespace nothing ends with the first process.
+#[test]
+fn kill_ends_what_outlives_the_first_process() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new("sleep 1000");
+    super::bundle::namespaces(&mut bundle.config).retain(|n| n["type"] != "pid");
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    let file = bundle.dir.join("left");
+    let words =
+        ["exec", "--detach", "--pid-file", &file.to_string_lossy(), &bundle.id, "sleep", "1000"].map(str::to_owned);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // It keeps what it was given: nothing that somebody waits for.
+    assert!(bundle.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    let init = bundle.state()["pid"].as_i64().unwrap();
+    teu::sys::process::kill(init as i32, 9).unwrap();
+    wait_until("the first one ends", || (bundle.status() == "stopped").then_some(()));
+    let left = fs::read_to_string(&file).unwrap();
+    let alive = || {
+        let stat = fs::read_to_string(format!("/proc/{left}/stat")).unwrap_or_default();
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
+    assert!(alive());
+    bundle.call(&["kill", &bundle.id, "TERM"]).exits(1);
+    bundle.call(&["kill", &bundle.id, "KILL"]).exits(0);
+    wait_until("the other one ends", || (!alive()).then_some(()));
+    bundle.on(&["delete"]).exits(0);
+    bundle.assert_gone();
+}
+
+#[test]
+fn a_created_container_ends_when_it_is_asked_to() {
+    needs!(Userns);
+    let bundle = Bundle::new("true");
+    bundle.create().exits(0);
+    bundle.call(&["kill", &bundle.id, "TERM"]).exits(0);
     wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
     bundle.on(&["delete"]).exits(0);
 }

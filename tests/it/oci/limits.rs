@@ -153,3 +153,41 @@ fn a_limit_below_what_is_in_use_must_be_rejected_where_that_is_asked_for() {
     assert!(answer.stderr.contains("are in use"), "{}", answer.stderr);
     assert_eq!(bundle.status(), "created");
 }
+
+#[test]
+fn without_a_limit_of_memory_there_is_none_of_memory_and_swap() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new("sleep 1000");
+    bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 64 << 20, "swap": 96 << 20 });
+    bundle.create().exits(0);
+    let file = |name: &str| bundle.groups().iter().find_map(|dir| fs::read_to_string(dir.join(name)).ok());
+    let (memory, both) =
+        if v2() { ("memory.max", "memory.swap.max") } else { ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes") };
+    assert_eq!(file(memory).unwrap().trim(), (64 << 20).to_string());
+    bundle.call(&["update", "--memory", "-1", &bundle.id]).exits(0);
+    let unlimited = |text: String| text.trim() == "max" || text.trim().parse::<u64>().unwrap() > 1 << 60;
+    assert!(unlimited(file(memory).unwrap()));
+    assert!(file(both).is_none_or(unlimited));
+}
+
+#[test]
+fn a_real_time_period_below_the_runtime_takes_its_turn() {
+    needs!(Root, Cgroup);
+    let root = std::path::Path::new("/sys/fs/cgroup/cpu/cpu.rt_runtime_us");
+    if !root.exists() {
+        return eprintln!("SKIP oci::limits: no real-time scheduling in control groups");
+    }
+    let bundle = Bundle::new("sleep 1000");
+    bundle.create().exits(0);
+    let place = std::path::Path::new("/sys/fs/cgroup/cpu/teu-oci");
+    if fs::write(place.join("cpu.rt_runtime_us"), "700000").is_err() {
+        return eprintln!("SKIP oci::limits: the machine's real-time is given away already");
+    }
+    for (period, runtime) in [("900001", "600001"), ("10000", "3000"), ("900000", "500000")] {
+        bundle.call(&["update", "--cpu-rt-period", period, "--cpu-rt-runtime", runtime, &bundle.id]).exits(0);
+        let read = |name: &str| fs::read_to_string(place.join(&bundle.id).join(name)).unwrap();
+        assert_eq!((read("cpu.rt_period_us").trim(), read("cpu.rt_runtime_us").trim()), (period, runtime));
+    }
+    bundle.call(&["delete", "--force", &bundle.id]).exits(0);
+    let _ = fs::write(place.join("cpu.rt_runtime_us"), "0");
+}

@@ -12,4 +12,6 @@ mod namespaces;
 mod notify;
 mod podman;
 mod process;
+mod ready;
+mod surroundings;
 mod systemd;

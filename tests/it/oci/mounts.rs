@@ -168,3 +168,29 @@ fn without_pivot_root_the_container_is_in_its_root_all_the_same() {
     assert!(answer.stdout.starts_with("/bin/busybox\n7\n"), "{}{}", answer.stdout, answer.stderr);
     bundle.assert_gone();
 }
+
+#[test]
+fn a_read_only_file_system_gets_what_belongs_in_it_first() {
+    needs!(Root);
+    let mut bundle =
+        Bundle::new("grep -E ' /dev | /deep ' /proc/mounts | cut -d' ' -f2,4 | cut -d, -f1; ls /dev/null /deep");
+    for mount in mounts(&mut bundle.config).iter_mut().filter(|m| m["destination"] == "/dev") {
+        mount["options"].as_array_mut().unwrap().push("ro".into());
+    }
+    let tmpfs = |to: &str| json!({ "destination": to, "type": "tmpfs", "source": "tmpfs", "options": ["ro"] });
+    mounts(&mut bundle.config).extend([tmpfs("/deep"), tmpfs("/deep/er")]);
+    assert_eq!(bundle.outcome(), "/dev ro\n/deep ro\n/dev/null\n\n/deep:\ner\n");
+}
+
+#[test]
+fn the_root_s_propagation_must_be_as_it_is_named() {
+    needs!(Root);
+    for (kind, field) in [("shared", "shared:"), ("slave", "master:"), ("private", "")] {
+        let mut bundle =
+            Bundle::new("grep ' / / ' /proc/self/mountinfo || grep ' / ' /proc/self/mountinfo | head -n 1");
+        bundle.config["linux"]["rootfsPropagation"] = kind.into();
+        let out = bundle.outcome();
+        let optional = out.split(" - ").next().unwrap();
+        assert_eq!(optional.contains("shared:"), field == "shared:", "{kind}: {out}");
+    }
+}

@@ -66,6 +66,8 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
     if setup.group.clone_fd().is_none() {
         setup.group.join_current().map_err(|e| internal(e.to_string()))?;
     }
+    // What the caller was limited to (a service's CPUAffinity=) is not meant for the container. Refused is as good as done.
+    let _ = attributes::reset_affinity();
     // As the host's /proc counts.
     let own = std::fs::read_link("/proc/self").during("finding the own pid")?;
     let pid: i32 = own.to_string_lossy().parse().map_err(|_| internal("/proc/self is no pid"))?;
@@ -87,13 +89,15 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
     let ready = program::prepare(&setting)?;
     report_ready(&socket)?;
     drop(socket);
+    process::end_when_asked().during("listening to signals")?;
     let start = wait_for_start(listener)?;
     let state = (setup.state)("created", pid);
-    let outcome = hooks::run(&setup.bundle.spec, Moment::StartContainer, &state, None);
-    let outcome = outcome.and_then(|()| {
-        let notified = notified.map(|socket| (socket, notification(setup, plan, pid)));
-        ready.execute(notified, || sync::send(start.as_fd(), &Message::Executing, None))
-    });
+    let surroundings = hooks::Surroundings { cwd: None, env: Some(&ready.env) };
+    let notified = notified.map(|socket| (socket, notification(setup, plan, pid)));
+    let executing = || sync::send(start.as_fd(), &Message::Executing, None);
+    // In the container, under what holds there.
+    let outcome = ready
+        .execute(notified, executing, || hooks::run(&setup.bundle.spec, Moment::StartContainer, &state, surroundings));
     // The one who started hears of it; the creator is gone.
     become_it(start.as_fd(), || outcome)
 }
@@ -155,6 +159,9 @@ pub fn take_terminal(pair: &pty::Pair, plan: &plans::Plan, socket: &OwnedFd) -> 
     if let Some((columns, rows)) = plan.size {
         pty::resize(pair.master.as_fd(), columns, rows).during("sizing the terminal")?;
     }
+    if plan.shown {
+        pty::keep_line_ends(pair.slave.as_fd()).during("setting up the terminal")?;
+    }
     poll::set_blocking(&pair.master).during("setting up the terminal")?;
     sync::send(socket.as_fd(), &Message::Terminal, Some(pair.master.as_fd()));
     for number in 0..3 {
@@ -169,7 +176,12 @@ fn enter(setup: &Setup<'_>, mut mounted: Mounted, pid: i32, socket: &OwnedFd) ->
         sync::send(socket.as_fd(), &Message::Mounted, None);
         sync::await_go(socket.as_fd())?;
     }
-    hooks::run(&setup.bundle.spec, Moment::CreateContainer, &(setup.state)("creating", pid), Some(&setup.bundle.dir))?;
+    hooks::run(
+        &setup.bundle.spec,
+        Moment::CreateContainer,
+        &(setup.state)("creating", pid),
+        hooks::Surroundings::in_directory(&setup.bundle.rootfs),
+    )?;
     if let Some(plan) = setup.process {
         program::labels(plan)?;
         // While the root can be written; if it cannot be made here, entering it says why.
@@ -177,7 +189,8 @@ fn enter(setup: &Setup<'_>, mut mounted: Mounted, pid: i32, socket: &OwnedFd) ->
     }
     mounted.go_on(&setup.mounts.seals).during("sealing the root file system")?;
     let entered = if setup.no_pivot { mount::move_to_root } else { mount::pivot };
-    entered(mounted.root.as_fd()).during("entering the root file system")
+    entered(mounted.root.as_fd()).during("entering the root file system")?;
+    mounted.go_on(&setup.mounts.entered).during("setting the root's propagation")
 }
 
 /// Set up: the creator writes down that there is a container, and lets go. From here on its death is told by the

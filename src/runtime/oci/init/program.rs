@@ -24,6 +24,8 @@ pub struct Ready<'a> {
     plan: &'a Plan,
     file: PathBuf,
     command: process::Command,
+    /// What the program gets.
+    pub env: Vec<String>,
     held: Sets,
 }
 
@@ -70,6 +72,7 @@ pub fn prepare<'a>(setting: &Setting<'a>) -> Outcome<Ready<'a>> {
     enter_directory(&root, &plan.cwd, setting.make_cwd)?;
     own_streams(plan.uid);
     let mut env = plan.env.clone();
+    env.retain(|e| e != "HOME=");
     if !env.iter().any(|e| e.starts_with("HOME=")) {
         env.push(format!("HOME={}", home(plan.uid, &root)));
     }
@@ -89,7 +92,7 @@ pub fn prepare<'a>(setting: &Setting<'a>) -> Outcome<Ready<'a>> {
     lookup::check(name, &file)?;
     lookup::refuse_own_binary(&file, setting.own_binary)?;
     let command = process::Command::new(&file, &plan.args, &env).during("preparing the command")?;
-    Ok(Ready { plan, file, command, held })
+    Ok(Ready { plan, file, command, env, held })
 }
 
 /// An odd or missing passwd file is no obstacle: the user is a number.
@@ -134,8 +137,13 @@ fn confine_to(plan: &Plan) -> Outcome<Sets> {
 
 impl Ready<'_> {
     /// Becomes the program. `listener`: a connection to whoever hears of notified calls, and what it is told.
-    /// `executing` is called when nothing but execve is left.
-    pub fn execute(&self, listener: Option<(UnixStream, String)>, executing: impl FnOnce()) -> Outcome<Infallible> {
+    /// `executing` is called before calls are filtered, `last` when nothing but execve is left.
+    pub fn execute(
+        &self,
+        listener: Option<(UnixStream, String)>,
+        executing: impl FnOnce(),
+        last: impl FnOnce() -> Outcome<()>,
+    ) -> Outcome<Infallible> {
         process::reset_signals().during("resetting signals")?;
         process::parent_death_signal(0).during("letting go of the runtime")?;
         if let Some(processors) = &self.plan.affinity.1 {
@@ -153,6 +161,7 @@ impl Ready<'_> {
                 confine::set_all_capabilities(&self.held).during("setting capabilities")?;
             }
         }
+        last()?;
         let error = self.command.execute();
         let name = self.plan.args.first().map(String::as_str).unwrap_or_default();
         Err(lookup::refused(name, &self.file, &error))
