@@ -44,8 +44,6 @@ impl Monitor {
         let ours = self.killed && matches!(ended, Ended::Signal(9));
         let oom = main && !ours && self.group.oom_kills() > self.oom_before;
         if main {
-            // Whatever it left behind in the group goes too, so that the streams end.
-            let _ = self.group.kill_all();
             self.kill_leftovers();
         }
         let Some(session) = self.sessions.iter_mut().find(|s| s.pid == pid && s.exit.is_none()) else { return };
@@ -61,11 +59,15 @@ impl Monitor {
         self.drain(id);
     }
 
-    /// Where neither a pid namespace of its own nor a group takes them along, they are found by their mounts.
+    /// Whatever the main process left behind goes too, so that the streams end. With a pid namespace of its own the
+    /// kernel has seen to it; where no group takes them along either, they are found by their mounts.
     fn kill_leftovers(&self) {
-        let shared = self.launch.isolation.pid != Sharing::Private;
+        if self.launch.isolation.pid == Sharing::Private {
+            return;
+        }
+        let _ = self.group.kill_all();
         let mounts = self.sessions.first().and_then(|main| main.mounts.as_ref());
-        if let Some(mounts) = mounts.filter(|_| shared && self.group.path().is_empty()) {
+        if let Some(mounts) = mounts.filter(|_| self.group.path().is_empty()) {
             processes::kill_in(mounts);
         }
     }

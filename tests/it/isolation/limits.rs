@@ -144,7 +144,6 @@ fn flags_without_a_meaning_here_say_why() {
     let refusals = [
         (["--link", "a:b"], "by their names"),
         (["--gpus", "all"], "--device"),
-        (["--health-cmd", "true"], "health checks"),
         (["--isolation", "hyperv"], "default"),
         (["--runtime", "runc"], "its own runtime"),
         (["--storage-opt", "size=1G"], "no limit"),
