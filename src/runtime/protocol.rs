@@ -113,7 +113,7 @@ pub enum Ask {
     Network(Box<NetworkChange>),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExecSpec {
     pub id: String,
     /// Empty: the first of login shell, bash, ash, sh that is there.

@@ -92,15 +92,31 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fd: Option<BorrowedFd<'_>>) ->
 
 /// Receives a message into `bytes`: its length (0: the other end is closed) and its descriptor.
 pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
+    receive_with(socket, bytes, rustix::net::RecvFlags::empty()).map_err(|e| Error::new("recvmsg", e))
+}
+
+/// The same without waiting; `None`: nothing is there.
+pub fn receive_now(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<Option<(usize, Option<OwnedFd>)>> {
+    match receive_with(socket, bytes, rustix::net::RecvFlags::DONTWAIT) {
+        Err(rustix::io::Errno::AGAIN) => Ok(None),
+        got => got.map(Some).map_err(|e| Error::new("recvmsg", e)),
+    }
+}
+
+fn receive_with(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    flags: rustix::net::RecvFlags,
+) -> rustix::io::Result<(usize, Option<OwnedFd>)> {
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut slices = [std::io::IoSliceMut::new(bytes)];
     let got = loop {
-        match recvmsg(socket.as_fd(), &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
+        match recvmsg(socket.as_fd(), &mut slices, &mut control, flags | RecvFlags::CMSG_CLOEXEC) {
             // The other end closed with something unread. Told once, before what it had sent: that comes next, or the end.
             Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => {}
-            other => break other.map_err(|e| Error::new("recvmsg", e))?,
+            other => break other?,
         }
     };
     let mut fd = None;

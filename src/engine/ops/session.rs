@@ -69,7 +69,13 @@ pub(super) async fn exec(cx: &mut JobContext, args: ExecArgs) -> Result<Output> 
         privileged: args.privileged,
         size: args.size,
     };
-    let started = cx.core.task(&entry.container.id).exec(spec).await;
+    let task = cx.core.task(&entry.container.id);
+    let started = tokio::select! {
+        biased;
+        // The container may hold it up for ever.
+        () = cx.cancel.cancelled() => return Err(Error::cancelled()),
+        started = task.exec(spec) => started,
+    };
     let during = format!("executing in container {}", args.container);
     let started = started.map_err(|e| not_executed(cx, &entry, e).during(during))?;
     cx.touch_container(&entry.container.id);

@@ -18,10 +18,12 @@ mod reaper;
 pub(super) mod report;
 mod session;
 mod streams;
+mod underway;
 pub mod users;
 
 pub use ahead::Ahead;
 pub use streams::ChildIo;
+pub use underway::Underway;
 
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
@@ -63,11 +65,8 @@ pub struct Made<'a> {
 /// A container's init that sets itself up while its monitor does the same. Its command waits for [`Starting::finish`];
 /// dropped, it is killed.
 pub struct Starting {
-    pid: i32,
     /// `None`: handed on.
-    pidfd: Option<OwnedFd>,
-    socket: OwnedFd,
-    io: Option<streams::ParentIo>,
+    underway: Option<Underway>,
     mounts: Option<OwnedFd>,
 }
 
@@ -102,34 +101,35 @@ const CLONING: &str = "cloning the container's init";
 impl Starting {
     fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo) -> Self {
         let mounts = process::mount_namespace(pid).ok();
-        Starting { pid, pidfd: Some(pidfd), socket, io: Some(io), mounts }
+        Starting { underway: Some(Underway::new(pid, pidfd, socket, io)), mounts }
     }
 
     /// As the caller's pid namespace sees it.
     pub fn pid(&self) -> i32 {
-        self.pid
+        self.underway.as_ref().map_or(0, Underway::pid)
     }
 
     /// Lets the command run, and waits until it does.
     pub fn finish(mut self) -> Result<Child, Failure> {
-        let (Some(pidfd), Some(io)) = (self.pidfd.take(), self.io.take()) else {
+        let Some(underway) = self.underway.take() else {
             return Err(failure(FailureKind::Internal, "the init was started already"));
         };
-        report::send_go(&self.socket);
-        Ok(Child { mounts: self.mounts.take(), ..finish(self.pid, pidfd, &self.socket, io)? })
+        underway.go();
+        Ok(Child { mounts: self.mounts.take(), ..underway.wait()? })
     }
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        if let Some(pidfd) = &self.pidfd {
-            end(pidfd);
+        if let Some(underway) = self.underway.take() {
+            underway.end();
         }
     }
 }
 
-/// Starts a further process in the container whose init is behind `init`, confined like it (unless privileged).
-pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Group) -> Result<Child, Failure> {
+/// Starts a further process in the container whose init is behind `init`, confined like it (unless privileged). It is on its
+/// way then: see [`Underway`].
+pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Group) -> Result<Underway, Failure> {
     let plan = session::Plan::new(launch, spec, init)?;
     let streams = Streams::new(spec.tty, spec.stdin)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
@@ -141,7 +141,7 @@ pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Grou
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
             plan.settle(pid);
-            finish(pid, pidfd, &ours, streams.parent)
+            Ok(Underway::new(pid, pidfd, ours, streams.parent))
         }
     }
 }
@@ -160,34 +160,6 @@ fn become_it(socket: &OwnedFd, run: impl FnOnce() -> Result<std::convert::Infall
     };
     report::send(socket, &Message::Failed(failure), None);
     process::exit_now(code)
-}
-
-/// Waits until the command runs.
-fn finish(pid: i32, pidfd: OwnedFd, socket: &OwnedFd, io: streams::ParentIo) -> Result<Child, Failure> {
-    let mut master = None;
-    let mut ready = false;
-    let problem = loop {
-        match report::receive(socket) {
-            Ok(Some((Message::Terminal, fd))) => master = fd,
-            Ok(Some((Message::Ready, _))) => ready = true,
-            Ok(Some((Message::Failed(failure), _))) => break failure,
-            Ok(None) if ready => return Ok(Child { pid, pidfd, io: io.complete(master)?, mounts: None }),
-            // It died on the way: out of memory under a small limit, or killed by somebody.
-            Ok(None) => {
-                let how = match process::wait_pidfd(pidfd.as_fd(), true) {
-                    Ok(Some(process::Ended::Signal(s))) => format!("was killed by signal {s}"),
-                    Ok(Some(process::Ended::Code(c))) => format!("ended with {c}"),
-                    _ => "ended".to_owned(),
-                };
-                let mut failure = failure(FailureKind::Internal, format!("the process {how} before its command ran"));
-                failure.hint = Some("a memory limit below 1 MiB leaves no room to set the container up".into());
-                return Err(failure);
-            }
-            Err(failure) => break failure,
-        }
-    };
-    end(&pidfd);
-    Err(problem)
 }
 
 /// Never leave half a container behind: it is ours until the command runs.

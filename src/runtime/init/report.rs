@@ -48,12 +48,25 @@ pub(super) fn await_go(socket: &OwnedFd) -> Result<(), Failure> {
     }
 }
 
-/// `None`: the child closed its end.
-pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Message, Option<OwnedFd>)>, Failure> {
+/// What comes from a child.
+pub(super) enum Heard {
+    Message(Message, Option<OwnedFd>),
+    /// It closed its end.
+    End,
+    /// Not yet anything.
+    Nothing,
+}
+
+/// The next report; with `wait` something comes in any case.
+pub(super) fn hear(socket: &OwnedFd, wait: bool) -> Result<Heard, Failure> {
     let mut bytes = vec![0; MAX];
-    let (length, fd) = pty::receive(socket.as_fd(), &mut bytes).during("reading the init's report")?;
+    let got = match wait {
+        true => pty::receive(socket.as_fd(), &mut bytes).map(Some),
+        false => pty::receive_now(socket.as_fd(), &mut bytes),
+    };
+    let Some((length, fd)) = got.during("reading the init's report")? else { return Ok(Heard::Nothing) };
     let message = match bytes[..length].split_first() {
-        None => return Ok(None),
+        None => return Ok(Heard::End),
         Some((b'T', _)) => Message::Terminal,
         Some((b'R', _)) => Message::Ready,
         Some((b'F', json)) => Message::Failed(
@@ -62,7 +75,7 @@ pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Message, Option<OwnedF
         ),
         Some((other, _)) => return Err(failure(FailureKind::Internal, format!("unknown report {other} of the init"))),
     };
-    Ok(Some((message, fd)))
+    Ok(Heard::Message(message, fd))
 }
 
 /// A failure with one line.

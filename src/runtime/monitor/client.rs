@@ -29,6 +29,8 @@ pub(super) enum Role {
     /// Waits for the end of a stop, or of the container.
     Stop,
     Wait,
+    /// Waits until a process of its own runs.
+    Starts,
     /// Closed once everything has gone out.
     Closing,
 }

@@ -170,6 +170,9 @@ impl Monitor {
         let Some(at) = self.clients.iter().position(|c| c.id == id) else { return };
         let client = self.clients.remove(at);
         let _ = self.epoll.remove(&client.stream);
+        if client.role == Role::Starts {
+            self.abandon_of(id);
+        }
         let Role::Viewer { session, .. } = client.role else { return };
         let heir = self
             .clients

@@ -1,12 +1,14 @@
 //! Exec sessions: started by a client, owned by the monitor, kept for a while after their end.
 
+use super::client::Role;
 use super::requests::Join;
 use super::session::Session;
+use super::underway::Purpose;
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExecState, ExitStatus, Status};
 use crate::model::id::ExecId;
-use crate::runtime::init;
-use crate::runtime::protocol::{ExecSpec, FailureKind, Reply};
+use crate::runtime::init::{self, Child};
+use crate::runtime::protocol::{ExecSpec, Failure, FailureKind, Reply};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -32,20 +34,33 @@ impl Monitor {
             Ok(id) => id,
             Err(e) => return self.refuse(client, FailureKind::Invalid, e.to_string()),
         };
-        if self.exec_session(&spec.id).is_some() {
+        if self.exec_session(&spec.id).is_some() || self.is_underway(&spec.id) {
             return self.refuse(client, FailureKind::Conflict, format!("exec session {} exists", id.short()));
         }
         let main = self.sessions.first().filter(|s| s.id == 0 && s.exit.is_none());
         let Some(main) = main.and_then(|s| s.pidfd.as_ref()) else {
             return self.conflict(client, "is not running");
         };
-        let child = match init::exec(main.as_fd(), &self.launch, spec, &self.group) {
-            Ok(child) => child,
-            Err(failure) => return self.answer(client, &Reply::Failed(failure)),
-        };
+        match init::exec(main.as_fd(), &self.launch, spec, &self.group) {
+            Ok(process) => {
+                self.await_further(process, Purpose::Exec { client, spec: Box::new(spec.clone()) });
+                if let Some(client) = self.client(client) {
+                    // What it sends meanwhile is for the process.
+                    (client.role, client.held) = (Role::Starts, true);
+                }
+            }
+            Err(failure) => self.exec_failed(client, failure),
+        }
+    }
+
+    pub(super) fn exec_failed(&mut self, client: u32, failure: Failure) {
+        self.answer(client, &Reply::Failed(failure));
+    }
+
+    /// Its command runs.
+    pub(super) fn exec_runs(&mut self, number: u32, client: u32, spec: &ExecSpec, child: Child) {
         self.prune_execs();
-        let number = self.next_session;
-        self.next_session += 1;
+        let Ok(id) = ExecId::try_from(spec.id.clone()) else { return };
         let state = ExecState {
             id,
             args: if spec.args.is_empty() { command_line(child.pid) } else { spec.args.clone() },
@@ -110,6 +125,7 @@ impl Monitor {
 
     /// The container is down: so are its sessions, those that ended before included.
     pub(super) fn end_execs(&mut self) {
+        self.abandon_all();
         let open: Vec<u32> = self.sessions.iter().filter(|s| s.id != 0 && !s.over).map(|s| s.id).collect();
         for number in open {
             // Killed with the container, and reaped, unless it lived outside the container's pid namespace.

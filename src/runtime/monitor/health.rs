@@ -1,12 +1,13 @@
 //! The health check: a probe runs in the container now and then, and its results say how the container is.
 
 use super::session::Session;
+use super::underway::Purpose;
 use super::{Monitor, Phase, clock};
 use crate::model::container::{ExitStatus, Status};
 use crate::model::health::{self, Health, HealthStatus, ProbeResult};
 use crate::model::time::Timestamp;
-use crate::runtime::init;
-use crate::runtime::protocol::ExecSpec;
+use crate::runtime::init::{self, Child};
+use crate::runtime::protocol::{ExecSpec, Failure};
 use crate::sys::process;
 use std::os::fd::AsFd;
 use std::time::Instant;
@@ -78,6 +79,7 @@ impl Monitor {
 
     /// Its whole process group, which it leads: what a shell has started goes too.
     fn kill_probe(&mut self, session: u32) {
+        self.kill_underway(session);
         if let Some(session) = self.session(session).filter(|s| s.exit.is_none())
             && let Some(pidfd) = &session.pidfd
         {
@@ -112,10 +114,8 @@ impl Monitor {
         };
         let (start, deadline) = (clock(), now.checked_add(plan.timeout));
         match init::exec(main.as_fd(), &self.launch, &spec, &self.group) {
-            Ok(child) => {
-                let session = self.next_session;
-                self.next_session += 1;
-                self.sessions.push(Session::new(session, None, child, None, &self.epoll));
+            Ok(process) => {
+                let session = self.await_further(process, Purpose::Probe);
                 let probe = Probe { session, start, began: now, deadline, output: Vec::new() };
                 self.checking = Some(Box::new(Checking::Probing(probe)));
             }
@@ -124,6 +124,20 @@ impl Monitor {
                 self.take_result(ProbeResult { start, end: clock(), exit_code: -1, output }, now);
             }
         }
+    }
+
+    /// Its command runs.
+    pub(super) fn probe_runs(&mut self, session: u32, child: Child) {
+        self.sessions.push(Session::new(session, None, child, None, &self.epoll));
+        let wanted = matches!(self.checking.as_deref(), Some(Checking::Probing(p)) if p.session == session && p.deadline.is_some());
+        if !wanted {
+            self.kill_probe(session);
+        }
+    }
+
+    /// It never came to its command.
+    pub(super) fn probe_failed(&mut self, session: u32, failure: &Failure) {
+        self.probe_over(session, |_| (-1, failure.chain.join(": ")));
     }
 
     /// True for the session of a probe: neither the main one nor somebody's exec.
@@ -144,6 +158,11 @@ impl Monitor {
 
     pub(super) fn probe_ended(&mut self, session: u32, exit: ExitStatus) {
         self.sessions.retain(|s| s.id != session);
+        self.probe_over(session, |output| (i32::from(exit.code), shown(output)));
+    }
+
+    /// `result`: its exit code and its words, unless its time was over.
+    fn probe_over(&mut self, session: u32, result: impl FnOnce(Vec<u8>) -> (i32, String)) {
         let Some(Checking::Probing(probe)) = self.checking.as_deref_mut() else { return };
         if probe.session != session {
             return;
@@ -153,7 +172,7 @@ impl Monitor {
         let timeout = self.launch.health.as_ref().map(|plan| plan.timeout).unwrap_or_default();
         let (exit_code, output) = match killed {
             true => (-1, format!("Health check exceeded timeout ({timeout:?})")),
-            false => (i32::from(exit.code), shown(output)),
+            false => result(output),
         };
         self.take_result(ProbeResult { start, end: clock(), exit_code, output }, began);
     }

@@ -40,6 +40,8 @@ impl Monitor {
     }
 
     fn process_ended(&mut self, pid: i32, ended: Ended) {
+        // It may have begun and ended before anybody heard that it began.
+        self.underway_ended(pid, ended);
         let main = self.sessions.first().is_some_and(|s| s.id == 0 && s.pid == pid);
         let ours = self.killed && matches!(ended, Ended::Signal(9));
         let oom = main && !ours && self.group.oom_kills() > self.oom_before;

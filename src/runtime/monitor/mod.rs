@@ -19,6 +19,7 @@ mod requests;
 mod screen;
 mod session;
 mod start;
+mod underway;
 
 use self::client::Client;
 use self::health::Checking;
@@ -80,6 +81,7 @@ mod tokens {
     /// What is below is the resolver's, and the forwarder's, own.
     pub(super) const RESOLVER: u64 = 4 << 40;
     pub(super) const FORWARDER: u64 = 5 << 40;
+    const UNDERWAY: u64 = 6 << 40;
 
     pub(super) enum Source {
         Signals,
@@ -89,6 +91,7 @@ mod tokens {
         Stdin(u32),
         Resolver(u64),
         Forwarder(u64),
+        Underway(u32),
     }
 
     pub(super) fn client(id: u32) -> u64 {
@@ -103,6 +106,10 @@ mod tokens {
         STDIN | u64::from(session)
     }
 
+    pub(super) fn underway(session: u32) -> u64 {
+        UNDERWAY | u64::from(session)
+    }
+
     pub(super) fn source(token: u64) -> Source {
         let low = token & (CLIENT - 1);
         let id = |bits: u64| u32::try_from(bits).unwrap_or(u32::MAX);
@@ -112,6 +119,7 @@ mod tokens {
             3 => Source::Stdin(id(low)),
             4 => Source::Resolver(low),
             5 => Source::Forwarder(low),
+            6 => Source::Underway(id(low)),
             _ if token == SIGNALS => Source::Signals,
             _ => Source::Listener,
         }
@@ -147,6 +155,8 @@ struct Monitor {
     log: Option<log::Writer>,
     /// The main session first, as long as there is one.
     sessions: Vec<Session>,
+    /// Processes whose command does not run yet.
+    underway: Vec<underway::Further>,
     clients: Vec<Client>,
     next_client: u32,
     next_session: u32,
@@ -208,6 +218,7 @@ impl Monitor {
             tokens::Source::Client(id) => self.client_ready(id, event),
             tokens::Source::Output { session, token } => self.output_ready(session, token, event),
             tokens::Source::Stdin(session) => self.input_ready(session, event.hangup),
+            tokens::Source::Underway(session) => self.underway_ready(session, None),
             tokens::Source::Resolver(token) => self.network.resolve(token, event, &self.epoll),
             tokens::Source::Forwarder(token) => self.network.forward(token, event, &mut self.buffer, &self.epoll),
         }

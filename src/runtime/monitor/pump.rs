@@ -169,7 +169,7 @@ impl Monitor {
     fn settle_client(&mut self, id: u32) {
         let Some(client) = self.clients.iter_mut().find(|c| c.id == id) else { return };
         client.flush();
-        if client.held {
+        if client.held && client.role != Role::Starts {
             let session = match client.role {
                 Role::Viewer { session, .. } => self.sessions.iter().find(|s| s.id == session),
                 _ => None,

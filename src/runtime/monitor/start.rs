@@ -172,6 +172,7 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
         network,
         log,
         sessions: vec![main],
+        underway: Vec::new(),
         clients: Vec::new(),
         next_client: 1,
         next_session: 1,

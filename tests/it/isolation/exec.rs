@@ -1,8 +1,10 @@
 //! `exec`'s own options, and the everyday ones of `run`: each is there inside and shown outside.
 
 use crate::needs;
-use crate::support::{StateRoot, image, leaks};
+use crate::support::program::Running;
+use crate::support::{StateRoot, image, leaks, wait_until};
 use serde_json::json;
+use teu::sys::process;
 
 #[test]
 fn a_further_process_may_be_more_or_less_than_the_first() {
@@ -104,4 +106,62 @@ fn everyday_options_hold() {
     assert_eq!(root.inspect("box")["State"]["ExitCode"], 137);
     root.teu(&["rm", "box"]).exits(0);
     leaks::assert_none(root.path());
+}
+
+/// The init of a container stops whatever it sees: also a process on its way into the container, before its command.
+fn stopping(root: &StateRoot) {
+    root.run_detached("box", &[], &["sh", "-c", "trap '' TERM; while :; do kill -STOP -1 2>/dev/null; done"]);
+}
+
+/// A process that `kill -STOP -1` got hold of: stopped, and still the monitor's program.
+fn is_held_up(root: &StateRoot) -> bool {
+    let monitor = root.inspect("box")["State"]["MonitorPid"].as_i64().unwrap();
+    let held = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
+        Some(fields[0] == "T" && fields[1].parse() == Ok(monitor))
+    };
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.parse().ok())
+        .any(|pid| held(pid) == Some(true))
+}
+
+/// Starts execs until the container holds one up.
+fn held_up(root: &StateRoot) -> Running {
+    let mut exec = root.start(&["exec", "box", "true"]);
+    wait_until("an exec is held up", || {
+        if exec.0.try_wait().unwrap().is_some() {
+            exec = root.start(&["exec", "box", "true"]);
+        }
+        is_held_up(root).then_some(())
+    });
+    exec
+}
+
+#[test]
+fn a_container_that_holds_an_exec_up_holds_up_nothing_else() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    stopping(&root);
+    let mut exec = held_up(&root);
+    // Its monitor hears everybody else.
+    root.teu(&["pause", "box"]).exits(0);
+    root.teu(&["unpause", "box"]).exits(0);
+    root.teu(&["stop", "-t", "0", "box"]).exits(0);
+    wait_until("the exec ends with its container", || exec.0.try_wait().unwrap());
+}
+
+#[test]
+fn an_exec_that_is_held_up_is_taken_back_with_its_client() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    stopping(&root);
+    let mut exec = held_up(&root);
+    process::kill(exec.0.id() as i32, 2).unwrap();
+    let status = wait_until("an interrupt ends it", || exec.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
+    wait_until("what it had started is gone", || (!is_held_up(&root)).then_some(()));
+    root.teu(&["rm", "-f", "box"]).exits(0);
 }

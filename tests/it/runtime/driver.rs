@@ -107,9 +107,11 @@ fn one(job: &Job, group: &Group) -> Output {
     if job.execs.is_empty() {
         return collect(child, &job.input);
     }
-    let execs = job.execs.iter().map(|spec| match init::exec(child.pidfd.as_fd(), &job.launch, spec, group) {
-        Ok(session) => collect(session, &job.input),
-        Err(failure) => Output { failure: Some(failure), ..Output::default() },
+    let execs = job.execs.iter().map(|spec| {
+        match init::exec(child.pidfd.as_fd(), &job.launch, spec, group).and_then(init::Underway::wait) {
+            Ok(session) => collect(session, &job.input),
+            Err(failure) => Output { failure: Some(failure), ..Output::default() },
+        }
     });
     let execs = execs.collect();
     process::pidfd_signal(child.pidfd.as_fd(), 9).unwrap();

@@ -1,0 +1,113 @@
+//! A process on its way to its command, as its monitor sees it.
+//!
+//! A further process is among the container's from its birth, and they can stop it (SIGSTOP) or slow its lookups down. What
+//! they do to it must not befall the monitor: it goes on with everything else, and hears of the process when there is news.
+
+use super::report::{self, Heard, Message, failure};
+use super::{Child, streams};
+use crate::runtime::protocol::{Failure, FailureKind};
+use crate::sys::process::{self, Ended};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Dropped before its command runs, it is killed (and not waited for).
+pub struct Underway {
+    pid: i32,
+    /// `None`: the command runs, and both are handed on.
+    own: Option<(OwnedFd, streams::ParentIo)>,
+    socket: OwnedFd,
+    master: Option<OwnedFd>,
+    ready: bool,
+}
+
+impl Underway {
+    pub(super) fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo) -> Self {
+        Underway { pid, own: Some((pidfd, io)), socket, master: None, ready: false }
+    }
+
+    /// As the caller's pid namespace sees it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Readable when there is news.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// What has become of it: its command runs, or it failed; `None`: neither yet. `ended`: how it did, if it was reaped.
+    pub fn news(&mut self, ended: Option<Ended>) -> Option<Result<Child, Failure>> {
+        self.hear(false, ended)
+    }
+
+    /// Waits until the command runs.
+    pub fn wait(mut self) -> Result<Child, Failure> {
+        let silent = || Err(failure(FailureKind::Internal, "the process was started already"));
+        let outcome = self.hear(true, None).unwrap_or_else(silent);
+        if outcome.is_err() {
+            self.end();
+        }
+        outcome
+    }
+
+    pub fn kill(&self) {
+        if let Some((pidfd, _)) = &self.own {
+            let _ = process::pidfd_signal(pidfd, 9);
+        }
+    }
+
+    /// Kills it and waits for its end: never leave half a container behind.
+    pub(super) fn end(self) {
+        if let Some((pidfd, _)) = &self.own {
+            super::end(pidfd);
+        }
+    }
+
+    pub(super) fn go(&self) {
+        report::send_go(&self.socket);
+    }
+
+    fn hear(&mut self, wait: bool, ended: Option<Ended>) -> Option<Result<Child, Failure>> {
+        loop {
+            match report::hear(&self.socket, wait) {
+                Ok(Heard::Message(Message::Terminal, fd)) => self.master = fd,
+                Ok(Heard::Message(Message::Ready, _)) => self.ready = true,
+                Ok(Heard::Message(Message::Failed(failure), _)) | Err(failure) => return Some(Err(failure)),
+                Ok(Heard::End) if self.ready => return self.complete(),
+                Ok(Heard::End) => return Some(Err(self.died(ended))),
+                Ok(Heard::Nothing) => return None,
+            }
+        }
+    }
+
+    fn complete(&mut self) -> Option<Result<Child, Failure>> {
+        let (pidfd, io) = self.own.take()?;
+        let io = match io.complete(self.master.take()) {
+            Ok(io) => io,
+            Err(failure) => {
+                let _ = process::pidfd_signal(&pidfd, 9);
+                return Some(Err(failure));
+            }
+        };
+        Some(Ok(Child { pid: self.pid, pidfd, io, mounts: None }))
+    }
+
+    /// It died on the way: out of memory under a small limit, or killed by somebody.
+    fn died(&self, ended: Option<Ended>) -> Failure {
+        let reaped =
+            || self.own.as_ref().and_then(|(pidfd, _)| process::wait_pidfd(pidfd.as_fd(), true).ok().flatten());
+        let how = match ended.or_else(reaped) {
+            Some(Ended::Signal(s)) => format!("was killed by signal {s}"),
+            Some(Ended::Code(c)) => format!("ended with {c}"),
+            None => "ended".to_owned(),
+        };
+        let mut failure = failure(FailureKind::Internal, format!("the process {how} before its command ran"));
+        failure.hint = Some("a memory limit below 1 MiB leaves no room to set the container up".into());
+        failure
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
