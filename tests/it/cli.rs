@@ -5,7 +5,7 @@ use crate::support::screen::Screen;
 use crate::support::{StateRoot, leaks};
 use serde_json::Value;
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 const STARTER: &str = "localhost/starter";
 
@@ -153,6 +153,33 @@ fn streams_codes_and_stdin_are_the_process_s_own() {
     root.teu(&["container", "prune", "-f"]).exits(0);
     assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
     leaks::assert_none(root.path());
+}
+
+/// An image names its command, its user, its labels: none of that may speak to the terminal of who looks at it.
+#[test]
+fn a_terminal_obeys_nothing_that_an_image_says() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let title = "\u{1b}]0;owned\u{7}evil";
+    for options in [["--entrypoint", title], ["--user", title]] {
+        let answer = root.teu(&["run", "-d", "--network", "none", options[0], options[1], STARTER, "sh"]);
+        assert!(answer.code >= 125 && answer.stderr.contains("\\u001b]0;owned\\u0007evil"), "{options:?}: {answer:?}");
+        assert!(!answer.stderr.contains('\u{1b}'), "{options:?}: {answer:?}");
+    }
+    let label = "said=\u{1b}[2J\u{9b}31m";
+    root.teu(&["create", "--name", "box", "--label", label, "--network", "none", STARTER, "sh"]).exits(0);
+    let looks = [&["ps", "-a", "--format", "{{.Labels}}"][..], &["inspect", "-f", "{{.Config.Labels}}", "box"]];
+    for look in looks {
+        // It stays for as long as it is looked at.
+        let (command, mut shell) = (root.command(), Command::new("sh"));
+        shell.args(["-c", "\"$@\"; sleep 1000", "sh"]).arg(command.get_program()).args(command.get_args()).args(look);
+        let screen = Screen::start(100, 30, &shell);
+        screen.wait_for("said");
+        assert!(screen.text().contains("\\u001b[2J\\u009b31m"), "{look:?}: {}", screen.text());
+        // A program reads it as it is.
+        assert!(root.teu(look).exits(0).stdout.contains("\u{1b}[2J\u{9b}31m"), "{look:?}");
+    }
+    root.teu(&["rm", "-f", "box"]).exits(0);
 }
 
 #[test]

@@ -11,8 +11,8 @@ const BAR: usize = 30;
 
 fn put(to: To, text: &str) {
     match to {
-        To::Stdout => report::out(text),
-        To::Stderr => report::err(text),
+        To::Stdout => report::paint_out(text),
+        To::Stderr => report::paint_err(text),
     }
 }
 
