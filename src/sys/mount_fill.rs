@@ -1,8 +1,9 @@
 //! What a fresh file system of a container holds from its beginning: directories, links, devices.
 
 use super::mount::{self, Change, Propagation};
-use super::{Error, Result};
+use super::{Error, Result, in_root};
 use rustix::fs::{FileType, Mode, OFlags};
+use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -78,4 +79,21 @@ pub(super) fn bind_hosts(tree: BorrowedFd<'_>, content: &[Node], hosts: &[OwnedF
         mount::attach(host.as_fd(), target.as_fd())?;
     }
     Ok(())
+}
+
+/// A tmpfs that is told no mode has that of the directory it covers: `/tmp` stays everybody's, a closed place closed.
+pub(super) fn with_mode<'a>(
+    root: BorrowedFd<'_>,
+    target: &str,
+    kind: &str,
+    options: &'a [(String, Option<String>)],
+) -> Result<Cow<'a, [(String, Option<String>)]>> {
+    if kind != "tmpfs" || options.iter().any(|(key, _)| key == "mode") {
+        return Ok(options.into());
+    }
+    // A place that has still to be made has nothing to say.
+    let Ok(place) = in_root::open(root, target, OFlags::PATH) else { return Ok(options.into()) };
+    let stat = rustix::fs::fstat(&place).map_err(|e| Error::at("fstat", target, e))?;
+    let mode = ("mode".to_owned(), Some(format!("{:o}", stat.st_mode & 0o7777)));
+    Ok([options, &[mode]].concat().into())
 }

@@ -7,7 +7,7 @@ use super::in_root::{self, Make};
 use super::mount::{self, Change, Overlay, Propagation};
 use super::mount_below;
 pub use super::mount_fill::Node;
-use super::mount_fill::{bind_hosts, fill};
+use super::mount_fill::{bind_hosts, fill, with_mode};
 use super::mount_guard;
 use super::mount_node::{self, Device};
 use super::mount_seal::{mask, read_only};
@@ -240,7 +240,8 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
         Source::New { kind, options, content } => {
             let late = if content.is_empty() { after_fill } else { m.change.set & mount::RDONLY };
             let set = m.change.set | m.deep.set;
-            let tree = match mount::new_file_system(kind, options, set & !late) {
+            let options = with_mode(made.root.as_fd(), &m.target, kind, options)?;
+            let tree = match mount::new_file_system(kind, &options, set & !late) {
                 Err(_) if m.optional => return Ok(()),
                 other => other?,
             };

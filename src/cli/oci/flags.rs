@@ -46,7 +46,8 @@ pub fn help() -> String {
          \nCOMMANDS:\n{commands}\nGLOBAL OPTIONS:\n   --root DIR            where containers are kept \
          (default: /run/teu/oci, or $XDG_RUNTIME_DIR/teu/oci)\n   --log FILE            append the log to FILE \
          (default: stderr)\n   --log-format FORMAT   text or json\n   --debug               say more\n   \
-         --systemd-cgroup      control groups are made by systemd\n   --rootless VALUE      found out by itself\n   -h, --help\n   \
+         --systemd-cgroup      control groups are made by systemd\n   \
+         --cgroup-manager M    cgroupfs, systemd, or disabled (no group at all)\n   --rootless VALUE      found out by itself\n   -h, --help\n   \
          -v, --version\n\nCalled by the name teu-oci or teu-runtime, teu needs no word 'oci'.\n"
     )
 }

@@ -24,6 +24,7 @@ pub struct Globals {
     pub format: Format,
     pub debug: bool,
     pub systemd_cgroup: bool,
+    pub no_cgroups: bool,
     /// Given along by a service manager.
     pub sockets: Option<Sockets>,
 }
@@ -128,7 +129,14 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         runtime_dir: text("XDG_RUNTIME_DIR"),
     };
     let notify = variables("NOTIFY_SOCKET").filter(|address| !address.is_empty());
-    let runtime = Runtime { root, systemd_cgroup: globals.systemd_cgroup, buses, notify, user: text("USER") };
+    let runtime = Runtime {
+        root,
+        systemd_cgroup: globals.systemd_cgroup,
+        no_cgroups: globals.no_cgroups,
+        buses,
+        notify,
+        user: text("USER"),
+    };
     let code = if name == "exec" { code::EXEC } else { code::FAILED };
     commands::run(&name, &runtime, globals, &matches).map_err(|failure| (code, words(&failure)))
 }
@@ -151,6 +159,16 @@ fn take(globals: &mut Globals, first: &str, args: &[OsString]) -> Result<usize, 
             Some("text") => globals.format = Format::Text,
             Some("json") => globals.format = Format::Json,
             other => return Err(format!("invalid log format '{}': text or json", other.unwrap_or_default())),
+        },
+        // crun's words.
+        "cgroup-manager" => match value().and_then(OsStr::to_str) {
+            Some("cgroupfs") => (globals.systemd_cgroup, globals.no_cgroups) = (false, false),
+            Some("systemd") => (globals.systemd_cgroup, globals.no_cgroups) = (true, false),
+            Some("disabled") => (globals.systemd_cgroup, globals.no_cgroups) = (false, true),
+            other => {
+                let other = other.unwrap_or_default();
+                return Err(format!("invalid --cgroup-manager '{other}': cgroupfs, systemd or disabled"));
+            }
         },
         "debug" => globals.debug = attached.is_none_or(|v| v == "true"),
         "systemd-cgroup" => globals.systemd_cgroup = attached.is_none_or(|v| v == "true"),

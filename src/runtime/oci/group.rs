@@ -27,6 +27,9 @@ pub fn refused(e: &systemd::Error) -> crate::runtime::protocol::Failure {
 /// Relative paths are below teu's own place, or below the manager's.
 pub fn place(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<Place> {
     let given = bundle.spec.linux().as_ref().and_then(|l| l.cgroups_path().clone()).unwrap_or_default();
+    if runtime.no_cgroups {
+        return Ok(Place { path: String::new(), unit: None });
+    }
     if runtime.systemd_cgroup {
         if version() != Version::V2 {
             return Err(unsupported(
@@ -73,6 +76,9 @@ pub fn make(
         return Ok(Group::open_at(&record.cgroup));
     }
     let path = record.cgroup.clone();
+    if path.is_empty() {
+        return Ok(Group::open_at(""));
+    }
     let (group, old) = Group::create_at(&path, optional()).map_err(failed)?;
     *made = Some(Group::open_at(&path));
     record.foreign_cgroup = old;

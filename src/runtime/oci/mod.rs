@@ -74,6 +74,8 @@ pub struct Runtime {
     pub root: PathBuf,
     /// Control groups are the service manager's to make.
     pub systemd_cgroup: bool,
+    /// Containers stay in their caller's group: nothing is limited, paused or counted.
+    pub no_cgroups: bool,
     pub buses: Buses,
     /// Where the caller's service manager waits to hear that a container is ready: `NOTIFY_SOCKET`.
     pub notify: Option<OsString>,

@@ -48,7 +48,10 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     let mut entered = Vec::new();
     for wanted in spec.mounts().iter().flatten() {
         if wanted.typ().as_deref() == Some("cgroup") {
-            ops.extend(cgroups(wanted, machine)?.into_iter().map(MountOp::Mount));
+            for mut mount in cgroups(wanted, machine)? {
+                late.extend(read_only_later(&mut mount, spec.mounts().as_deref().unwrap_or_default()));
+                ops.push(MountOp::Mount(mount));
+            }
             continue;
         }
         let mut mount = one(wanted, &bundle.dir, linux.and_then(|l| l.mount_label().as_deref()))?;

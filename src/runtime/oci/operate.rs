@@ -9,6 +9,7 @@ use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
 use crate::sys::{channel, poll, process};
 use oci_spec::runtime::LinuxNamespaceType;
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -26,9 +27,19 @@ pub fn start(runtime: &Runtime, id: &str) -> Outcome<()> {
     relay.zip(init).map_or(Ok(()), |(relay, init)| relay.until_ready(&init, container.record.pid))
 }
 
+/// What is asked of a container that somebody is creating waits for that, and knows what came of it.
+fn locked(container: Container) -> Outcome<(Container, File)> {
+    let lock = container.lock()?;
+    if container.record.pid > 0 {
+        return Ok((container, lock));
+    }
+    let root = container.dir.parent().unwrap_or(&container.dir);
+    Ok((Container::load(root, &container.record.id)?, lock))
+}
+
+/// The program, and the hooks after it.
 pub fn execute(runtime: &Runtime, id: &str) -> Outcome<()> {
-    let container = Container::load(&runtime.root, id)?;
-    let _lock = container.lock()?;
+    let (container, _lock) = locked(Container::load(&runtime.root, id)?)?;
     match container.status() {
         Status::Created => {}
         Status::Creating => return Err(conflict("cannot start a container that is being created")),
@@ -132,7 +143,7 @@ pub fn delete(runtime: &Runtime, id: &str, force: bool) -> Outcome<Vec<String>> 
         Err(e) if force && e.kind == crate::runtime::protocol::FailureKind::NotFound => return Ok(Vec::new()),
         other => other?,
     };
-    let _lock = container.lock()?;
+    let (container, _lock) = locked(container)?;
     let status = container.status();
     if status != Status::Stopped && !force {
         return Err(conflict(format!(

@@ -237,3 +237,21 @@ fn a_created_container_ends_when_it_is_asked_to() {
     wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
     bundle.on(&["delete"]).exits(0);
 }
+
+#[test]
+fn start_waits_for_the_creation_it_comes_too_early_for() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("true");
+    let (begun, go) = (bundle.dir.join("begun"), bundle.dir.join("go"));
+    let script = format!("touch {}; while [ ! -e {} ]; do sleep 0.05; done", begun.display(), go.display());
+    bundle.config["hooks"] = json!({ "createRuntime": [{ "path": "/bin/sh", "args": ["sh", "-c", script] }] });
+    std::thread::scope(|scope| {
+        let create = scope.spawn(|| bundle.create());
+        wait_until("the hook runs", || begun.exists().then_some(()));
+        assert_eq!(bundle.status(), "creating");
+        let mut start = bundle.command(&["start", &bundle.id]).spawn().unwrap();
+        fs::write(&go, "").unwrap();
+        create.join().unwrap().exits(0);
+        assert!(start.wait().unwrap().success());
+    });
+}

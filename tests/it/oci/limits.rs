@@ -186,3 +186,30 @@ fn a_real_time_period_below_the_runtime_takes_its_turn() {
         assert_eq!((read("cpu.rt_period_us").trim(), read("cpu.rt_runtime_us").trim()), (period, runtime));
     }
 }
+
+#[test]
+fn a_container_without_groups_stays_in_its_caller_s() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("sleep 1000");
+    bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 64 << 20 });
+    super::bundle::namespaces(&mut bundle.config).retain(|n| n["type"] != "cgroup");
+    bundle.write();
+    let words =
+        ["--cgroup-manager", "disabled", "create", "-b", &bundle.dir.to_string_lossy(), &bundle.id].map(str::to_owned);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = bundle.command(&words);
+    let quiet = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    assert!(quiet.status().unwrap().success());
+    assert!(bundle.groups().is_empty());
+    let groups = |pid: &str| fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    assert_eq!(groups(&bundle.state()["pid"].to_string()), groups("self"));
+    bundle.on(&["start"]).exits(0);
+    bundle.call(&["exec", &bundle.id, "true"]).exits(0);
+    assert!(bundle.on(&["pause"]).exits(1).stderr.contains("cannot be paused"));
+    bundle.call(&["kill", &bundle.id, "KILL"]).exits(0);
+    crate::support::wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
+    bundle.on(&["delete"]).exits(0);
+    bundle.assert_gone();
+    let wrong = bundle.call(&["--cgroup-manager=what", "list"]).exits(1);
+    assert!(wrong.stderr.contains("cgroupfs, systemd or disabled"), "{}", wrong.stderr);
+}

@@ -194,3 +194,33 @@ fn the_root_s_propagation_must_be_as_it_is_named() {
         assert_eq!(optional.contains("shared:"), field == "shared:", "{kind}: {out}");
     }
 }
+
+#[test]
+fn a_tmpfs_without_a_mode_has_that_of_the_directory_it_covers() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("stat -c %a /tmp /given /fresh");
+    for (name, mode) in [("tmp", 0o1755), ("given", 0o700)] {
+        let place = bundle.dir.join("rootfs").join(name);
+        let _ = std::fs::create_dir(&place);
+        std::fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let tmpfs =
+        |to: &str, options: Value| json!({ "destination": to, "type": "tmpfs", "source": "tmpfs", "options": options });
+    let wanted = [tmpfs("/tmp", json!([])), tmpfs("/given", json!(["mode=0711"])), tmpfs("/fresh", json!([]))];
+    mounts(&mut bundle.config).extend(wanted);
+    assert_eq!(bundle.outcome(), "1755\n711\n1777\n");
+}
+
+#[test]
+fn what_is_mounted_among_the_control_groups_finds_room_there() {
+    needs!(Root, Cgroup);
+    let mut bundle =
+        Bundle::new("ls /sys/fs/cgroup/extra; touch /sys/fs/cgroup/x 2>&1 | grep -c -i -e read-only -e denied");
+    if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        return eprintln!("SKIP oci::mounts: with v2 there is nothing but groups in /sys/fs/cgroup");
+    }
+    let at = "/sys/fs/cgroup/extra";
+    mounts(&mut bundle.config)
+        .push(json!({ "destination": at, "type": "bind", "source": "rootfs/etc", "options": ["bind"] }));
+    assert_eq!(bundle.outcome(), "passwd\n1\n");
+}

@@ -19,8 +19,12 @@ impl Podman {
     fn new() -> Podman {
         let bundle = Bundle::new("true");
         symlink(binary(), bundle.dir.join("teu-oci")).unwrap();
-        let settings = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\
-            [engine]\nevents_logger = \"file\"\nruntime_supports_json = [\"teu-oci\"]\n";
+        // podman looks a runtime that is given by its path up by that path.
+        let names = format!("[\"teu-oci\", {:?}]", bundle.dir.join("teu-oci"));
+        let settings = format!(
+            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n[engine]\n\
+             events_logger = \"file\"\nruntime_supports_json = {names}\nruntime_supports_nocgroup = {names}\n"
+        );
         fs::write(bundle.dir.join("containers.conf"), settings).unwrap();
         let run = tempfile::Builder::new().prefix("teu-test-").tempdir_in("/tmp").unwrap();
         let podman = Podman { bundle, run };
@@ -64,6 +68,8 @@ fn podman_runs_its_containers_by_teu() {
     assert!(lacking.stderr.contains("executable file not found in $PATH"), "{}", lacking.stderr);
     run(&["box", "/etc/passwd"]).exits(126);
     assert_eq!(run(&["--user=1000", "--read-only", "--memory=64m", "box", "id", "-u"]).exits(0).stdout, "1000\n");
+    run(&["--cgroups=disabled", "box", "true"]).exits(0);
+    run(&["--systemd=always", "box", "true"]).exits(0);
     podman.call(&["run", "-d", "--name=one", "--network=host", "box", "sh", "-c", "echo out; sleep 1000"]).exits(0);
     wait_until("its words", || (podman.call(&["logs", "one"]).stdout == "out\n").then_some(()));
     assert_eq!(podman.call(&["exec", "one", "sh", "-c", "echo in; exit 4"]).exits(4).stdout, "in\n");
