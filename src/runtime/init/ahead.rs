@@ -11,7 +11,7 @@ use crate::runtime::protocol::{Failure, FailureKind};
 use crate::sys::{clone, loopback, poll, pty};
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The namespaces of a container with nothing special about it.
@@ -107,8 +107,9 @@ fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failu
         loopback::up().during(container::LOOPBACK)?;
     }
     let (LAUNCH, Some(launch)) = receive(socket)? else { return Err(out_of_turn()) };
-    let text = std::io::read_to_string(File::from(launch)).during("reading the launch")?;
-    let launch: Launch = serde_json::from_str(&text)
+    let mut json = Vec::new();
+    File::from(launch).read_to_end(&mut json).during("reading the launch")?;
+    let launch: Launch = serde_json::from_slice(&json)
         .map_err(|e| failure(FailureKind::Internal, format!("the launch cannot be read: {e}")))?;
     // That of most containers; which have a network of somebody else's is known when it comes.
     let early = container::Plan::new(&launch, Made::default());
