@@ -252,6 +252,11 @@ pub enum Chunk {
     Gap(u64),
     /// A warning for people, not part of the stream.
     Notice(String),
+    /// What follows begins at the record of this number; so many that were wanted but for their number come before.
+    LogOlder {
+        before: u64,
+        records: u64,
+    },
     /// Log records, oldest first.
     Log(Vec<LogRecord>),
     /// Everything there was has been sent; what follows is live.

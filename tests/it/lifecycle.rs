@@ -96,6 +96,8 @@ fn logs_by_tail() {
         let logs = |tail| LogsArgs { container: "say".into(), tail, ..LogsArgs::default() };
         assert_eq!(bench.session(Request::Logs(logs(None))).await.1.log, ["a", "b", "c"]);
         assert_eq!(bench.session(Request::Logs(logs(Some(2)))).await.1.log, ["b", "c"]);
+        let before = LogsArgs { before: Some(2), ..logs(Some(1)) };
+        assert_eq!(bench.session(Request::Logs(before)).await.1.log, ["b"]);
         let follow = LogsArgs { follow: true, ..logs(Some(0)) };
         assert!(bench.session(Request::Logs(follow)).await.1.log.is_empty(), "following what has ended ends");
     });

@@ -18,6 +18,7 @@ pub(super) async fn logs(cx: &Context<'_>) -> Result<u8> {
         tail: tail(args)?,
         since: time(args, "since")?,
         until: time(args, "until")?,
+        before: None,
     };
     let timestamps = args.on("timestamps");
     let mut handle = cx.engine.submit(Request::Logs(request));

@@ -95,7 +95,7 @@ impl Ends<'_> {
             Chunk::Stderr(bytes) => self.write(&bytes, self.session.stderr, false),
             Chunk::Gap(bytes) => self.note(&format!("{bytes} bytes of output were skipped: this end read too slowly")),
             Chunk::Notice(text) => self.note(&text),
-            Chunk::Log(_) | Chunk::LogCaughtUp | Chunk::Stats(_) | Chunk::Event(_) => {}
+            Chunk::LogOlder { .. } | Chunk::Log(_) | Chunk::LogCaughtUp | Chunk::Stats(_) | Chunk::Event(_) => {}
         }
         Ok(())
     }

@@ -26,12 +26,16 @@ pub(super) async fn logs(cx: &mut JobContext, args: LogsArgs) -> Result<Output> 
     let mut reader = Reader::open(&dir).map_err(|e| during(e.into()))?;
     // Before the first read, so that nothing falls between reading and watching.
     let watch = if args.follow { Some(reader.watch().map_err(|e| during(e.into()))?) } else { None };
-    seek(&mut reader, &args).map_err(during)?;
+    let older = seek(&mut reader, &args).map_err(during)?;
+    if older > 0 && !io.send(Chunk::LogOlder { before: reader.number(), records: older }).await {
+        return Ok(Output::Nothing);
+    }
     let until = args.until.map(Timestamp);
     let (id, state) = (entry.container.id.as_str().to_owned(), entry.state);
     let core = cx.core.clone();
     let work = async {
-        if !drain(&mut reader, &io, until).await.map_err(during)? || !io.send(Chunk::LogCaughtUp).await {
+        let end = End { until, before: args.before };
+        if !drain(&mut reader, &io, &end).await.map_err(during)? || !io.send(Chunk::LogCaughtUp).await {
             return Ok(Output::Nothing);
         }
         let Some(fd) = watch else { return Ok(Output::Nothing) };
@@ -48,7 +52,7 @@ pub(super) async fn logs(cx: &mut JobContext, args: LogsArgs) -> Result<Output> 
                 _ = &mut ended => true,
                 () = &mut passed => true,
             };
-            if !drain(&mut reader, &io, until).await.map_err(during)? || over {
+            if !drain(&mut reader, &io, &end).await.map_err(during)? || over {
                 return Ok(Output::Nothing);
             }
         }
@@ -71,8 +75,8 @@ async fn pass(until: Option<Timestamp>) {
     }
 }
 
-/// To the first record wanted: not before `since`, and of those up to `until` the last `tail`.
-fn seek(reader: &mut Reader, args: &LogsArgs) -> Result<()> {
+/// To the first record wanted: not before `since`, and of those up to `until` the last `tail`. How many `tail` leaves out.
+fn seek(reader: &mut Reader, args: &LogsArgs) -> Result<u64> {
     let (first, mut end) = reader.bounds()?;
     let mut start = match args.since {
         Some(since) => reader.number_at(Timestamp(since))?,
@@ -81,21 +85,38 @@ fn seek(reader: &mut Reader, args: &LogsArgs) -> Result<()> {
     if let Some(until) = args.until {
         end = reader.number_at(Timestamp(until.saturating_add(1)))?;
     }
+    if let Some(before) = args.before {
+        end = end.min(before);
+    }
+    let all = start;
     if let Some(tail) = args.tail {
         start = start.max(end.saturating_sub(tail));
     }
     reader.seek(start);
-    Ok(())
+    Ok(start - all)
 }
 
-/// Sends what there is now. `false`: the front end has gone, or `until` is passed.
-async fn drain(reader: &mut Reader, io: &SessionIo, until: Option<Timestamp>) -> Result<bool> {
+/// Where the reading stops.
+struct End {
+    until: Option<Timestamp>,
+    before: Option<u64>,
+}
+
+impl End {
+    fn is_past(&self, number: u64, record: &LogRecord) -> bool {
+        self.before.is_some_and(|before| number >= before) || self.until.is_some_and(|until| record.time > until)
+    }
+}
+
+/// Sends what there is now. `false`: the front end has gone, or the end is passed.
+async fn drain(reader: &mut Reader, io: &SessionIo, end: &End) -> Result<bool> {
     loop {
         let mut batch: Vec<LogRecord> = Vec::new();
         let mut passed = false;
         while batch.len() < BATCH {
+            let number = reader.number();
             match reader.next()? {
-                Some(record) if until.is_some_and(|u| record.time > u) => {
+                Some(record) if end.is_past(number, &record) => {
                     passed = true;
                     break;
                 }

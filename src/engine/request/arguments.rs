@@ -153,6 +153,8 @@ pub struct LogsArgs {
     /// Unix nanoseconds.
     pub since: Option<i64>,
     pub until: Option<i64>,
+    /// Only records before the one of this number, as [`super::super::job::Chunk::LogOlder`] had it.
+    pub before: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default)]

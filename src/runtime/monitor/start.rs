@@ -156,11 +156,7 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
     let group = undo.group.take().ok_or_else(|| failure(FailureKind::Internal, "the control group is lost"))?;
     drop(undo);
     let main = Session::new(0, None, child, launch.size, &epoll);
-    if userns::identity().rootless
-        && let Some(run) = launch.run_dir.parent().and_then(Path::parent)
-    {
-        let _ = userns::publish(run);
-    }
+    publish_users(&launch.run_dir);
     Ok(Monitor {
         epoll,
         signals,
@@ -189,6 +185,15 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
         killed: false,
         buffer: vec![0; BUFFER],
     })
+}
+
+/// Other programs of an ordinary user find the namespace that they share.
+fn publish_users(run_dir: &Path) {
+    if userns::identity().rootless
+        && let Some(run) = run_dir.parent().and_then(Path::parent)
+    {
+        let _ = userns::publish(run);
+    }
 }
 
 /// What the monitor waits for.

@@ -1,6 +1,7 @@
 //! The detail pane and the stats pane: they show what is selected, and fetch it when the selection rests.
 
 use super::changes::Changes;
+use super::older::{Older, Waits};
 use super::processes::Processes;
 use super::work::{Purpose, Ticket};
 use super::{App, Cmd, Tab};
@@ -18,8 +19,8 @@ use std::sync::Arc;
 
 /// A held arrow key passes many rows: nothing is fetched for those it only passes.
 const REST_NANOS: i64 = 60_000_000;
-const LOG_TAIL: u64 = 20_000;
-const LOG_LINES: usize = 200_000;
+pub(super) const LOG_TAIL: u64 = 20_000;
+pub(super) const LOG_LINES: usize = 200_000;
 const LOG_BYTES: usize = 32 << 20;
 
 /// What the detail is about.
@@ -35,7 +36,8 @@ pub struct Detail {
     /// When the selection came to rest, if what it needs is not fetched yet.
     due: Option<Timestamp>,
     pub logs: LogView,
-    logs_of: Option<ContainerId>,
+    pub(super) logs_of: Option<ContainerId>,
+    pub(super) older: Older,
     logs_ticket: Option<Ticket>,
     pub logs_error: Option<String>,
     /// There is search work left.
@@ -59,6 +61,7 @@ impl Default for Detail {
             due: None,
             logs: LogView::with_capacity(LOG_LINES, LOG_BYTES),
             logs_of: None,
+            older: Older::default(),
             logs_ticket: None,
             logs_error: None,
             logs_busy: false,
@@ -119,6 +122,7 @@ impl App {
             self.fetch_detail();
         }
         self.detail.logs_busy = self.detail.logs.advance();
+        self.tend_older();
     }
 
     /// Fetches what the open tab needs and has not.
@@ -155,6 +159,7 @@ impl App {
             self.work.finish(ticket);
             self.push(Cmd::Leave(ticket));
         }
+        self.drop_older();
         self.detail.logs.clear();
         self.detail.logs_error = None;
         self.detail.logs_of = Some(id.clone());
@@ -165,18 +170,28 @@ impl App {
         self.detail.logs_ticket = Some(self.submit(Purpose::Logs, Request::Logs(args)));
     }
 
-    pub(super) fn logs_chunk(&mut self, ticket: Ticket, chunk: Chunk) {
+    pub(super) fn logs_chunk(&mut self, ticket: Ticket, mut chunk: Chunk) {
+        if let Chunk::Log(records) = &mut chunk
+            && self.take_older(ticket, records)
+        {
+            return;
+        }
         if self.detail.logs_ticket != Some(ticket) {
             return;
         }
         match chunk {
             Chunk::Log(records) => self.detail.logs.push(records),
+            Chunk::LogOlder { before, records } => {
+                self.detail.older.before = before;
+                self.detail.logs.set_older(records);
+            }
             Chunk::Notice(text) => self.say(text),
             _ => {}
         }
     }
 
     pub(super) fn logs_done(&mut self, ticket: Ticket, error: Option<String>) {
+        self.older_done(ticket, error.clone());
         if self.detail.logs_ticket == Some(ticket) {
             self.detail.logs_ticket = None;
             self.detail.logs_error = error;
@@ -188,6 +203,12 @@ impl App {
         if self.detail.logs.is_empty() {
             return self.say("the log has no lines to save");
         }
+        if !self.after_older(Waits::Save) {
+            self.write_log();
+        }
+    }
+
+    pub(super) fn write_log(&mut self) {
         let time: String = self.now.rfc3339().chars().filter(|c| !matches!(c, '-' | ':')).take(15).collect();
         let name = format!("{}-{time}.log", self.subject_name());
         let bytes = self.detail.logs.all_text();
@@ -202,12 +223,15 @@ impl App {
                 self.detail.logs_of = None;
                 self.fetch_detail();
             }
-            Some(Ask::Pipe(command)) => {
-                let bytes = self.detail.logs.all_text();
-                self.push(Cmd::Pipe(command, bytes));
-            }
+            Some(Ask::Pipe(command)) if self.after_older(Waits::Pipe(command.clone())) => {}
+            Some(Ask::Pipe(command)) => self.pipe_log(command),
             None => {}
         }
+    }
+
+    pub(super) fn pipe_log(&mut self, command: String) {
+        let bytes = self.detail.logs.all_text();
+        self.push(Cmd::Pipe(command, bytes));
     }
 
     fn inspect(&mut self) {

@@ -11,6 +11,7 @@ pub mod leader;
 mod mouse;
 mod navigate;
 mod networks;
+mod older;
 pub mod processes;
 mod tab;
 pub mod terms;

@@ -186,7 +186,12 @@ impl App {
                 self.feed(id, ticket, &lines);
             }
             Chunk::Notice(text) => self.say(text),
-            Chunk::Gap(_) | Chunk::Log(_) | Chunk::LogCaughtUp | Chunk::Stats(_) | Chunk::Event(_) => {}
+            Chunk::Gap(_)
+            | Chunk::LogOlder { .. }
+            | Chunk::Log(_)
+            | Chunk::LogCaughtUp
+            | Chunk::Stats(_)
+            | Chunk::Event(_) => {}
         }
         true
     }

@@ -2,8 +2,8 @@
 
 use super::{fixture, press, screen, submitted, ticket, type_text};
 use fixture::NOW;
-use teu::engine::Request;
 use teu::engine::job::Chunk;
+use teu::engine::{Output, Request};
 use teu::model::log::{LogRecord, Stream};
 use teu::model::time::Timestamp;
 use teu::tui::app::{App, Cmd, Msg};
@@ -53,4 +53,39 @@ fn shown_lines_go_to_a_command_and_are_remembered_there() {
     assert!(matches!(&cmds[..], [Cmd::Pipe(command, bytes)] if command == "wc -l" && bytes == piped), "{cmds:?}");
     press(&mut app, "| up");
     assert!(screen(&mut app).contains("| wc -l_"), "the last command comes back");
+}
+
+#[test]
+fn a_search_and_a_saved_file_reach_the_lines_before_the_last() {
+    let mut app = app();
+    let held = || Chunk::LogOlder { before: 8, records: 2 };
+    let opened = |app: &mut App| {
+        let logs = ticket(&press(app, "T 0"));
+        app.update(Msg::Session(logs, held()), NOW);
+        app.update(Msg::Session(logs, Chunk::Log(["nine", "ten"].map(record).into())), NOW);
+    };
+    let older = |cmds: &[Cmd]| match submitted(cmds)[..] {
+        [Request::Logs(a)] => (a.before, a.tail, a.follow),
+        _ => panic!("{cmds:?}"),
+    };
+    let arrive = |app: &mut App, ticket| {
+        app.update(Msg::Session(ticket, Chunk::Log(["seven", "eight"].map(record).into())), NOW);
+        app.update(Msg::Done(ticket, Ok(Output::Nothing)), NOW)
+    };
+    opened(&mut app);
+    assert!(screen(&mut app).contains("last 2 lines"), "{}", screen(&mut app));
+    press(&mut app, "/");
+    let cmds = type_text(&mut app, "s");
+    assert_eq!(older(&cmds), (Some(8), Some(2), false));
+    arrive(&mut app, ticket(&cmds));
+    let text = screen(&mut app);
+    assert!(text.contains("seven") && text.contains("1 of 1"), "{text}");
+    press(&mut app, "esc");
+    opened(&mut app);
+    let cmds = press(&mut app, "S");
+    let wanted = ticket(&cmds);
+    assert!(!cmds.iter().any(|c| matches!(c, Cmd::WriteFile(..))), "not before they are there: {cmds:?}");
+    let cmds = arrive(&mut app, wanted);
+    let whole = cmds.iter().any(|c| matches!(c, Cmd::WriteFile(_, bytes) if bytes == b"seven\neight\nnine\nten\n"));
+    assert!(whole, "{cmds:?}");
 }

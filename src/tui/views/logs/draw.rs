@@ -67,7 +67,8 @@ impl LogView {
         let lines = if self.query.filtering() {
             format!("{} of {} lines", self.index.shown.len(), self.ring.len())
         } else {
-            text::counted(self.ring.len(), "line")
+            let last = if self.older > 0 { "last " } else { "" };
+            format!("{last}{}", text::counted(self.ring.len(), "line"))
         };
         parts.push(lines);
         parts.join(" · ")
@@ -167,6 +168,9 @@ impl LogView {
     fn draw_rows(&self, buf: &mut Buffer, frame: &Frame) -> Vec<u64> {
         let area = self.view.area;
         let mut drawn = Vec::new();
+        if self.query.filtering() && self.index.shown.is_empty() {
+            return drawn; // not the line either at which the view stood before
+        }
         let (mut number, mut skip) = self.view.top;
         while drawn.len() < usize::from(area.height) {
             let Some(row) = self.ring.get(number) else { break };

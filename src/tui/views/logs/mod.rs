@@ -6,6 +6,7 @@ mod layout;
 mod level;
 mod line;
 mod moves;
+mod older;
 mod prompt;
 mod query;
 mod ring;
@@ -50,6 +51,8 @@ pub struct LogView {
     sources: Vec<String>,
     zone: TimeZone,
     marks: u32,
+    /// Records before the first one held.
+    older: u64,
     /// The search is to jump to the nearest hit as soon as there is one.
     jump: bool,
 }
@@ -79,6 +82,7 @@ impl LogView {
             sources: Vec::new(),
             zone: TimeZone::UTC,
             marks: 0,
+            older: 0,
             jump: false,
         }
     }
@@ -137,7 +141,8 @@ impl LogView {
 
     /// Another container's log begins; what is searched and filtered for stays.
     pub fn clear(&mut self) {
-        self.ring = Ring::new(DEFAULT_LINES, DEFAULT_BYTES);
+        self.ring = self.ring.emptied();
+        self.older = 0;
         self.index = Index::default();
         self.index.restart(&self.ring, &self.query);
         self.view.reset();

@@ -46,6 +46,9 @@ impl Row {
     }
 }
 
+/// The first row's number: others may come before it.
+const BEGINNING: u64 = 1 << 40;
+
 pub(super) struct Ring {
     rows: VecDeque<Row>,
     /// The number of the oldest row held.
@@ -53,11 +56,12 @@ pub(super) struct Ring {
     bytes: usize,
     most_rows: usize,
     most_bytes: usize,
+    full: bool,
 }
 
 impl Ring {
     pub fn new(most_rows: usize, most_bytes: usize) -> Self {
-        Self { rows: VecDeque::new(), first: 0, bytes: 0, most_rows: most_rows.max(1), most_bytes }
+        Self { rows: VecDeque::new(), first: BEGINNING, bytes: 0, most_rows: most_rows.max(1), most_bytes, full: false }
     }
 
     pub fn first(&self) -> u64 {
@@ -87,6 +91,31 @@ impl Ring {
                 self.first += 1;
             }
         }
+    }
+
+    /// Nothing more can be put before the first row.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Puts older rows before the first one, the newest of them first, while there is room: `false` when there was not
+    /// enough.
+    pub fn prepend(&mut self, older: Ring) -> bool {
+        for row in older.rows.into_iter().rev() {
+            if self.rows.len() >= self.most_rows || self.bytes + row.cost() > self.most_bytes || self.first == 0 {
+                self.full = true;
+                return false;
+            }
+            self.bytes += row.cost();
+            self.rows.push_front(row);
+            self.first -= 1;
+        }
+        true
+    }
+
+    /// An empty one with the same bounds.
+    pub fn emptied(&self) -> Ring {
+        Ring::new(self.most_rows, self.most_bytes)
     }
 
     /// The unfinished line that this record continues, if it is among the newest rows.

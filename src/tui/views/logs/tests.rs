@@ -88,7 +88,8 @@ fn a_bad_expression_is_said_and_a_good_one_works() {
     assert!(screen(&mut view, 60, 4)[3].contains("unclosed group"));
     typed(&mut view, "1|2)$\n");
     screen(&mut view, 60, 4);
-    assert_eq!(view.index.hits, [1, 2]);
+    let first = view.ring.first();
+    assert_eq!(view.index.hits, [first + 1, first + 2]);
 }
 
 #[test]
@@ -98,10 +99,10 @@ fn errors_are_found_on_plain_json_and_stderr_lines() {
     view.push(vec![LogRecord { stream: Stream::Stderr, ..record(6, "plain on stderr") }, record(7, "fine")]);
     let mut found = Vec::new();
     while view.next_error(false) {
-        found.push(view.view.cursor.unwrap());
+        found.push(view.view.cursor.unwrap() - view.ring.first());
     }
     assert_eq!(found, [6, 5, 3]);
-    assert!(view.next_error(true) && view.view.cursor == Some(5));
+    assert!(view.next_error(true) && view.view.cursor == Some(view.ring.first() + 5));
 }
 
 #[test]
@@ -159,6 +160,43 @@ fn the_ring_is_bounded_and_keeps_its_indices() {
     small.push(records((0..100).map(|n| format!("{n:100}"))));
     assert!(small.len() < 10);
     screen(&mut small, 20, 5);
+}
+
+#[test]
+fn older_lines_come_before_those_held_and_are_searched_too() {
+    let mut view = LogView::with_capacity(12, 1 << 20);
+    let line = |n: i64| record(n, &format!("line {n}"));
+    view.push((10..14).map(line).collect());
+    view.set_older(10);
+    screen(&mut view, 30, 3);
+    assert!(!view.wants_older(), "nobody looks there");
+    assert!(view.status().ends_with("last 4 lines"));
+    view.to_start();
+    let top =
+        |view: &mut LogView| screen(view, 30, 3)[0].split(" line ").nth(1).map(|rest| rest[..2].trim().to_owned());
+    assert_eq!(top(&mut view).as_deref(), Some("10"));
+    assert!(view.wants_older(), "at the first line");
+    view.set_search("line 9");
+    view.prepend((7..10).map(line).collect());
+    assert_eq!(view.index.hits.len(), 1);
+    assert_eq!((view.older(), view.len()), (7, 7));
+    view.to_start();
+    assert_eq!(top(&mut view).as_deref(), Some("7"));
+    // No more than there is room for, and then it is not asked for again.
+    view.prepend((0..7).map(line).collect());
+    assert_eq!((view.len(), view.wants_older()), (12, false));
+    view.to_start();
+    assert_eq!(top(&mut view).as_deref(), Some("2"));
+    assert!(view.status().contains("last 12 lines"), "{}", view.status());
+}
+
+#[test]
+fn a_filter_that_nothing_passes_shows_nothing() {
+    let mut view = numbered(20);
+    screen(&mut view, 30, 4);
+    view.add_filter(true, Matcher::new("nowhere", false).unwrap());
+    assert!(screen(&mut view, 30, 4).iter().all(|line| !line.contains("line")), "{:?}", screen(&mut view, 30, 4));
+    assert!(view.status().ends_with("0 of 20 lines"));
 }
 
 #[test]
