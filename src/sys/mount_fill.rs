@@ -81,13 +81,16 @@ pub(super) fn bind_hosts(tree: BorrowedFd<'_>, content: &[Node], hosts: &[OwnedF
     Ok(())
 }
 
+/// What a file system is told, by name.
+type Options = [(String, Option<String>)];
+
 /// A tmpfs that is told no mode has that of the directory it covers: `/tmp` stays everybody's, a closed place closed.
 pub(super) fn with_mode<'a>(
     root: BorrowedFd<'_>,
     target: &str,
     kind: &str,
-    options: &'a [(String, Option<String>)],
-) -> Result<Cow<'a, [(String, Option<String>)]>> {
+    options: &'a Options,
+) -> Result<Cow<'a, Options>> {
     if kind != "tmpfs" || options.iter().any(|(key, _)| key == "mode") {
         return Ok(options.into());
     }

@@ -110,7 +110,7 @@ pub struct Sources {
 /// trees that [`Source::Prepared`] means.
 pub fn open(root: &Root, ops: &[MountOp], place: &Path, prepared: &[OwnedFd]) -> Result<Sources> {
     // Shared sources keep their peers only when they are copied before the whole tree goes private.
-    let steps = ops.iter().map(|op| open_source(op, prepared)).collect::<Result<Vec<_>>>()?;
+    let steps = ops.iter().map(|op| open_source(op, prepared, Some(root))).collect::<Result<Vec<_>>>()?;
     let directory = match root {
         Root::Prepared(number) => {
             let missing = || Error::at("open_tree", place, rustix::io::Errno::BADF);
@@ -156,7 +156,7 @@ impl Sources {
 impl Mounted {
     /// Further steps, which need no source of the host's.
     pub fn go_on(&mut self, ops: &[MountOp]) -> Result<()> {
-        ops.iter().try_for_each(|op| self.step(op, open_source(op, &[])?))
+        ops.iter().try_for_each(|op| self.step(op, open_source(op, &[], None)?))
     }
 
     fn step(&mut self, op: &MountOp, source: Opened) -> Result<()> {
@@ -192,22 +192,33 @@ fn within(target: &str, error: Error) -> Error {
 struct Opened {
     tree: Option<OwnedFd>,
     hosts: Vec<OwnedFd>,
+    /// It is in the root itself, where what was mounted before counts: it is opened in its turn.
+    inside: Option<PathBuf>,
 }
 
-fn open_source(op: &MountOp, prepared: &[OwnedFd]) -> Result<Opened> {
+/// The path of a source that lies in the root directory, as the container sees it.
+fn inside(root: Option<&Root>, path: &Path) -> Option<PathBuf> {
+    let Some(Root::Directory(dir)) = root else { return None };
+    path.strip_prefix(dir).ok().map(Path::to_owned)
+}
+
+fn open_source(op: &MountOp, prepared: &[OwnedFd], root: Option<&Root>) -> Result<Opened> {
     let MountOp::Mount(m) = op else { return Ok(Opened::default()) };
     match &m.source {
         Source::Remount { .. } => Ok(Opened::default()),
         Source::Prepared(number) => {
             let missing = || Error::at("open_tree", &m.target, rustix::io::Errno::BADF);
             let tree = prepared.get(*number).ok_or_else(missing)?.try_clone();
-            Ok(Opened { tree: Some(tree.map_err(|e| Error::at("dup", &m.target, e))?), hosts: Vec::new() })
+            Ok(Opened { tree: Some(tree.map_err(|e| Error::at("dup", &m.target, e))?), ..Opened::default() })
+        }
+        Source::Bind { path, .. } if inside(root, path).is_some() => {
+            Ok(Opened { inside: inside(root, path), ..Opened::default() })
         }
         Source::Bind { path, recursive } => {
             let tree = mount::clone_tree(rustix::fs::CWD, path, *recursive);
             match tree {
                 Err(_) if m.optional => Ok(Opened::default()),
-                other => Ok(Opened { tree: Some(other?), hosts: Vec::new() }),
+                other => Ok(Opened { tree: Some(other?), ..Opened::default() }),
             }
         }
         Source::New { content, .. } => {
@@ -217,7 +228,7 @@ fn open_source(op: &MountOp, prepared: &[OwnedFd]) -> Result<Opened> {
                     hosts.push(mount::clone_tree(rustix::fs::CWD, path, false)?);
                 }
             }
-            Ok(Opened { tree: None, hosts })
+            Ok(Opened { hosts, ..Opened::default() })
         }
     }
 }
@@ -228,7 +239,8 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     let (tree, make) = match &m.source {
         Source::Remount { options } => return remount(made, m, options),
         Source::Bind { .. } | Source::Prepared(_) => {
-            let Some(tree) = opened.tree else { return Ok(()) };
+            let own = opened.inside.as_deref().map(|path| clone_inside(made, m, path)).transpose()?;
+            let Some(tree) = opened.tree.or(own) else { return Ok(()) };
             let make = if in_root::kind(&tree)? == FileType::Directory { Make::Directory } else { Make::File };
             // A bind keeps the attributes of its source unless told otherwise, but never its peers.
             let propagation = m.change.propagation.or(Some(Propagation::Private));
@@ -280,6 +292,11 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn clone_inside(made: &Mounted, m: &Mount, path: &Path) -> Result<OwnedFd> {
+    let source = in_root::open(made.root.as_fd(), Path::new("/").join(path), OFlags::PATH)?;
+    mount::clone_tree(source.as_fd(), Path::new(""), matches!(m.source, Source::Bind { recursive: true, .. }))
 }
 
 /// Changes what is mounted at the target, which has to be a mount.

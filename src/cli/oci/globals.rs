@@ -123,22 +123,25 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
         log(globals, "debug", &format!("{name} {} with containers in {}", words.join(" "), root.display()));
     }
-    let buses = Buses {
-        system: text("DBUS_SYSTEM_BUS_ADDRESS"),
-        session: text("DBUS_SESSION_BUS_ADDRESS"),
-        runtime_dir: text("XDG_RUNTIME_DIR"),
-    };
-    let notify = variables("NOTIFY_SOCKET").filter(|address| !address.is_empty());
-    let runtime = Runtime {
+    let runtime = runtime(globals, root, variables);
+    let code = if name == "exec" { code::EXEC } else { code::FAILED };
+    commands::run(&name, &runtime, globals, &matches).map_err(|failure| (code, words(&failure)))
+}
+
+fn runtime(globals: &Globals, root: PathBuf, variables: Variables<'_>) -> Runtime {
+    let text = |name| variables(name).and_then(|value| value.into_string().ok());
+    Runtime {
         root,
         systemd_cgroup: globals.systemd_cgroup,
         no_cgroups: globals.no_cgroups,
-        buses,
-        notify,
+        buses: Buses {
+            system: text("DBUS_SYSTEM_BUS_ADDRESS"),
+            session: text("DBUS_SESSION_BUS_ADDRESS"),
+            runtime_dir: text("XDG_RUNTIME_DIR"),
+        },
+        notify: variables("NOTIFY_SOCKET").filter(|address| !address.is_empty()),
         user: text("USER"),
-    };
-    let code = if name == "exec" { code::EXEC } else { code::FAILED };
-    commands::run(&name, &runtime, globals, &matches).map_err(|failure| (code, words(&failure)))
+    }
 }
 
 /// `--name value` or `--name=value`; how many arguments that were.

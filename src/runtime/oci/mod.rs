@@ -20,7 +20,7 @@
 //! | | takes its user, its capabilities, finds its program |
 //! | saves the state, sends the terminal, writes the pid file, lets go | waits at the socket `start` |
 //!
-//! `start` connects to that socket. The first process runs the `startContainer` hooks, loads the filter and executes;
+//! `start` connects to that socket. The first process loads the filter, runs the `startContainer` hooks and executes;
 //! the end of the connection is the success, everything else is told through it: an error of `execve` is an error of
 //! `start`. Then come the `poststart` hooks.
 //!

@@ -224,3 +224,25 @@ fn what_is_mounted_among_the_control_groups_finds_room_there() {
         .push(json!({ "destination": at, "type": "bind", "source": "rootfs/etc", "options": ["bind"] }));
     assert_eq!(bundle.outcome(), "passwd\n1\n");
 }
+
+#[test]
+fn a_source_in_the_container_s_root_has_what_was_mounted_there_before() {
+    needs!(Root);
+    let mut bundle = Bundle::new("cat /mnt/deep/file /final/deep/file");
+    let given = bundle.dir.join("given");
+    std::fs::create_dir(&given).unwrap();
+    std::fs::write(given.join("file"), "here\n").unwrap();
+    let rootfs = bundle.dir.canonicalize().unwrap().join("rootfs");
+    let bind = |from: &std::path::Path, to: &str| json!({ "destination": to, "type": "bind", "source": from, "options": ["rbind"] });
+    let tmpfs = json!({ "destination": "/mnt", "type": "tmpfs", "source": "tmpfs" });
+    let wanted = [tmpfs, bind(&given, "/mnt/deep"), bind(&rootfs.join("mnt"), "/final")];
+    mounts(&mut bundle.config).extend(wanted);
+    assert_eq!(bundle.outcome(), "here\nhere\n");
+    // A link there leads nowhere else.
+    std::os::unix::fs::symlink("/etc", bundle.dir.join("rootfs/link")).unwrap();
+    bundle.config["process"]["args"][2] = "ls /final".into();
+    mounts(&mut bundle.config).truncate(7);
+    let list = mounts(&mut bundle.config);
+    list.push(bind(&rootfs.join("link"), "/final"));
+    assert_eq!(bundle.outcome(), "passwd\n");
+}
