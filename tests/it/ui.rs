@@ -329,6 +329,21 @@ fn a_limit_that_is_not_in_force_is_not_shown() {
 }
 
 #[test]
+fn an_enlarged_pane_of_figures_has_all_plots() {
+    let mut app = fixture::app(120, 36);
+    press(&mut app, "/");
+    type_text(&mut app, "web");
+    press(&mut app, "enter");
+    for tick in 4..8_u64 {
+        let later = teu::model::time::Timestamp(NOW.0 + tick as i64 * 1_000_000_000);
+        app.update(Msg::Stats(Arc::new(fixture::board(tick))), later);
+    }
+    assert!(!screen(&mut app).contains("disk read"), "{}", screen(&mut app));
+    press(&mut app, "3 z");
+    assert!(screen(&mut app).contains("disk read"), "{}", screen(&mut app));
+}
+
+#[test]
 fn a_shells_exit_code_stays_until_it_is_closed() {
     let mut app = fixture::empty_app(60, 15);
     app.update(Msg::Inventory(Arc::default()), NOW);

@@ -9,6 +9,9 @@ use crate::tui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// From so many rows on the pane of figures shows what the Stats tab does.
+const ALL_PLOTS: u16 = 18;
+
 pub fn draw(app: &mut App, scratch: &mut Scratch, area: Rect, buf: &mut Buffer) {
     let name = text::sanitize(&app.subject_name()).into_owned();
     let (tabs, open) = app.tabs();
@@ -95,6 +98,8 @@ pub fn draw_stats(app: &App, area: Rect, buf: &mut Buffer) {
     }
     match row {
         None => message(&[(String::from("figures of a running container appear here"), Role::Dim)], app, inner, buf),
+        // Enlarged, it has room for every plot.
+        Some(_) if live && inner.height >= ALL_PLOTS => app.detail.stats.draw_full(inner, buf, &app.theme),
         Some(_) if live => {
             app.detail.stats.draw_compact(inner, buf, &app.theme);
         }
