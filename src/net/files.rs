@@ -57,6 +57,8 @@ pub struct Names<'a> {
 
 /// Where a container's monitor answers names: inside the container's own namespace.
 pub const RESPONDER: &str = "127.0.0.11";
+/// Largest file of a container's that is read.
+const MAX_FILE: u64 = 1 << 20;
 const HOST_FILE: &str = "/etc/resolv.conf";
 /// systemd-resolved's list of the real servers.
 const UPSTREAM_FILE: &str = "/run/systemd/resolve/resolv.conf";
@@ -73,7 +75,7 @@ pub fn write(dir: &Path, names: &Names<'_>) -> Result<(), Error> {
     if let Some(other) = names.shared {
         for name in ["hostname", "hosts", "resolv.conf"] {
             let path = other.join(name);
-            let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
+            let text = read_small(&path).map_err(|source| Error::Read { path, source })?;
             put(dir, name, &text)?;
         }
         return Ok(());
@@ -81,6 +83,17 @@ pub fn write(dir: &Path, names: &Names<'_>) -> Result<(), Error> {
     put(dir, "hostname", &format!("{}\n", names.hostname))?;
     put(dir, "hosts", &hosts(names, &host("/etc/hosts"))?)?;
     put(dir, "resolv.conf", &resolv_conf(names, &host(HOST_FILE), &host(UPSTREAM_FILE))?)
+}
+
+/// One of the three files of a container, which may have made anything of it since.
+pub fn read_small(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
+    }
+    Ok(text)
 }
 
 /// In place: a running container has the very file mounted.

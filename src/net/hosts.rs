@@ -1,6 +1,6 @@
 //! A running container's hosts file follows its networks: addresses that come and go, names that change.
 
-use super::files::{Error, NO_ADDRESS, own_names, put};
+use super::files::{Error, NO_ADDRESS, own_names, put, read_small};
 use crate::model::network::Endpoint;
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -18,12 +18,12 @@ enum Line {
 /// that are new get lines of their own. The rest stays, whoever wrote it. Where there is no such file there is nothing to do.
 pub fn follow(dir: &Path, before: &[Endpoint], now: &[&Endpoint]) -> Result<(), Error> {
     let path = dir.join("hosts");
-    let old = match std::fs::read_to_string(&path) {
+    let old = match read_small(&path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         other => other.map_err(|source| Error::Read { path, source })?,
     };
     // Without one the names on the networks must do.
-    let hostname = std::fs::read_to_string(dir.join("hostname")).unwrap_or_default();
+    let hostname = read_small(&dir.join("hostname")).unwrap_or_default();
     let hostname = hostname.trim();
     let without = format!("{NO_ADDRESS}\t{hostname}");
     let mut new = String::new();
@@ -86,6 +86,18 @@ mod tests {
         let own = "10.0.0.2\tbox api new\nfd00::2\tbox api new\n";
         let after = changed(text, &[before], &[&now]);
         assert_eq!(after, format!("127.0.0.1\tlocalhost old\n{own}10.0.0.3\told\n# old\n"));
+    }
+
+    /// The container writes there, too: what it makes of the file is not read into the monitor's memory.
+    #[test]
+    fn a_file_without_end_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hosts");
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let one = endpoint("one", &["web"], "10.0.0.2/24", None);
+        let error = follow(dir.path(), &[], &[&one]).unwrap_err();
+        assert!(error.to_string().contains("larger than 1048576 bytes"), "{error}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 1 << 40);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The directories of containers and volumes: made private, removed whole, swept when they belong to nobody.
 
 use super::{Error, Result, StateRoot, create_private_dir};
+use crate::sys::tree;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -56,17 +57,16 @@ pub fn remove_empty_volume(root: &StateRoot, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes a directory and everything in it, without following links; not being there is fine.
+/// Removes a directory and everything in it, without following links and however deep it is; not being there is fine.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    // A monitor that is about to leave may write its last state meanwhile, once.
-    for _ in 0..3 {
-        match fs::remove_dir_all(path) {
-            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-            result => return result.map_err(|e| Error::io("removing", path, e)),
+    let mut tries = 0;
+    loop {
+        match tree::remove(path) {
+            // A monitor that is about to leave may write its last state meanwhile, once.
+            Err(e) if e.source.kind() == ErrorKind::DirectoryNotEmpty && tries < 3 => tries += 1,
+            result => return result.map_err(|e| Error::io("removing", path, e.source)),
         }
     }
-    fs::remove_dir_all(path).map_err(|e| Error::io("removing", path, e))
 }
 
 /// Names of the directories for containers that are there, in the data and the run directory.
@@ -104,4 +104,28 @@ pub fn disk_usage(path: &Path) -> u64 {
         Err(_) => 0,
     };
     entries.flatten().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A container may nest the directories of its volume as deep as it likes: deeper than a call stack reaches.
+    #[test]
+    fn a_bottomless_tree_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("volume");
+        fs::create_dir(&home).unwrap();
+        // No path is ever longer than the kernel takes: what is there goes to the bottom of the next thousand.
+        for _ in 0..8 {
+            let next = dir.path().join("next");
+            let bottom = next.join(["d"; 1000].join("/"));
+            fs::create_dir_all(&bottom).unwrap();
+            fs::rename(&home, bottom.join("d")).unwrap();
+            fs::rename(&next, &home).unwrap();
+        }
+        remove_tree(&home).unwrap();
+        assert!(!home.exists());
+        remove_tree(&home).unwrap();
+    }
 }

@@ -205,12 +205,12 @@ fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
         config.hostname.clone()
     } else if let Sharing::Container(id) = &config.isolation.uts {
         let other = input.dir.parent().map(|all| all.join(id).join("hostname")).unwrap_or_default();
-        std::fs::read_to_string(other).unwrap_or_default().trim().to_owned()
+        files::read_small(&other).unwrap_or_default().trim().to_owned()
     } else if matches!(config.network, NetworkMode::Host) || config.isolation.uts == Sharing::Host {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         host.trim().to_owned()
     } else if let Some(other) = joined(input) {
-        std::fs::read_to_string(other.join("hostname")).unwrap_or_default().trim().to_owned()
+        files::read_small(&other.join("hostname")).unwrap_or_default().trim().to_owned()
     } else {
         input.container.id.short().to_owned()
     };
