@@ -11,32 +11,27 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::Stdio;
 
 /// Tells the socket in its environment what it has to say, in datagrams; then goes on for a while. busybox has no word for
-/// that kind of socket.
-const TELLS: &str = "
-import os, socket, sys, time
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.connect(os.environ['NOTIFY_SOCKET'])
-for words in sys.argv[1:]:
-    s.send(words.encode())
-time.sleep(1000)
-";
+/// that kind of socket, and perl is on every Debian.
+const TELLS: &str = r#"
+use Socket;
+socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!;
+connect($s, pack_sockaddr_un($ENV{NOTIFY_SOCKET})) or die $!;
+for (@ARGV) { defined send($s, $_, 0) or die $!; }
+sleep 1000;
+"#;
 
-/// A bundle whose root is the machine's own programs, read-only, for their python.
-fn telling(words: &[&str]) -> Option<Bundle> {
+/// A bundle whose root is the machine's own programs, read-only, for their perl.
+fn telling(words: &[&str]) -> Bundle {
     let mut bundle = Bundle::new("true");
-    if !std::path::Path::new("/usr/bin/python3").exists() {
-        eprintln!("SKIP oci::ready: no python3");
-        return None;
-    }
     for (dir, to) in [("lib", "usr/lib"), ("lib64", "usr/lib64")] {
         std::os::unix::fs::symlink(to, bundle.dir.join("rootfs").join(dir)).unwrap();
     }
     let mount = json!({ "destination": "/usr", "type": "bind", "source": "/usr", "options": ["rbind", "ro"] });
     super::bundle::mounts(&mut bundle.config).push(mount);
-    let args = [&["/usr/bin/python3", "-c", TELLS], words].concat();
+    let args = [&["/usr/bin/perl", "-e", TELLS, "--"], words].concat();
     bundle.config["process"]["args"] = json!(args);
     bundle.write();
-    Some(bundle)
+    bundle
 }
 
 fn heard(manager: &UnixDatagram) -> (String, Option<OwnedFd>) {
@@ -48,7 +43,7 @@ fn heard(manager: &UnixDatagram) -> (String, Option<OwnedFd>) {
 #[test]
 fn start_waits_for_readiness_and_tells_the_service_manager() {
     needs!(Userns);
-    let Some(bundle) = telling(&["STATUS=soon", "FDSTORE=1\nMAINPID=1", "READY=1\nSTATUS=now"]) else { return };
+    let bundle = telling(&["STATUS=soon", "FDSTORE=1\nMAINPID=1", "READY=1\nSTATUS=now"]);
     let path = bundle.dir.join("manager");
     let manager = UnixDatagram::bind(&path).unwrap();
     let words = ["create", "-b", &bundle.dir.to_string_lossy(), &bundle.id];
@@ -90,7 +85,7 @@ fn start_does_not_wait_for_the_readiness_of_what_has_ended() {
 #[test]
 fn a_run_in_the_foreground_passes_on_what_the_container_says() {
     needs!(Userns);
-    let Some(bundle) = telling(&["READY=1", "WATCHDOG=1", "STOPPING=1"]) else { return };
+    let bundle = telling(&["READY=1", "WATCHDOG=1", "STOPPING=1"]);
     let path = bundle.dir.join("manager");
     let manager = UnixDatagram::bind(&path).unwrap();
     let words = ["run", "-b", &bundle.dir.to_string_lossy(), &bundle.id];
