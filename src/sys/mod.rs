@@ -9,6 +9,7 @@ pub mod console;
 pub mod copy_up;
 pub mod datagram;
 pub mod device_filter;
+pub mod elsewhere;
 pub mod facts;
 pub mod files;
 pub mod in_root;

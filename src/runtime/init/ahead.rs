@@ -8,6 +8,7 @@ use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::{During, failure};
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
+use crate::sys::elsewhere::Elsewhere;
 use crate::sys::{clone, loopback, poll, pty};
 use std::convert::Infallible;
 use std::fs::File;
@@ -26,6 +27,7 @@ const GO_ON: u8 = b'G';
 /// Waits for its launch; dropped, it is killed.
 pub struct Ahead {
     flags: u64,
+    elsewhere: Elsewhere,
     /// `None`: handed on.
     waiting: Option<Waiting>,
 }
@@ -50,7 +52,7 @@ impl Ahead {
             clone::Side::Parent { pid, pidfd } => {
                 // Where both have but one processor, it settles in first.
                 std::thread::yield_now();
-                Ok(Ahead { flags, waiting: Some(Waiting { pid, pidfd, socket: ours }) })
+                Ok(Ahead { flags, elsewhere: Elsewhere::find(), waiting: Some(Waiting { pid, pidfd, socket: ours }) })
             }
         }
     }
@@ -63,7 +65,9 @@ impl Ahead {
     /// Hands it the launch in JSON. It does nothing yet that could be seen.
     pub fn tell(&self, launch: &[u8]) -> Result<(), Failure> {
         let launch = in_memory(launch).during("handing the launch to the init")?;
-        self.waiting.iter().for_each(|waiting| send(&waiting.socket, LAUNCH, Some(launch.as_fd())));
+        if let Some(waiting) = &self.waiting {
+            self.elsewhere.wake(waiting.pid, || send(&waiting.socket, LAUNCH, Some(launch.as_fd())));
+        }
         Ok(())
     }
 
