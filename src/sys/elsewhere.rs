@@ -19,7 +19,7 @@ impl Elsewhere {
     /// runs later is the scheduler's affair again.
     pub fn wake(&self, pid: i32, wake: impl FnOnce()) {
         let (Some(all), Some(pid)) = (&self.0, Pid::from_raw(pid)) else { return wake() };
-        let mut others = all.clone();
+        let mut others = *all;
         others.unset(sched_getcpu());
         let moved = sched_setaffinity(Some(pid), &others).is_ok();
         wake();

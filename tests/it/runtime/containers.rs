@@ -252,7 +252,7 @@ fn commands_that_cannot_run() {
     check(&["noexec"], CommandNotExecutable, "permission denied");
     check(&["/etc"], CommandNotExecutable, "is a directory");
     check(&["garbage"], CommandNotExecutable, "exec format error");
-    check(&["orphan"], CommandNotFound, "interpreter or loader does not exist");
+    check(&["orphan"], CommandNotFound, "its interpreter or loader is not in the container");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn the_default_filter_answers_as_docker_s() {
             (("clone_new_user", Native, 56, &[0x1000_0011, 0], &[]), EPERM),
             (("personality_odd", Native, 135, &[0x0040_0000], &[]), EPERM),
             (("personality_ask", Native, 135, &[0xffff_ffff], &[]), 0),
-            (("no_such_call", Native, 1000, &[], &[]), EPERM),
+            (("no_such_call", Native, 1000, &[], &[]), ENOSYS),
             (("x32_getpid", Native, 0x4000_0027, &[], &[]), ENOSYS),
             (("i386_getpid", Abi::I386, 20, &[], &[]), 0),
             (("i386_mount", Abi::I386, 21, &[], &[]), EPERM),
