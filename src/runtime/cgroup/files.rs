@@ -6,6 +6,9 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// How often a group is made anew that others removed before it was in use: its parent was empty, or nobody held it yet.
+pub const REMADE: usize = 16;
+
 /// How long processes that were killed may take to vanish from a group.
 const REMOVE_PATIENCE: Duration = Duration::from_secs(2);
 

@@ -12,9 +12,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How often a group is made anew that was swept before it could be locked.
-pub(super) const REMADE: usize = 16;
-
 /// Locks a group that was just made. `None`: it was swept in between.
 pub(super) fn hold(dir: &Path) -> io::Result<Option<File>> {
     let file = match File::open(dir) {

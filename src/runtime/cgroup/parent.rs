@@ -11,9 +11,6 @@ use std::path::{Path, PathBuf};
 
 /// What v1 takes from root, and v2 from anybody.
 const MARKS: [&str; 2] = ["trusted.teu", "user.teu"];
-/// How often a group is made anew whose parent others remove at the same time.
-const REMADE: usize = 16;
-
 impl Group {
     /// [`Group::make`] in `parent` (`/a/b`) instead of teu's own group; empty: that one. It is made if missing; an
     /// ordinary user's is in the group that is delegated to him.
@@ -22,7 +19,7 @@ impl Group {
             return Self::make(id, identity);
         }
         let mut outcome = attempt(parent, id, identity);
-        for _ in 0..REMADE {
+        for _ in 0..super::files::REMADE {
             let vanished = |e: &Error| matches!(e, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound);
             if !outcome.as_ref().is_err_and(vanished) {
                 break;

@@ -2,12 +2,9 @@
 
 use super::hierarchy::Hierarchies;
 use super::resources::{Absent, Setting};
-use super::{Error, Group, Kind, Result, Version, v1, v2};
+use super::{Error, Group, Kind, Result, Version, files, v1, v2};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
-
-/// How often a group is made anew whose parent others remove at the same time.
-const REMADE: usize = 16;
 
 /// What groups are here.
 pub fn version() -> Version {
@@ -27,7 +24,7 @@ impl Group {
             Hierarchies::V2(mount) => {
                 let mut made = v2::Group::create_at(&mount, path);
                 // An empty parent may be removed in between by whoever leaves it.
-                for _ in 0..REMADE {
+                for _ in 0..files::REMADE {
                     let vanished =
                         |e: &Error| matches!(e, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound);
                     if !made.as_ref().is_err_and(vanished) {
@@ -162,7 +159,7 @@ impl Group {
         for name in std::iter::once("").chain(list.lines()) {
             let path = group.directory().join(name);
             match std::os::unix::fs::chown(&path, Some(uid), None) {
-                Err(e) if e.kind() != ErrorKind::NotFound => return Err(super::files::error("giving away", &path, e)),
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(files::error("giving away", &path, e)),
                 _ => {}
             }
         }

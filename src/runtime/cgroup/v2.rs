@@ -75,7 +75,7 @@ impl Group {
         let path = join(parent, id);
         let (base, dir) = (below(mount, parent), below(mount, &path));
         let above = base.parent().unwrap_or(mount).to_owned();
-        for _ in 0..orphans::REMADE {
+        for _ in 0..files::REMADE {
             make(&above, &base, &dir)?;
             match orphans::hold(&dir) {
                 Ok(Some(held)) => return Ok(Group { path, dir, fd: Some(held) }),
@@ -282,7 +282,7 @@ impl Group {
 /// Makes the group with controllers switched on all the way, even if another teu removes the empty parent meanwhile.
 fn make(above: &Path, base: &Path, dir: &Path) -> Result<()> {
     enable(above)?;
-    for _ in 0..16 {
+    for _ in 0..files::REMADE {
         files::make(above, base)?;
         match enable(base) {
             Err(_) if !base.exists() => continue,

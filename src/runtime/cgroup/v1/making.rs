@@ -16,7 +16,7 @@ impl Group {
             let dir = below(root, path);
             // An empty parent may be removed in between by whoever leaves it.
             let mut made = fs::create_dir_all(&dir);
-            for _ in 0..16 {
+            for _ in 0..files::REMADE {
                 if !made.as_ref().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
                     break;
                 }
@@ -84,7 +84,7 @@ impl Group {
 
 /// Makes the first directory and locks it.
 fn hold(dir: &Path) -> Result<File> {
-    for _ in 0..orphans::REMADE {
+    for _ in 0..files::REMADE {
         fs::create_dir(dir).or_else(unless_there).map_err(|e| error("making", dir, e))?;
         if let Some(held) = orphans::hold(dir).map_err(|e| error("locking", dir, e))? {
             return Ok(held);

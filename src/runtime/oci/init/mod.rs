@@ -87,9 +87,10 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
         plan,
     };
     let ready = program::prepare(&setting)?;
+    // Who hears that it is created may ask it to end at once.
+    process::end_when_asked().during("listening to signals")?;
     report_ready(&socket)?;
     drop(socket);
-    process::end_when_asked().during("listening to signals")?;
     let start = wait_for_start(listener)?;
     let state = (setup.state)("created", pid);
     let surroundings = hooks::Surroundings { cwd: None, env: Some(&ready.env) };
