@@ -191,6 +191,8 @@ fn plan(number: usize, host_port: u16) -> Attachments {
         internal: false,
         mtu: None,
         masquerade: true,
+        isolated: false,
+        priority: 0,
         mode: None,
         endpoint,
     };

@@ -141,7 +141,7 @@ rows! {
     "container" ["diff"], Diff, flags::diff, "List what a container changed of its image";
     "container" ["port"], Port, flags::port, "List port mappings of a container";
     "container" ["inspect"], InspectContainer, flags::inspect_one, "Display detailed information on containers";
-    "container" ["prune"], PruneContainers, flags::prune, "Remove all stopped containers";
+    "container" ["prune"], PruneContainers, flags::prune_some, "Remove all stopped containers";
     "image" ["ls", "list"], Images, flags::images, "List images";
     "image" ["pull"], Pull, flags::pull, "Download an image from a registry";
     "image" ["rm", "remove"], RemoveImages, flags::rmi, "Remove one or more images";
@@ -158,7 +158,7 @@ rows! {
     "network" ["ls", "list"], Networks, flags::networks, "List networks";
     "network" ["inspect"], InspectNetwork, flags::network_inspect, "Display detailed information on networks";
     "network" ["rm", "remove"], RemoveNetworks, flags::network_rm, "Remove one or more networks";
-    "network" ["prune"], PruneNetworks, flags::prune, "Remove networks no container is to be on";
+    "network" ["prune"], PruneNetworks, flags::prune_some, "Remove networks no container is to be on";
     "network" ["connect"], ConnectNetwork, flags::network_connect, "Put a container on one more network";
     "network" ["disconnect"], DisconnectNetwork, flags::network_disconnect, "Take a container off a network";
     "network" ["reload"], ReloadNetworks, flags::network_reload, "Make bridges and rules anew that somebody removed";

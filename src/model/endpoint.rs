@@ -3,6 +3,11 @@
 use super::network::{EndpointConfig, NetworkMode, ParseError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The driver option that names the interface inside the container.
+pub const IFNAME: &str = "com.docker.network.endpoint.ifname";
+/// Longest name of an interface.
+const INTERFACE: usize = 15;
+
 /// One `--network`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
@@ -16,7 +21,7 @@ pub enum Choice {
 pub enum ChoiceError {
     #[error("no network is named")]
     NoName,
-    #[error("unknown option '{0}': there are name, alias, ip, ip6 and mac-address")]
+    #[error("unknown option '{0}': there are name, alias, ip, ip6, mac-address, gw-priority and driver-opt")]
     Option(String),
     #[error("'{0}' is not an IPv4 address")]
     Ip(String),
@@ -26,6 +31,12 @@ pub enum ChoiceError {
     Unusable(IpAddr),
     #[error(transparent)]
     Mac(#[from] ParseError),
+    #[error("'{0}' is not a priority: they are whole numbers")]
+    Priority(String),
+    #[error("unknown driver option '{0}': there is {IFNAME}")]
+    DriverOption(String),
+    #[error("no interface can be called '{0}'")]
+    Interface(String),
     #[error("invalid alias '{0}'")]
     Alias(String),
     #[error("'{0}' takes no options")]
@@ -72,9 +83,37 @@ fn set(endpoint: &mut EndpointConfig, option: &str) -> Result<(), ChoiceError> {
         "ip" => endpoint.ip = Some(ip(value)?),
         "ip6" => endpoint.ip6 = Some(ip6(value)?),
         "mac-address" | "mac" => endpoint.mac = Some(value.parse()?),
+        "gw-priority" => endpoint.priority = priority(value)?,
+        "interface_name" => set_option(endpoint, &format!("{IFNAME}={value}"))?,
+        "driver-opt" => set_option(endpoint, value)?,
         _ => return Err(ChoiceError::Option(key.to_owned())),
     }
     Ok(())
+}
+
+/// `--gw-priority`
+pub fn priority(text: &str) -> Result<i32, ChoiceError> {
+    text.parse().map_err(|_| ChoiceError::Priority(text.to_owned()))
+}
+
+/// `--driver-opt`
+pub fn set_option(endpoint: &mut EndpointConfig, text: &str) -> Result<(), ChoiceError> {
+    match text.split_once('=') {
+        Some((IFNAME, name)) if !is_interface_name(name) || name == "lo" => {
+            Err(ChoiceError::Interface(name.to_owned()))
+        }
+        Some((IFNAME, name)) => {
+            endpoint.options.insert(IFNAME.to_owned(), name.to_owned());
+            Ok(())
+        }
+        _ => Err(ChoiceError::DriverOption(text.split('=').next().unwrap_or_default().to_owned())),
+    }
+}
+
+/// What the kernel takes as an interface's name.
+pub fn is_interface_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'/' | b':' | b'%');
+    (1..=INTERFACE).contains(&name.len()) && name.bytes().all(allowed) && !matches!(name, "." | "..")
 }
 
 /// A name that others find the container by: as in a host name, with `_` too. Lower case, for names know no case.
@@ -130,8 +169,11 @@ mod tests {
             ip: Some(Ipv4Addr::new(10, 1, 0, 5)),
             ip6: Some("fd00::5".parse().unwrap()),
             mac: Some("02:00:00:00:00:01".parse().unwrap()),
+            priority: -3,
+            options: [(IFNAME.to_owned(), "web0".to_owned())].into_iter().collect(),
         };
-        let options = "alias=A,alias=b.c,ip=10.1.0.5,ip6=fd00::5,mac-address=02:00:00:00:00:01";
+        let options = "alias=A,alias=b.c,ip=10.1.0.5,ip6=fd00::5,mac-address=02:00:00:00:00:01,gw-priority=-3,\
+                       driver-opt=com.docker.network.endpoint.ifname=web0";
         assert_eq!(endpoint(&format!("name=web,{options}")), wanted);
         assert_eq!(endpoint(&format!("web:{options}")), wanted);
     }
@@ -149,6 +191,10 @@ mod tests {
             ("web:ip6=1.2.3.4", "'1.2.3.4' is not an IPv6 address"),
             ("web:mac=1", "'1' is not a MAC address"),
             ("web:alias=a b", "invalid alias 'a b'"),
+            ("web:gw-priority=first", "'first' is not a priority"),
+            ("web:driver-opt=mtu=1", "unknown driver option 'mtu'"),
+            ("web:interface_name=a/b", "no interface can be called 'a/b'"),
+            ("name=web,driver-opt=com.docker.network.endpoint.ifname=lo", "no interface can be called 'lo'"),
             ("host:ip=10.0.0.1", "'host' takes no options"),
         ] {
             let error = parse(text).expect_err(text).to_string();

@@ -47,6 +47,10 @@ pub struct EndpointConfig {
     pub ip: Option<Ipv4Addr>,
     pub ip6: Option<Ipv6Addr>,
     pub mac: Option<Mac>,
+    /// The default route leads through the network where it is highest; among equal ones, through the first.
+    pub priority: i32,
+    /// `com.docker.network.endpoint.ifname`: what the interface is called inside.
+    pub options: BTreeMap<String, String>,
 }
 
 /// A network as it was created.
@@ -85,6 +89,9 @@ pub struct Subnet {
     pub gateway: IpAddr,
     /// Where addresses are taken from when none is asked for; `None`: the whole subnet.
     pub range: Option<Cidr>,
+    /// Addresses that no container gets, by what they are called.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub auxiliary: BTreeMap<String, IpAddr>,
 }
 
 /// An address and the length of its network part, kept as written (`10.1.2.3/24`).

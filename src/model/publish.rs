@@ -21,10 +21,17 @@ pub enum PortError {
     Address(String),
     #[error("unknown protocol '{0}': there are tcp and udp")]
     Protocol(String),
+    #[error("sctp is not supported: there are tcp and udp")]
+    Sctp,
+    #[error("unknown part '{0}': there are target, published and protocol")]
+    Part(String),
 }
 
 /// All ports a `-p` asks for, ranges taken apart. Several host ports for one container port: the first free one.
 pub fn parse(text: &str) -> Result<Vec<PortMapping>, PortError> {
+    if text.contains('=') {
+        return parse(&short(text)?);
+    }
     let (rest, protocol) = protocol(text)?;
     let (before, container) = rest.rsplit_once(':').map_or((None, rest), |(before, port)| (Some(before), port));
     let (address, host) = match before {
@@ -35,7 +42,8 @@ pub fn parse(text: &str) -> Result<Vec<PortMapping>, PortError> {
     let (address, host) = if host.ends_with(']') { (before.unwrap_or_default(), "") } else { (address, host) };
     let host_ip = address_of(address)?;
     let container = range(container)?.ok_or(PortError::Missing)?;
-    let host = range(host)?;
+    // Docker's word for any free one.
+    let host = range(if host == "0" { "" } else { host })?;
     let one = |container_port, host: Option<(u16, u16)>| PortMapping {
         host_ip,
         host_port: host.map(|(first, _)| first),
@@ -53,6 +61,20 @@ pub fn parse(text: &str) -> Result<Vec<PortMapping>, PortError> {
     }
 }
 
+/// `published=8080,target=80,protocol=udp` in its short form.
+fn short(text: &str) -> Result<String, PortError> {
+    let (mut host, mut container, mut protocol) = ("", "", "tcp");
+    for part in text.split(',') {
+        match part.split_once('=') {
+            Some(("published", value)) if !value.contains('=') => host = value,
+            Some(("target", value)) if !value.contains('=') => container = value,
+            Some(("protocol", value)) if !value.contains('=') => protocol = value,
+            _ => return Err(PortError::Part(part.to_owned())),
+        }
+    }
+    Ok(format!("{host}:{container}/{protocol}"))
+}
+
 /// `80`, `80/udp`, `8000-8010/tcp`: what `--expose` and an image's `ExposedPorts` have.
 pub fn parse_exposed(text: &str) -> Result<Vec<(u16, Protocol)>, PortError> {
     let (ports, protocol) = protocol(text)?;
@@ -66,6 +88,7 @@ fn protocol(text: &str) -> Result<(&str, Protocol), PortError> {
         Some((ports, word)) => match word.to_ascii_lowercase().as_str() {
             "tcp" => Ok((ports, Protocol::Tcp)),
             "udp" => Ok((ports, Protocol::Udp)),
+            "sctp" => Err(PortError::Sctp),
             _ => Err(PortError::Protocol(word.to_owned())),
         },
     }
@@ -208,6 +231,10 @@ mod tests {
         assert_eq!(show("[::1]:8080:80"), "[::1]:8080:80/tcp");
         assert_eq!(show("[::1]::80"), "[::1]::80/tcp");
         assert_eq!(show(":80"), "80/tcp");
+        assert_eq!(show("0:80"), "80/tcp");
+        assert_eq!(show("127.0.0.1:0:80"), "127.0.0.1::80/tcp");
+        assert_eq!(show("published=8080,target=80,protocol=udp"), "8080:80/udp");
+        assert_eq!(show("target=80"), "80/tcp");
         assert_eq!(show("8000-8002:80-82"), "8000:80/tcp 8001:81/tcp 8002:82/tcp");
         assert_eq!(show("80-81"), "80/tcp 81/tcp");
         assert_eq!(show("8000-8002:80"), "8000-8002:80/tcp");
@@ -228,7 +255,11 @@ mod tests {
             ("[1.2.3.4]:80:80", "'[1.2.3.4]' is not an IP address"),
             ("[::1:80:80", "'[::1' is not an IP address"),
             ("localhost:80:80", "'localhost' is not an IP address"),
-            ("80/sctp", "unknown protocol 'sctp'"),
+            ("80/sctp", "sctp is not supported"),
+            ("published=80", "no container port"),
+            ("target=80,mode=host", "unknown part 'mode=host'"),
+            ("target=a=b", "unknown part 'target=a=b'"),
+            ("0-1:80-81", "'0' is not a port"),
             ("80/", "unknown protocol ''"),
         ] {
             let error = parse(text).expect_err(text).to_string();

@@ -180,6 +180,7 @@ impl Attached {
             bridge: e.host_interface.clone(),
             internal: e.internal,
             masquerade: e.masquerade && !e.internal,
+            isolated: e.isolated,
         };
         bridges.map(network).collect()
     }
@@ -350,6 +351,9 @@ impl Attached {
                 let name = outside::veth_name(&self.plan.container, &endpoint.endpoint.network);
                 let bridge = self.at_host(|| outside::bridge(&mut hands.outside, &endpoint, &mut warnings))?;
                 hands.outside.put_on_bridge(&name, bridge.index)?;
+                if endpoint.isolated {
+                    hands.outside.isolate(&name)?;
+                }
             }
         }
         self.warnings = warnings;

@@ -4,18 +4,21 @@ use super::error::{Error, Result};
 use super::link::Links;
 use super::nft::Firewall;
 
-/// Removes a network's bridge and what the firewall table of `root_tag` knows of it. One that is not there is fine. For a
-/// caller in the namespace the bridge is in.
-pub fn remove(name: &str, root_tag: &str) -> Result<()> {
+/// Removes a network's bridge and what the firewall table of `root_tag` knows of it. One that is not there is fine. `named`: by
+/// a user, so that it stays unless it was made for the network. For a caller in the namespace the bridge is in.
+pub fn remove(name: &str, named: bool, root_tag: &str) -> Result<()> {
     let mut links = Links::open()?;
     let found = links.find(name)?;
-    if found.is_some_and(|link| link.kind.as_deref() != Some("bridge")) {
+    let is_bridge = found.as_ref().is_none_or(|link| link.kind.as_deref() == Some("bridge"));
+    if !is_bridge && !named {
         return Err(Error::WrongKind { name: name.to_owned(), wanted: "bridge" });
     }
     if let Some(mut firewall) = Firewall::open(root_tag)? {
         firewall.remove_network(name)?;
     }
-    links.remove(name)?;
+    if !named || found.is_some_and(|link| is_bridge && link.is_ours()) {
+        links.remove(name)?;
+    }
     Ok(())
 }
 

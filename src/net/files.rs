@@ -163,7 +163,7 @@ pub(super) const NO_ADDRESS: &str = "127.0.1.1";
 pub(super) fn own_names(hostname: &str, endpoints: &[&Endpoint]) -> String {
     let mut text = String::new();
     for endpoint in endpoints {
-        let others = endpoint.names.iter().map(String::as_str).filter(|n| *n != hostname);
+        let others = endpoint.names.iter().map(String::as_str).filter(|n| !hostname.split(' ').any(|own| own == *n));
         let all: Vec<&str> = std::iter::once(hostname).chain(others).filter(|n| !n.is_empty()).collect();
         let all = all.join(" ");
         for address in [endpoint.v4, endpoint.v6].into_iter().flatten() {

@@ -35,12 +35,13 @@ fn index(inside: &mut Links, endpoint: &EndpointPlan) -> Result<u32> {
     Ok(found.ok_or_else(|| Error::Answer { doing: format!("look for interface {name} in the container") })?.index)
 }
 
-/// The default route of each family leads through the first endpoint that has a way out.
+/// The default route of each family leads through the endpoint of highest priority that has a way out, of several through
+/// the first.
 pub fn default_routes(inside: &mut Links, endpoints: &[EndpointPlan]) -> Result<()> {
     for six in [false, true] {
-        let Some((endpoint, gateway)) = endpoints.iter().find_map(|e| way_out(e, six).map(|g| (e, g))) else {
-            continue;
-        };
+        // Of equal ones the last is the greatest.
+        let out = endpoints.iter().rev().filter_map(|e| way_out(e, six).map(|g| (e, g)));
+        let Some((endpoint, gateway)) = out.max_by_key(|(e, _)| e.priority) else { continue };
         let index = index(inside, endpoint)?;
         match gateway {
             Some(gateway) => inside.set_default_route(index, gateway)?,

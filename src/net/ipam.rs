@@ -1,6 +1,7 @@
 //! Which addresses a network has and which of them a container may get. Pure; who has which is in the database.
 
 use crate::model::network::{Cidr, Subnet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +56,7 @@ pub fn subnet(cidr: Cidr, gateway: Option<IpAddr>, range: Option<Cidr>) -> Resul
         return Err(Error::Unusable(cidr));
     }
     let gateway = gateway.or_else(|| offset(network, 1)).unwrap_or(network);
-    let made = Subnet { subnet: whole, gateway, range };
+    let made = Subnet { subnet: whole, gateway, range, auxiliary: BTreeMap::new() };
     if !whole.contains(gateway) || gateway == network || Some(gateway) == broadcast(&whole) {
         return Err(Error::Gateway { gateway, subnet: whole });
     }
@@ -87,6 +88,11 @@ pub fn bounds(subnet: &Subnet) -> (IpAddr, IpAddr) {
     }
 }
 
+/// Addresses that are never handed out.
+pub fn reserved(subnet: &Subnet) -> impl Iterator<Item = IpAddr> {
+    subnet.auxiliary.values().copied().chain([subnet.gateway])
+}
+
 /// May a container ask for this address? A range binds only those that do not ask.
 pub fn may_have(subnet: &Subnet, address: IpAddr) -> Result<(), Error> {
     let reserved = |what| Err(Error::Reserved { address, what, subnet: subnet.subnet });
@@ -95,6 +101,9 @@ pub fn may_have(subnet: &Subnet, address: IpAddr) -> Result<(), Error> {
     }
     if address == subnet.gateway {
         return reserved("gateway");
+    }
+    if subnet.auxiliary.values().any(|a| *a == address) {
+        return reserved("auxiliary address");
     }
     if address == subnet.subnet.network() {
         return reserved("network address");

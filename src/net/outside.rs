@@ -56,6 +56,9 @@ pub fn interface(
             let bridge = bridge(links, endpoint, warnings)?;
             let own = veth_name(&plan.container, &endpoint.endpoint.network);
             links.add_veth(&Veth { name: &own, bridge: bridge.index, mtu, ns, peer: name, mac })?;
+            if endpoint.isolated {
+                links.isolate(&own)?;
+            }
             if !bridge.large {
                 links.enlarge(bridge.index);
             }

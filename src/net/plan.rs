@@ -51,6 +51,12 @@ pub struct EndpointPlan {
     pub mtu: Option<u32>,
     /// Translate addresses of packets that leave the network.
     pub masquerade: bool,
+    /// Containers on it do not reach each other.
+    #[serde(default)]
+    pub isolated: bool,
+    /// The default route leads through the endpoint where it is highest; among equal ones, through the first.
+    #[serde(default)]
+    pub priority: i32,
     /// macvlan's and ipvlan's mode (`bridge`, `l2`, ...).
     pub mode: Option<String>,
     /// Names, addresses, interface inside.

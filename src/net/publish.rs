@@ -129,6 +129,8 @@ mod tests {
             internal,
             mtu: None,
             masquerade: true,
+            isolated: false,
+            priority: 0,
             mode: None,
             endpoint,
         }

@@ -34,6 +34,8 @@ pub fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> Endpoi
         internal,
         mtu: None,
         masquerade: true,
+        isolated: false,
+        priority: 0,
         mode: None,
         endpoint: Endpoint {
             network: format!("{network}").repeat(64),

@@ -7,6 +7,7 @@ mod leftovers;
 mod parents;
 mod plain;
 mod user;
+mod words;
 
 use crate::needs;
 use crate::support::host::{HOST, HOST6, ip, on_own_host, page};

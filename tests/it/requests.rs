@@ -24,6 +24,7 @@ fn network() -> CreateNetworkArgs {
         subnets: vec!["10.213.0.0/24".parse().unwrap()],
         gateways: Vec::new(),
         ranges: Vec::new(),
+        auxiliary: Vec::new(),
         internal: false,
         ipv6: false,
         labels: std::collections::BTreeMap::new(),

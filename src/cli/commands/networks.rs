@@ -3,7 +3,8 @@
 use super::Context;
 use super::containers::find;
 use crate::cli::args::{misuse, wrong};
-use crate::cli::create::{labels, own_place};
+use crate::cli::create::{connected_place, labels, refuse_unsupported};
+use crate::cli::flags::{CONNECT_UNSUPPORTED, NETWORK_UNSUPPORTED};
 use crate::cli::output::filter::{Filters, name_matches};
 use crate::cli::output::text::local_time;
 use crate::cli::output::{Listing, render};
@@ -15,6 +16,7 @@ use crate::model::network::{Driver, EndpointConfig, Network, PublishedPort};
 use crate::model::publish;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -40,6 +42,11 @@ const SHORT: usize = 12;
 pub(super) fn list(cx: &Context<'_>) -> Result<u8> {
     let filters =
         Filters::parse(&cx.args.texts("filter"), &["dangling", "driver", "id", "label", "name", "scope", "type"])?;
+    for (key, words) in [("dangling", ["true", "1", "false", "0"].as_slice()), ("type", &["builtin", "custom"])] {
+        if let Some(other) = filters.values(key).find(|v| !words.contains(v)) {
+            return Err(wrong("filter", &format!("{key}={other}"), format!("it is one of {}", words.join(", "))));
+        }
+    }
     let inventory = cx.inventory()?;
     let full = cx.args.on("no-trunc");
     let fits = |n: &&Arc<Network>| {
@@ -80,6 +87,7 @@ fn has_members(inventory: &Inventory, network: &Network) -> bool {
 
 pub(super) async fn create(cx: &Context<'_>) -> Result<u8> {
     let args = cx.args;
+    refuse_unsupported(args, NETWORK_UNSUPPORTED)?;
     let driver = match args.text("driver").unwrap_or("bridge") {
         "bridge" => Driver::Bridge,
         "macvlan" => Driver::Macvlan,
@@ -92,6 +100,7 @@ pub(super) async fn create(cx: &Context<'_>) -> Result<u8> {
         subnets: parsed("subnet", cx)?,
         gateways: parsed("gateway", cx)?,
         ranges: parsed("ip-range", cx)?,
+        auxiliary: auxiliary(cx)?,
         internal: args.on("internal"),
         ipv6: args.on("ipv6"),
         labels: labels(&args.texts("label")),
@@ -107,6 +116,17 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(flag: &str, cx: &Context<'_>) -> R
     cx.args.texts(flag).into_iter().map(|text| text.parse().map_err(|e| wrong(flag, text, e))).collect()
 }
 
+fn auxiliary(cx: &Context<'_>) -> Result<Vec<(String, IpAddr)>> {
+    let one = |text: &str| match text.split_once('=') {
+        Some((name, address)) if !name.is_empty() => match address.parse() {
+            Ok(address) => Ok((name.to_owned(), address)),
+            Err(_) => Err(wrong("aux-address", text, format!("'{address}' is not an IP address"))),
+        },
+        _ => Err(wrong("aux-address", text, "it must be NAME=IP")),
+    };
+    cx.args.texts("aux-address").into_iter().map(one).collect()
+}
+
 fn options(cx: &Context<'_>) -> Result<BTreeMap<String, String>> {
     let pair = |text: &str| match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -120,8 +140,9 @@ pub(super) async fn remove(cx: &Context<'_>) -> Result<u8> {
 }
 
 pub(super) async fn connect(cx: &Context<'_>) -> Result<u8> {
+    refuse_unsupported(cx.args, CONNECT_UNSUPPORTED)?;
     let text = |name| cx.args.text(name).unwrap_or_default().to_owned();
-    let endpoint = EndpointConfig { network: text("network"), ..own_place(cx.args)? };
+    let endpoint = EndpointConfig { network: text("network"), ..connected_place(cx.args)? };
     let request = ConnectArgs { container: text("container"), endpoint };
     cx.ask(Request::ConnectNetwork(Box::new(request))).await.map(|_| 0)
 }

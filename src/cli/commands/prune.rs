@@ -1,10 +1,14 @@
 //! The prune family: ask first, then say what went and how much room it made.
 
 use super::Context;
+use crate::cli::args::wrong;
+use crate::cli::output::filter::Filters;
+use crate::cli::output::text::{now, point_in_time};
 use crate::cli::report;
 use crate::cli::verbs::Verb;
-use crate::engine::request::PruneArgs;
+use crate::engine::request::{PruneArgs, PruneFilter};
 use crate::engine::{Output, Request, Result};
+use crate::model::time::Timestamp;
 use crate::model::units::decimal_size;
 
 pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
@@ -12,12 +16,12 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
     let dry_run = args.on("dry-run");
     let all = args.on("all");
     let what = match verb {
-        Verb::PruneContainers => PruneArgs { containers: true, dry_run, ..PruneArgs::default() },
+        Verb::PruneContainers => PruneArgs { containers: true, filter: filter(cx)?, dry_run, ..PruneArgs::default() },
         Verb::PruneImages => {
             PruneArgs { images: true, all_images: all, partial_downloads: true, dry_run, ..PruneArgs::default() }
         }
         Verb::PruneVolumes => PruneArgs { volumes: true, all_volumes: all, dry_run, ..PruneArgs::default() },
-        Verb::PruneNetworks => PruneArgs { networks: true, dry_run, ..PruneArgs::default() },
+        Verb::PruneNetworks => PruneArgs { networks: true, filter: filter(cx)?, dry_run, ..PruneArgs::default() },
         _ => PruneArgs {
             networks: true,
             containers: true,
@@ -26,6 +30,7 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
             volumes: args.on("volumes"),
             all_volumes: false,
             partial_downloads: true,
+            filter: PruneFilter::default(),
             dry_run,
         },
     };
@@ -48,6 +53,26 @@ pub(super) async fn prune(cx: &Context<'_>, verb: Verb) -> Result<u8> {
         report::out(&format!("{text}{total}"));
     }
     Ok(0)
+}
+
+/// `label=KEY`, `label!=KEY=VALUE`, `until=24h`.
+fn filter(cx: &Context<'_>) -> Result<PruneFilter> {
+    let texts = cx.args.texts("filter");
+    let filters = Filters::parse(&texts, &["label", "label!", "until"])?;
+    let labels = |key: &str| {
+        let pair = |text: &str| match text.split_once('=') {
+            Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+            None => (text.to_owned(), None),
+        };
+        filters.values(key).map(pair).collect()
+    };
+    let at = now();
+    let time = |text: &str| {
+        let bad = || wrong("filter", &format!("until={text}"), "it is not a time");
+        point_in_time(text, at).map(Timestamp).ok_or_else(bad)
+    };
+    let until = filters.values("until").map(time).collect::<Result<Vec<_>>>()?;
+    Ok(PruneFilter { labels: labels("label"), unlabelled: labels("label!"), until: until.into_iter().min() })
 }
 
 fn confirmed(what: &PruneArgs) -> bool {

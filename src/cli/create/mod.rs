@@ -13,10 +13,10 @@ mod users;
 
 pub(super) use env::environment;
 pub(super) use limits::{changes, limits};
-pub(super) use network::{own_place, ports};
+pub(super) use network::{connected_place, ports};
 
 use super::args::{Args, misuse, wrong};
-use super::flags::UNSUPPORTED;
+use super::flags::{UNSUPPORTED, Unsupported};
 use crate::engine::request::{CreateArgs, PullPolicy};
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::{ContainerConfig, LogOptions, RestartPolicy};
@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 /// Everything `create` needs; the image's own defaults are merged by the engine.
 pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
-    refuse_unsupported(args)?;
+    refuse_unsupported(args, UNSUPPORTED)?;
     let words = args.owned("words");
     let (image, command) = words.split_first().ok_or_else(|| misuse("an image is needed"))?;
     let name = args.text("name");
@@ -48,9 +48,9 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
     })
 }
 
-fn refuse_unsupported(args: Args) -> Result<()> {
+pub(super) fn refuse_unsupported(args: Args, list: &[Unsupported]) -> Result<()> {
     let asked = |flag: &str, tame: &[&str]| args.given(flag) && !args.texts(flag).iter().all(|v| tame.contains(v));
-    match UNSUPPORTED.iter().find(|u| asked(u.flag, u.tame)) {
+    match list.iter().find(|u| asked(u.flag, u.tame)) {
         Some(u) => {
             Err(Error::new(ErrorKind::Unsupported, format!("--{} is not supported", u.flag)).because(u.why.to_owned()))
         }

@@ -59,7 +59,19 @@ pub(in crate::cli) fn own_place(args: Args) -> Result<EndpointConfig> {
         ip: args.text("ip").map(|t| endpoint::ip(t).map_err(|e| named("ip")(t, e))).transpose()?,
         ip6: args.text("ip6").map(|t| endpoint::ip6(t).map_err(|e| named("ip6")(t, e))).transpose()?,
         mac: args.text("mac-address").map(mac).transpose()?,
+        ..EndpointConfig::default()
     })
+}
+
+/// Those that only `network connect` has.
+pub(in crate::cli) fn connected_place(args: Args) -> Result<EndpointConfig> {
+    let mut place = own_place(args)?;
+    for text in args.texts("driver-opt") {
+        endpoint::set_option(&mut place, text).map_err(|e| wrong("driver-opt", text, e))?;
+    }
+    let priority = |text: &str| endpoint::priority(text).map_err(|e| wrong("gw-priority", text, e));
+    place.priority = args.text("gw-priority").map(priority).transpose()?.unwrap_or_default();
+    Ok(place)
 }
 
 fn place(endpoint: &mut EndpointConfig, own: EndpointConfig) -> Result<()> {

@@ -11,7 +11,7 @@ pub(in crate::cli) struct Unsupported {
     pub tame: &'static [&'static str],
 }
 
-const fn no(flag: &'static str, why: &'static str) -> Unsupported {
+pub(super) const fn no(flag: &'static str, why: &'static str) -> Unsupported {
     Unsupported { flag, why, tame: &[] }
 }
 

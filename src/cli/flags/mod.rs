@@ -4,9 +4,10 @@ mod create;
 mod network;
 mod verbs;
 
-pub(super) use create::{UNSUPPORTED, create, run};
+pub(super) use create::{UNSUPPORTED, Unsupported, create, run};
 pub(super) use network::{
-    network_connect, network_create, network_disconnect, network_inspect, network_reload, network_rm, networks,
+    CONNECT_UNSUPPORTED, NETWORK_UNSUPPORTED, network_connect, network_create, network_disconnect, network_inspect,
+    network_reload, network_rm, networks,
 };
 pub(super) use verbs::*;
 

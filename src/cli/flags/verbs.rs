@@ -231,6 +231,11 @@ pub(in crate::cli) fn prune(command: Command) -> Command {
     command.args([force("Do not ask for confirmation"), switch("dry-run", "Say what would go, remove nothing")])
 }
 
+/// Of containers and networks.
+pub(in crate::cli) fn prune_some(command: Command) -> Command {
+    prune(command).arg(list("filter", "FILTER", "Remove only what matches 'label=KEY', 'label!=KEY' or 'until=24h'"))
+}
+
 pub(in crate::cli) fn prune_images(command: Command) -> Command {
     prune(command).arg(switch("all", "Remove all images without a container, not just dangling ones").short('a'))
 }

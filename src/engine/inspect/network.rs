@@ -16,6 +16,9 @@ pub(crate) fn network(network: &Network, members: &[ContainerEntry]) -> Value {
             config.insert("IPRange".into(), json!(range.to_string()));
         }
         config.insert("Gateway".into(), json!(s.gateway.to_string()));
+        if !s.auxiliary.is_empty() {
+            config.insert("AuxiliaryAddresses".into(), json!(s.auxiliary));
+        }
         Value::Object(config)
     };
     json!({
@@ -182,7 +185,8 @@ fn described(asked: Option<&EndpointConfig>, end: Option<&Endpoint>, id: &str) -
         "Links": [],
         "Aliases": asked.map(|a| a.aliases.clone()).unwrap_or_default(),
         "MacAddress": end.and_then(|e| e.mac).map(|m| m.to_string()).unwrap_or_default(),
-        "DriverOpts": {},
+        "DriverOpts": asked.map(|a| a.options.clone()).unwrap_or_default(),
+        "GwPriority": asked.map_or(0, |a| a.priority),
         "NetworkID": end.map(|e| e.network.clone()).unwrap_or_default(),
         "EndpointID": id,
         "Gateway": end.and_then(|e| e.gateway4).map(|g| g.to_string()).unwrap_or_default(),

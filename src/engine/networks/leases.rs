@@ -29,7 +29,7 @@ impl Starting {
     ) -> Result<(Starting, Vec<Vec<IpAddr>>)> {
         let starting = Starting { core: core.clone(), container: container.clone() };
         let reserved: Vec<Vec<IpAddr>> =
-            endpoints.iter().map(|(_, n)| n.subnets.iter().map(|s| s.gateway).collect()).collect();
+            endpoints.iter().map(|(_, n)| n.subnets.iter().flat_map(ipam::reserved).collect()).collect();
         let mut wants = Vec::new();
         for ((endpoint, network), reserved) in endpoints.iter().zip(&reserved) {
             wants.extend(wants_of(endpoint, network, reserved)?);
@@ -91,10 +91,11 @@ pub(super) fn wants_of<'a>(
 fn exhausted(endpoints: &[(EndpointConfig, Network)], id: &str) -> Error {
     let network = endpoints.iter().map(|(_, n)| n).find(|n| n.id == id);
     let name = network.map_or(id, |n| &n.name);
-    let subnets: Vec<String> = network.iter().flat_map(|n| &n.subnets).map(|s| s.subnet.to_string()).collect();
+    let subnets: Vec<String> =
+        network.iter().flat_map(|n| &n.subnets).map(|s| s.range.unwrap_or(s.subnet).to_string()).collect();
     Error::new(ErrorKind::Unavailable, format!("network {name} has no free address left"))
         .because(format!("every address of {} is taken", subnets.join(", ")))
-        .hint("stop a container on it, or make a network with a larger --subnet")
+        .hint("stop a container on it, or make a network with a larger --subnet or --ip-range")
 }
 
 impl Core {

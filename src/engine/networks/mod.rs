@@ -28,6 +28,10 @@ pub(crate) const PREDEFINED: [(&str, Driver); 3] =
 pub(crate) const OPTION_BRIDGE: &str = "com.docker.network.bridge.name";
 pub(crate) const OPTION_MTU: &str = "com.docker.network.driver.mtu";
 pub(crate) const OPTION_MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
+/// Whether containers on the network reach each other.
+pub(crate) const OPTION_NEIGHBOURS: &str = "com.docker.network.bridge.enable_icc";
+/// What interfaces inside are called, but for their number.
+pub(crate) const OPTION_PREFIX: &str = "com.docker.network.container_iface_prefix";
 pub(crate) const OPTION_ADDRESS: &str = "com.docker.network.bridge.host_binding_ipv4";
 
 /// The name of the default network's bridge below the system's own state directory.

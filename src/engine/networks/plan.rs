@@ -1,9 +1,11 @@
 //! From a container's record to the plan its monitor carries out: networks, addresses, names, ports.
 
-use super::{OPTION_ADDRESS, OPTION_MASQUERADE, OPTION_MTU, Starting, names as network_names};
+use super::names as network_names;
+use super::{OPTION_ADDRESS, OPTION_MASQUERADE, OPTION_MTU, OPTION_NEIGHBOURS, OPTION_PREFIX, Starting};
 use crate::engine::core::Core;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::{Container, State};
+use crate::model::endpoint::IFNAME;
 use crate::model::network::{
     Cidr, Driver, Endpoint, EndpointConfig, Mac, Network, NetworkMode, PortMapping, Protocol, PublishedPort,
 };
@@ -53,8 +55,12 @@ fn attached(core: &Arc<Core>, container: &Container) -> Result<(Attachments, Sta
     }
     let (starting, addresses) = Starting::take(core, &container.id, &chosen)?;
     let mut endpoints = Vec::new();
-    for (index, ((config, network), addresses)) in chosen.iter().zip(addresses).enumerate() {
-        endpoints.push(endpoint_plan(core, container, config, network, &addresses, format!("eth{index}"))?);
+    let named = |(config, _): &(EndpointConfig, Network)| config.options.get(IFNAME).cloned();
+    let mut interfaces: Vec<String> = chosen.iter().filter_map(named).collect();
+    for ((config, network), addresses) in chosen.iter().zip(addresses) {
+        let interface = interface(config, network, &interfaces)?;
+        interfaces.push(interface.clone());
+        endpoints.push(endpoint_plan(core, container, config, network, &addresses, interface)?);
     }
     let ports = published(core, container, &chosen, &container.config.ports)?;
     let resolvers = if endpoints.iter().all(|e| e.internal) { Vec::new() } else { resolvers(container) };
@@ -127,6 +133,8 @@ pub(crate) fn endpoint_plan(
         internal: network.internal,
         mtu: option(OPTION_MTU).and_then(|m| m.parse().ok()),
         masquerade: option(OPTION_MASQUERADE) != Some("false"),
+        isolated: option(OPTION_NEIGHBOURS) == Some("false"),
+        priority: config.priority,
         mode: mode.map(str::to_owned),
         endpoint,
     })
@@ -188,12 +196,18 @@ pub(crate) fn published(
     let default = of_network.or(core.options.publish_address).unwrap_or(LOOPBACK);
     let mut ports = Vec::new();
     for mapping in mappings {
-        ports.push(PublishedPort {
-            host_ip: mapping.host_ip.unwrap_or(default),
-            host_port: free_port(mapping, mapping.host_ip.unwrap_or(default), &ports)?,
+        let host_ip = mapping.host_ip.unwrap_or(default);
+        let port = PublishedPort {
+            host_ip,
+            host_port: free_port(mapping, host_ip, &ports)?,
             container_port: mapping.container_port,
             protocol: mapping.protocol,
-        });
+        };
+        if let Some(other) = ports.iter().find(|other| overlap(other, &port)) {
+            return Err(Error::new(ErrorKind::Invalid, format!("{other} and {port} cannot both be had"))
+                .because("they are one port of this machine"));
+        }
+        ports.push(port);
     }
     if container.config.publish_all {
         for &(container_port, protocol) in &container.config.exposed {
@@ -210,6 +224,13 @@ pub(crate) fn published(
             .hint("put it on a network that is not internal as well"));
     }
     Ok(ports)
+}
+
+/// They ask for one port of this machine: on one address, or one of them on all of the family.
+fn overlap(one: &PublishedPort, other: &PublishedPort) -> bool {
+    let (a, b) = (one.host_ip, other.host_ip);
+    let both = a == b || a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified());
+    both && one.host_port != 0 && (one.host_port, one.protocol) == (other.host_port, other.protocol)
 }
 
 /// Of several host ports the first that nobody has now; the monitor then takes it, or says who was quicker.
@@ -231,8 +252,24 @@ fn free_port(mapping: &PortMapping, ip: IpAddr, chosen: &[PublishedPort]) -> Res
         .ok_or_else(|| Error::new(ErrorKind::Conflict, format!("no port from {first} to {last} is free on {ip}")))
 }
 
-/// The first interface name that is not taken.
-pub(crate) fn next_interface(state: &State) -> String {
-    let free = |n: &u32| !state.endpoints.iter().any(|e| e.interface == format!("eth{n}"));
-    format!("eth{}", (0..).find(free).unwrap_or(0))
+/// What the interface is called that a running container gets.
+pub(crate) fn next_interface(state: &State, config: &EndpointConfig, network: &Network) -> Result<String> {
+    let taken: Vec<String> = state.endpoints.iter().map(|e| e.interface.clone()).collect();
+    match config.options.get(IFNAME).filter(|name| taken.contains(name)) {
+        Some(name) => Err(Error::new(ErrorKind::Conflict, format!("the container has an interface {name} already"))),
+        None => interface(config, network, &taken),
+    }
+}
+
+/// As asked for, else the first free name of the network's kind: `eth0`.
+fn interface(config: &EndpointConfig, network: &Network, taken: &[String]) -> Result<String> {
+    if let Some(name) = config.options.get(IFNAME) {
+        let twice = taken.iter().filter(|t| *t == name).count() > 1;
+        let refusal =
+            || Error::new(ErrorKind::Invalid, format!("two networks' interfaces cannot both be called {name}"));
+        return if twice { Err(refusal()) } else { Ok(name.clone()) };
+    }
+    let prefix = network.options.get(OPTION_PREFIX).map_or("eth", String::as_str);
+    let mut names = (0..).map(|n| format!("{prefix}{n}"));
+    Ok(names.find(|name| !taken.contains(name)).unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use super::{JobContext, Output, Result, images, networks, remove, volumes};
 use crate::engine::core::Core;
+use crate::engine::inventory::ContainerEntry;
 use crate::engine::request::PruneArgs;
 use crate::image::layers::LayerStore;
 use crate::model::container::Status;
@@ -23,19 +24,19 @@ struct Found {
 
 pub(super) async fn prune(cx: &mut JobContext, args: PruneArgs) -> Result<Output> {
     let mut found = Found::default();
-    let going = if args.containers { prune_containers(cx, args.dry_run, &mut found).await? } else { BTreeSet::new() };
+    let going = if args.containers { prune_containers(cx, &args, &mut found).await? } else { BTreeSet::new() };
     cx.check()?;
     let (found, touched) = cx
         .blocking(move |core| {
             let mut found = found;
             if args.images {
-                prune_images(core, args, &going, &mut found)?;
+                prune_images(core, &args, &going, &mut found)?;
             }
             if args.volumes {
                 prune_volumes(core, args.all_volumes, args.dry_run, &mut found)?;
             }
             if args.networks {
-                found.networks = networks::prune(core, &going, args.dry_run)?;
+                found.networks = networks::prune(core, &going, &args.filter, args.dry_run)?;
             }
             if args.partial_downloads && !args.dry_run {
                 found.bytes += LayerStore::open(&core.root)?.clean(SystemTime::now())?;
@@ -52,10 +53,15 @@ pub(super) async fn prune(cx: &mut JobContext, args: PruneArgs) -> Result<Output
 }
 
 /// Those that do not live. Returns them, so that a preview counts their images as free.
-async fn prune_containers(cx: &mut JobContext, dry: bool, found: &mut Found) -> Result<BTreeSet<ContainerId>> {
+async fn prune_containers(cx: &mut JobContext, args: &PruneArgs, found: &mut Found) -> Result<BTreeSet<ContainerId>> {
+    let dry = args.dry_run;
+    let meant = |e: &ContainerEntry| {
+        matches!(e.state.status, Status::Created | Status::Exited)
+            && args.filter.fits(&e.container.config.labels, e.container.created)
+    };
     let all = cx.blocking(|core| core.read_containers()).await?;
     let mut going = BTreeSet::new();
-    for entry in all.into_iter().filter(|e| matches!(e.state.status, Status::Created | Status::Exited)) {
+    for entry in all.into_iter().filter(meant) {
         let id = entry.container.id.clone();
         let dir = cx.core.root.container(id.as_str());
         let bytes = cx.blocking(move |_| Ok(dirs::disk_usage(&dir))).await?;
@@ -71,7 +77,7 @@ async fn prune_containers(cx: &mut JobContext, dry: bool, found: &mut Found) -> 
     Ok(going)
 }
 
-fn prune_images(core: &Arc<Core>, args: PruneArgs, going: &BTreeSet<ContainerId>, found: &mut Found) -> Result<()> {
+fn prune_images(core: &Arc<Core>, args: &PruneArgs, going: &BTreeSet<ContainerId>, found: &mut Found) -> Result<()> {
     let free = |image: &Image| -> Result<bool> {
         let users = core.db.read(|c| records::containers_of_image(c, &image.id))?;
         let wanted = args.all_images || image.references.is_empty();

@@ -5,6 +5,7 @@ use crate::model::id::ExecId;
 use crate::model::image::Platform;
 use crate::model::network::{Cidr, Driver, EndpointConfig, PortMapping};
 use crate::model::reference::Reference;
+use crate::model::time::Timestamp;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -188,7 +189,29 @@ pub enum InspectKind {
     Network,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Which containers and networks a `prune` is about; the default: all.
+#[derive(Clone, Debug, Default)]
+pub struct PruneFilter {
+    /// Key, and value where one is asked for: each must be there.
+    pub labels: Vec<(String, Option<String>)>,
+    /// None of these may be there.
+    pub unlabelled: Vec<(String, Option<String>)>,
+    /// Made before.
+    pub until: Option<Timestamp>,
+}
+
+impl PruneFilter {
+    pub fn fits(&self, labels: &BTreeMap<String, String>, created: Timestamp) -> bool {
+        let has = |(key, value): &(String, Option<String>)| {
+            labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|wanted| wanted == found))
+        };
+        self.labels.iter().all(has)
+            && !self.unlabelled.iter().any(has)
+            && self.until.is_none_or(|until| created < until)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
 pub struct PruneArgs {
     pub containers: bool,
     pub images: bool,
@@ -201,6 +224,8 @@ pub struct PruneArgs {
     /// Networks no container is to be on.
     pub networks: bool,
     pub partial_downloads: bool,
+    /// Of containers and networks.
+    pub filter: PruneFilter,
     /// Say what would go, remove nothing.
     pub dry_run: bool,
 }
@@ -214,6 +239,8 @@ pub struct CreateNetworkArgs {
     pub subnets: Vec<Cidr>,
     pub gateways: Vec<IpAddr>,
     pub ranges: Vec<Cidr>,
+    /// Addresses that no container is to get, by what they are called.
+    pub auxiliary: Vec<(String, IpAddr)>,
     pub internal: bool,
     /// An IPv6 subnet too, a unique local one unless it is given.
     pub ipv6: bool,

@@ -4,8 +4,8 @@ mod arguments;
 
 pub use arguments::{
     AttachArgs, ConnectArgs, CreateArgs, CreateNetworkArgs, CreateVolumeArgs, EventsArgs, ExecArgs, FromHostArgs,
-    InspectArgs, InspectKind, KillArgs, LogsArgs, PruneArgs, PublishArgs, PullArgs, PullPolicy, RemoveArgs,
-    RemoveImagesArgs, RunArgs, StatsArgs, StopArgs, TagArgs, Targets, VolumesFrom,
+    InspectArgs, InspectKind, KillArgs, LogsArgs, PruneArgs, PruneFilter, PublishArgs, PullArgs, PullPolicy,
+    RemoveArgs, RemoveImagesArgs, RunArgs, StatsArgs, StopArgs, TagArgs, Targets, VolumesFrom,
 };
 
 use crate::model::container::{Limits, RestartPolicy};

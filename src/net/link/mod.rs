@@ -1,5 +1,6 @@
 //! Interfaces, addresses and routes of one network namespace, by route netlink.
 
+mod port;
 mod vlan;
 
 use super::attribute::{Attributes, find, text};
@@ -10,8 +11,8 @@ use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoIpVlan, InfoKind, InfoMacVlan,
-    InfoPortData, InfoPortKind, InfoVeth, IpVlanMode, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoVeth, IpVlanMode,
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -26,6 +27,9 @@ const SETLINK: u16 = 19;
 const NEWADDR: u16 = 20;
 const DELADDR: u16 = 21;
 const NEWROUTE: u16 = 24;
+
+/// What the interfaces that were made here are known by, where their names do not tell: shown by `ip link` as their alias.
+const MARK: &str = "made by teu for its networks";
 
 /// `struct ifinfomsg`: what stands before the attributes.
 const LINK_HEAD: usize = 16;
@@ -61,6 +65,13 @@ pub struct Link {
     pub alias: String,
     /// IPv4 may hand it packets as large as it could: false only where the kernel knows of such.
     pub large: bool,
+}
+
+impl Link {
+    /// Made for our networks, and not by somebody else for others.
+    pub fn is_ours(&self) -> bool {
+        self.alias == MARK
+    }
 }
 
 /// A pair of interfaces: one here, at a bridge; the other in the container.
@@ -151,7 +162,12 @@ impl Links {
         ];
         attributes.extend(mtu.map(LinkAttribute::Mtu));
         match self.socket.request(NEWLINK, CREATE | EXCL, &bytes(&link_message(0, attributes))) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                let by_name = LinkAttribute::IfName(name.to_owned());
+                let marked = link_message(0, vec![by_name, LinkAttribute::IfAlias(MARK.to_owned())]);
+                self.socket.request(SETLINK, 0, &bytes(&marked)).doing(|| format!("mark bridge {name}"))?;
+                Ok(true)
+            }
             Err(e) if e.exists() => Ok(false),
             Err(e) => Err(e).doing(|| format!("make bridge {name}")),
         }
@@ -200,23 +216,6 @@ impl Links {
         if let Err(refusal) = self.socket.request(SETLINK, 0, &bytes(&message)) {
             tracing::debug!(error = %refusal, "large packets to containers");
         }
-    }
-
-    /// Frames may leave by the bridge's port they came from.
-    pub fn set_hairpin(&mut self, name: &str) -> Result<()> {
-        let data = InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(true)]);
-        let info = vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(data)];
-        let message = link_message(0, vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::LinkInfo(info)]);
-        self.socket.request(NEWLINK, 0, &bytes(&message)).doing(|| format!("set {name} to hairpin"))
-    }
-
-    /// Makes an interface that is there a port of a bridge, and brings it up.
-    pub fn put_on_bridge(&mut self, name: &str, bridge: u32) -> Result<()> {
-        let mut message =
-            link_message(0, vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Controller(bridge)]);
-        message.header.flags = LinkFlags::Up;
-        message.header.change_mask = LinkFlags::Up;
-        self.socket.request(SETLINK, 0, &bytes(&message)).doing(|| format!("put {name} on its bridge"))
     }
 
     /// macvlan or ipvlan, made right in the container's namespace.

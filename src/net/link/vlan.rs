@@ -1,11 +1,9 @@
 //! Parents of macvlan and ipvlan networks: an interface that is there, or, by a name like `eth0.10`, a VLAN of one, made when
 //! it is first needed and taken away with the network.
 
-use super::{ACK, Batch, CREATE, Doing, EXCL, Error, Links, NEWLINK, Result, SETLINK, bytes, link_message};
+use super::{ACK, Batch, CREATE, Doing, EXCL, Error, Links, MARK, NEWLINK, Result, SETLINK, bytes, link_message};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVlan, LinkAttribute, LinkFlags, LinkInfo};
 
-/// What the interfaces that were made here are known by: shown by `ip link` as their alias.
-const MARK: &str = "made by teu for its networks";
 /// Numbers that frames can carry and that mean something.
 const NUMBERS: std::ops::RangeInclusive<u16> = 1..=4094;
 
@@ -51,7 +49,7 @@ impl Links {
     /// Takes away a VLAN that [`Links::parent`] made; any other interface stays.
     pub fn remove_vlan(&mut self, name: &str) -> Result<()> {
         match self.find(name)? {
-            Some(link) if link.alias == MARK => self.remove(name).map(drop),
+            Some(link) if link.is_ours() => self.remove(name).map(drop),
             _ => Ok(()),
         }
     }

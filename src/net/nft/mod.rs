@@ -19,6 +19,8 @@ pub struct Network {
     pub bridge: String,
     pub internal: bool,
     pub masquerade: bool,
+    /// Nothing is passed from one container to another.
+    pub isolated: bool,
 }
 
 /// A published port: where packets come to, and where they are to go. Both of one family.
@@ -214,7 +216,7 @@ impl Firewall {
     }
 
     pub fn remove_network(&mut self, bridge: &str) -> Result<()> {
-        let all = Network { bridge: bridge.to_owned(), internal: true, masquerade: true };
+        let all = Network { bridge: bridge.to_owned(), internal: true, masquerade: true, isolated: false };
         self.remove(&all.elements())
     }
 
@@ -317,7 +319,10 @@ impl Network {
     fn elements(&self) -> Vec<Element> {
         let name = interface(&self.bridge);
         let element = |set, key: &[u8]| Element { set, key: key.to_vec(), data: Vec::new(), comment: String::new() };
-        let mut all = vec![element(rules::BRIDGES, &name), element(rules::SAME, &[name, name].concat())];
+        let mut all = vec![element(rules::BRIDGES, &name)];
+        if !self.isolated {
+            all.push(element(rules::SAME, &[name, name].concat()));
+        }
         if self.internal {
             all.push(element(rules::INTERNAL, &name));
         }

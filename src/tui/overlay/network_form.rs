@@ -47,6 +47,7 @@ pub(super) fn create(fields: &[Field]) -> Result<Request, Problem> {
         subnets: each(fields, 2)?,
         gateways: each(fields, 3)?,
         ranges: each(fields, 4)?,
+        auxiliary: Vec::new(),
         internal: text(5) == "yes",
         ipv6: text(6) == "yes",
         labels: BTreeMap::new(),

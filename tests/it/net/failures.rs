@@ -145,13 +145,13 @@ fn taking_down_leaves_nothing_but_the_bridge_and_that_can_be_removed() {
         no_veths();
         let table = output("nft list table inet teu-7e57");
         assert!(!table.contains(&container_id(1)) && table.contains("tb1"), "{table}");
-        bridge::remove("tb1", "7e57").unwrap();
-        bridge::remove("tb1", "7e57").unwrap();
+        bridge::remove("tb1", false, "7e57").unwrap();
+        bridge::remove("tb1", false, "7e57").unwrap();
         assert!(!output("nft list table inet teu-7e57").contains("tb1"));
         assert_eq!(output("ip -br link | cut -d' ' -f1"), before);
         cleanup::table("7e57").unwrap();
         cleanup::table("7e57").unwrap();
         assert_eq!(output("nft list ruleset"), "");
-        assert!(bridge::remove("lo", "7e57").is_err());
+        assert!(bridge::remove("lo", false, "7e57").is_err());
     });
 }

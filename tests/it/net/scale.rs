@@ -13,7 +13,7 @@ use teu::sys::clone;
 /// What one more port costs in messages and bytes, both ways.
 fn cost(number: u16) -> (usize, usize) {
     let mut firewall = Firewall::open("7e57").unwrap().unwrap();
-    let network = Network { bridge: "tb1".into(), internal: false, masquerade: true };
+    let network = Network { bridge: "tb1".into(), internal: false, masquerade: true, isolated: false };
     let port = Port {
         host: ([127, 0, 0, 1], 10_000 + number).into(),
         protocol: Protocol::Tcp,

@@ -19,7 +19,7 @@ fn port(number: u16) -> Port {
 
 /// Whether the table had to be made anew.
 fn add(firewall: &mut Firewall, number: u16, container: &str) -> bool {
-    let network = Network { bridge: "tb1".into(), internal: false, masquerade: true };
+    let network = Network { bridge: "tb1".into(), internal: false, masquerade: true, isolated: false };
     firewall.add(&[network], &[port(number)], container).unwrap()
 }
 

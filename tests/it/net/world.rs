@@ -77,6 +77,8 @@ pub fn endpoint(network: u8, host: u8) -> EndpointPlan {
         internal: false,
         mtu: None,
         masquerade: true,
+        isolated: false,
+        priority: 0,
         mode: None,
         endpoint: Endpoint {
             network: format!("{network:064x}").chars().rev().collect(),

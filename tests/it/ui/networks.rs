@@ -14,6 +14,7 @@ fn network(name: &str, driver: Driver, subnet: &str) -> Arc<Network> {
         subnet: text.parse().unwrap(),
         gateway: "10.0.0.1".parse().unwrap(),
         range: None,
+        auxiliary: Default::default(),
     });
     Arc::new(Network {
         id: format!("{name:0>64}"),

@@ -2,9 +2,13 @@
 
 use super::announce;
 use crate::engine::core::{Core, now};
-use crate::engine::networks::{OPTION_ADDRESS, OPTION_BRIDGE, OPTION_MASQUERADE, OPTION_MTU, invalid, is_predefined};
+use crate::engine::networks::{
+    OPTION_ADDRESS, OPTION_BRIDGE, OPTION_MASQUERADE, OPTION_MTU, OPTION_NEIGHBOURS, OPTION_PREFIX, invalid,
+    is_predefined,
+};
 use crate::engine::ops::{Error, ErrorKind, JobContext, Output, Result};
 use crate::engine::request::CreateNetworkArgs;
+use crate::model::endpoint::is_interface_name;
 use crate::model::id::{ContainerId, check_name};
 use crate::model::network::{Cidr, Driver, Network, Subnet};
 use crate::net::{host, ipam};
@@ -14,8 +18,10 @@ use std::net::IpAddr;
 
 /// Shortest and longest packets that interfaces take.
 const MTU: std::ops::RangeInclusive<u32> = 68..=65535;
-/// Longest name of an interface.
-const INTERFACE: usize = 15;
+/// What IPv6 wants of an interface (RFC 8200, 5).
+const MTU6: u32 = 1280;
+/// Podman's word for [`OPTION_MTU`].
+const SHORT_MTU: &str = "mtu";
 
 pub(crate) async fn create(cx: &mut JobContext, args: CreateNetworkArgs) -> Result<Output> {
     let name = args.name.clone();
@@ -24,7 +30,10 @@ pub(crate) async fn create(cx: &mut JobContext, args: CreateNetworkArgs) -> Resu
     Ok(Output::Network(network.id))
 }
 
-fn make(core: &Core, args: CreateNetworkArgs) -> Result<Network> {
+fn make(core: &Core, mut args: CreateNetworkArgs) -> Result<Network> {
+    if let Some(mtu) = args.options.remove(SHORT_MTU) {
+        args.options.insert(OPTION_MTU.to_owned(), mtu);
+    }
     check_name(&args.name).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     if is_predefined(&args.name) || matches!(args.name.as_str(), "default" | "container") {
         return Err(Error::new(ErrorKind::Conflict, format!("the name {} is predefined", args.name)));
@@ -49,7 +58,7 @@ fn make(core: &Core, args: CreateNetworkArgs) -> Result<Network> {
     // Looked at and written in one transaction: two at once cannot take one subnet.
     let conflict = core.db.write(|t| {
         let others = records::networks(t)?;
-        let overlap = others.into_iter().find_map(|o| overlap(&network, o));
+        let overlap = others.into_iter().find_map(|o| overlap(core, &network, o));
         Ok(match overlap {
             Some(other) => Some(other),
             None if records::insert_network(t, &network)? => None,
@@ -61,24 +70,35 @@ fn make(core: &Core, args: CreateNetworkArgs) -> Result<Network> {
         Some(Conflict::Name) => {
             return Err(Error::new(ErrorKind::Conflict, format!("a network named {} exists already", network.name)));
         }
-        Some(Conflict::Subnet(mine, name, its)) => {
-            return Err(Error::new(ErrorKind::Conflict, format!("subnet {mine} overlaps with another network's"))
-                .because(format!("network {name} has {its}"))
-                .hint("choose another --subnet, or leave it out"));
+        Some(Conflict::Bridge(name, other)) => {
+            return Err(Error::new(ErrorKind::Conflict, format!("bridge {name} is network {other}'s already"))
+                .hint(format!("choose another {OPTION_BRIDGE}, or leave it out")));
         }
+        Some(Conflict::Subnet(mine, name, its)) => return Err(taken(&mine, &name, &its)),
     }
     announce(core, "create", &network);
     Ok(network)
 }
 
+fn taken(mine: &Cidr, other: &str, its: &Cidr) -> Error {
+    Error::new(ErrorKind::Conflict, format!("subnet {mine} overlaps with another network's"))
+        .because(format!("network {other} has {its}"))
+        .hint("choose another --subnet, or leave it out")
+}
+
 enum Conflict {
     Name,
+    Bridge(String, String),
     Subnet(Cidr, String, Cidr),
 }
 
-fn overlap(network: &Network, other: Network) -> Option<Conflict> {
+fn overlap(core: &Core, network: &Network, other: Network) -> Option<Conflict> {
     if other.name == network.name {
         return Some(Conflict::Name);
+    }
+    let bridge = core.host_interface(network);
+    if (network.driver, other.driver) == (Driver::Bridge, Driver::Bridge) && core.host_interface(&other) == bridge {
+        return Some(Conflict::Bridge(bridge, other.name));
     }
     let pairs = network.subnets.iter().flat_map(|m| other.subnets.iter().map(move |o| (m.subnet, o.subnet)));
     let found = pairs.into_iter().find(|(mine, its)| mine.overlaps(its))?;
@@ -87,9 +107,11 @@ fn overlap(network: &Network, other: Network) -> Option<Conflict> {
 
 fn check_options(args: &CreateNetworkArgs) -> Result<()> {
     let known: &[&str] = match args.driver {
-        Driver::Bridge => &[OPTION_BRIDGE, OPTION_MTU, OPTION_MASQUERADE, OPTION_ADDRESS],
-        Driver::Macvlan => &["parent", "macvlan_mode", OPTION_MTU],
-        Driver::Ipvlan => &["parent", "ipvlan_mode", OPTION_MTU],
+        Driver::Bridge => {
+            &[OPTION_BRIDGE, OPTION_MTU, OPTION_MASQUERADE, OPTION_ADDRESS, OPTION_NEIGHBOURS, OPTION_PREFIX]
+        }
+        Driver::Macvlan => &["parent", "macvlan_mode", OPTION_MTU, OPTION_PREFIX],
+        Driver::Ipvlan => &["parent", "ipvlan_mode", OPTION_MTU, OPTION_PREFIX],
         Driver::Host | Driver::Null => {
             return Err(Error::new(ErrorKind::Invalid, format!("there is only one {} network", args.driver.word())));
         }
@@ -98,13 +120,14 @@ fn check_options(args: &CreateNetworkArgs) -> Result<()> {
         if !known.contains(&key.as_str()) {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                format!("unknown option '{key}' of a {} network", args.driver.word()),
+                format!("option '{key}' is not supported for a {} network", args.driver.word()),
             )
             .hint(format!("there are {}", known.join(", "))));
         }
         let fits = match key.as_str() {
             OPTION_MTU => value.parse().is_ok_and(|mtu: u32| MTU.contains(&mtu)),
-            OPTION_MASQUERADE => matches!(value.as_str(), "true" | "false"),
+            OPTION_MASQUERADE | OPTION_NEIGHBOURS => matches!(value.as_str(), "true" | "false"),
+            OPTION_PREFIX => is_prefix(value),
             OPTION_ADDRESS => value.parse::<IpAddr>().is_ok(),
             OPTION_BRIDGE | "parent" => is_interface_name(value),
             "macvlan_mode" => matches!(value.as_str(), "bridge" | "private" | "vepa" | "passthru"),
@@ -115,6 +138,11 @@ fn check_options(args: &CreateNetworkArgs) -> Result<()> {
             return Err(Error::new(ErrorKind::Invalid, format!("the option {key} cannot be '{value}'")));
         }
     }
+    let narrow = args.options.get(OPTION_MTU).filter(|mtu| args.ipv6 && mtu.parse().is_ok_and(|mtu: u32| mtu < MTU6));
+    if let Some(mtu) = narrow {
+        return Err(Error::new(ErrorKind::Invalid, format!("the option {OPTION_MTU} cannot be '{mtu}'"))
+            .because(format!("IPv6 needs {MTU6} bytes or more")));
+    }
     if args.driver != Driver::Bridge && !args.options.contains_key("parent") {
         return Err(Error::new(ErrorKind::Invalid, format!("a {} network needs a parent", args.driver.word()))
             .hint("name the host's interface: -o parent=eth0"));
@@ -122,9 +150,9 @@ fn check_options(args: &CreateNetworkArgs) -> Result<()> {
     Ok(())
 }
 
-fn is_interface_name(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'/' | b':');
-    (1..=INTERFACE).contains(&name.len()) && name.bytes().all(allowed) && !matches!(name, "." | "..")
+/// With a number it is an interface's name.
+fn is_prefix(text: &str) -> bool {
+    !text.ends_with(|c: char| c.is_ascii_digit()) && is_interface_name(&format!("{text}10"))
 }
 
 /// One of each family at most; the IPv4 one from the pools, the IPv6 one unique local, unless given.
@@ -138,8 +166,14 @@ fn subnets(core: &Core, args: &CreateNetworkArgs, id: &str) -> Result<Vec<Subnet
         }
         let gateway = take(&mut gateways, |g| cidr.contains(*g));
         let range = take(&mut ranges, |r| cidr.contains(r.address));
-        let subnet = ipam::subnet(*cidr, gateway, range).map_err(invalid)?;
-        keep_off_the_host(args, &subnet.subnet)?;
+        let mut subnet = ipam::subnet(*cidr, gateway, range).map_err(invalid)?;
+        keep_off_others(core, args, &subnet.subnet)?;
+        for (name, address) in &args.auxiliary {
+            if subnet.subnet.contains(*address) {
+                ipam::may_have(&subnet, *address).map_err(invalid)?;
+                subnet.auxiliary.insert(name.clone(), *address);
+            }
+        }
         made.push(subnet);
     }
     let orphan = |what: &str, which: String| {
@@ -151,6 +185,10 @@ fn subnets(core: &Core, args: &CreateNetworkArgs, id: &str) -> Result<Vec<Subnet
     }
     if let Some(range) = ranges.first() {
         return orphan("range", range.to_string());
+    }
+    let owned = |address: &IpAddr| made.iter().any(|m| m.subnet.contains(*address));
+    if let Some((_, address)) = args.auxiliary.iter().find(|(_, address)| !owned(address)) {
+        return orphan("auxiliary address", address.to_string());
     }
     if !made.iter().any(|s| s.subnet.address.is_ipv4()) {
         if args.driver != Driver::Bridge && !args.internal {
@@ -176,8 +214,14 @@ fn take<T: Copy>(list: &mut Vec<T>, fits: impl Fn(&T) -> bool) -> Option<T> {
     list.iter().position(fits).map(|at| list.remove(at))
 }
 
-/// Macvlan's and ipvlan's containers are on the parent's own network; all others must not be on any of the host's.
-fn keep_off_the_host(args: &CreateNetworkArgs, subnet: &Cidr) -> Result<()> {
+/// Macvlan's and ipvlan's containers are on the parent's own network; all others must not be on any of the host's. What leads
+/// to a network of ours is told by the network's name.
+fn keep_off_others(core: &Core, args: &CreateNetworkArgs, subnet: &Cidr) -> Result<()> {
+    for network in core.db.read(records::networks)? {
+        if let Some(its) = network.subnets.iter().find(|s| s.subnet.overlaps(subnet)) {
+            return Err(taken(subnet, &network.name, &its.subnet));
+        }
+    }
     let own = args.options.get("parent").or(args.options.get(OPTION_BRIDGE));
     let clash = host::routes().into_iter().find(|r| r.to.overlaps(subnet) && own != Some(&r.interface));
     match clash {

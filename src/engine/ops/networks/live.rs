@@ -37,7 +37,7 @@ async fn join(core: &Arc<Core>, entry: ContainerEntry, network: Network, endpoin
         }
         let chosen = [(endpoint.clone(), network.clone())];
         let (starting, addresses) = Starting::take(core, &container.id, &chosen)?;
-        let interface = next_interface(&entry.state);
+        let interface = next_interface(&entry.state, &endpoint, &network)?;
         let addresses = addresses.first().map(Vec::as_slice).unwrap_or_default();
         let plan = endpoint_plan(core, &container, &endpoint, &network, addresses, interface)?;
         let resolvers = if network.internal { Vec::new() } else { networks::resolvers(&container) };

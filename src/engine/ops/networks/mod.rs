@@ -12,6 +12,7 @@ use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::core::Core;
 use crate::engine::inventory::Event;
 use crate::engine::networks::{OPTION_BRIDGE, forget_ports, holds_network, is_predefined};
+use crate::engine::request::PruneFilter;
 use crate::model::id::ContainerId;
 use crate::model::network::{DEFAULT, Driver, Network, NetworkMode};
 use crate::net::{bridge, cleanup, support};
@@ -85,18 +86,18 @@ fn names(core: &Core, leases: &[Lease]) -> Vec<String> {
     ids.into_iter().map(name).collect()
 }
 
-/// An ordinary user's bridges are in a namespace that ends with the last container on it. A bridge that was named by
-/// the user was there before, or may serve others.
+/// An ordinary user's bridges are in a namespace that ends with the last container on it. A bridge that was there before the
+/// network may serve others, and stays.
 fn remove_bridge(core: &Core, network: &Network) -> Result<()> {
     if matches!(network.driver, Driver::Macvlan | Driver::Ipvlan) {
         return remove_parent(core, network);
     }
-    let ours = network.driver == Driver::Bridge && !network.options.contains_key(OPTION_BRIDGE);
-    if !ours || userns::identity().rootless {
+    if network.driver != Driver::Bridge || userns::identity().rootless {
         return Ok(());
     }
     let name = core.host_interface(network);
-    bridge::remove(&name, &core.root_tag())
+    let named = network.options.contains_key(OPTION_BRIDGE);
+    bridge::remove(&name, named, &core.root_tag())
         .map_err(|e| Error::from_source(ErrorKind::Internal, format!("removing bridge {name}"), &e))
 }
 
@@ -112,7 +113,12 @@ fn remove_parent(core: &Core, network: &Network) -> Result<()> {
 }
 
 /// Removes networks that no container is to be on; `going`: containers that do not count. The names of those removed.
-pub(super) fn prune(core: &Arc<Core>, going: &BTreeSet<ContainerId>, dry: bool) -> Result<Vec<String>> {
+pub(super) fn prune(
+    core: &Arc<Core>,
+    going: &BTreeSet<ContainerId>,
+    filter: &PruneFilter,
+    dry: bool,
+) -> Result<Vec<String>> {
     let containers = core.read_containers()?;
     let mut used = BTreeSet::new();
     for entry in containers.iter().filter(|e| !going.contains(&e.container.id)) {
@@ -122,7 +128,10 @@ pub(super) fn prune(core: &Arc<Core>, going: &BTreeSet<ContainerId>, dry: bool) 
         used.extend(entry.state.endpoints.iter().map(|e| e.name.clone()));
     }
     let mut removed = Vec::new();
-    for network in core.networks()?.into_iter().filter(|n| !is_predefined(&n.name) && !used.contains(&n.name)) {
+    let all = core.networks()?;
+    let unused = |n: &Network| !is_predefined(&n.name) && !used.contains(&n.name) && filter.fits(&n.labels, n.created);
+    let default = all.iter().find(|n| n.name == DEFAULT).is_some_and(|n| filter.fits(&n.labels, n.created));
+    for network in all.into_iter().filter(unused) {
         if !dry && let Err(e) = erase(core, &network) {
             // Somebody began to use it.
             tracing::info!(network = network.name, error = %e, "not pruned");
@@ -130,7 +139,7 @@ pub(super) fn prune(core: &Arc<Core>, going: &BTreeSet<ContainerId>, dry: bool) 
         }
         removed.push(network.name);
     }
-    if !dry {
+    if !dry && default {
         withdraw(core)?;
     }
     Ok(removed)
@@ -148,7 +157,7 @@ fn withdraw(core: &Core) -> Result<()> {
         let used: Vec<Lease> = records::leases(t)?.into_iter().filter(|l| in_use(core, l)).collect();
         let bridge = match used.iter().any(|l| l.network == default.id) {
             true => Ok(()),
-            false => bridge::remove(&core.host_interface(&default), &core.root_tag()),
+            false => bridge::remove(&core.host_interface(&default), false, &core.root_tag()),
         };
         Ok(if used.is_empty() { bridge.and(cleanup::table(&core.root_tag())) } else { bridge })
     })?;
