@@ -171,7 +171,7 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
             (&["invalid --subnet 'ten'"], &["--subnet", "ten", "n"]),
             (&["no matching subnet for gateway 10.8.0.1"], &["--gateway", "10.8.0.1", "n"]),
             (&["invalid --driver 'overlay'"], &["-d", "overlay", "n"]),
-            (&["unknown option 'colour'"], &["-o", "colour=red", "n"]),
+            (&["option 'colour' is not supported for a bridge network"], &["-o", "colour=red", "n"]),
             (&["predefined"], &["host"]),
         ] {
             fails(root, 1, parts, &[&["network", "create"], args].concat());
