@@ -1,7 +1,7 @@
 //! Tidies what a killed teu left half done. Every step may be run again, by any process, at any time.
 
 use super::core::Core;
-use super::{Result, ops};
+use super::{Result, networks, ops};
 use crate::image::layers::LayerStore;
 use crate::model::id::ContainerId;
 use crate::runtime::cgroup;
@@ -50,6 +50,7 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     if let Err(e) = cgroup::sweep(userns::identity()) {
         tracing::warn!(error = %e, "removing control groups that belong to nobody");
     }
+    networks::tidy(core);
     LayerStore::open(&core.root)?.clean(SystemTime::now())?;
     Ok(())
 }

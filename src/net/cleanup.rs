@@ -2,6 +2,7 @@
 
 use super::error::Result;
 use super::nft::Firewall;
+use std::collections::BTreeSet;
 
 /// What was found and removed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -12,9 +13,9 @@ pub struct Freed {
 
 /// Removes the rules of all containers that are not among `alive` (ids) from the table of `root_tag`. To be called before a dead
 /// container's address is given to another one. Interfaces need no cleaning: they end with their container's namespace.
-pub fn dead(alive: &[&str], root_tag: &str) -> Result<Freed> {
+pub fn dead(alive: &BTreeSet<String>, root_tag: &str) -> Result<Freed> {
     let Some(mut firewall) = Firewall::open(root_tag)? else { return Ok(Freed::default()) };
-    let ports = firewall.sweep(|container| alive.contains(&container))?;
+    let ports = firewall.sweep(|container| alive.contains(container))?;
     Ok(Freed { ports })
 }
 

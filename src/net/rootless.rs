@@ -50,6 +50,14 @@ impl Rootless {
         Ok(Rootless { dir: dir.to_owned(), ns, used, warning })
     }
 
+    /// Starts the helper anew if it has ended.
+    pub fn renew(&mut self) -> Result<()> {
+        let lock = open(&self.dir.join("rootless.lock"))?;
+        poll::lock(&lock, true).map_err(|e| system("lock the user's network", e))?;
+        self.warning = if helper(&self.dir).is_some() { None } else { start_helper(&self.dir).err() };
+        Ok(())
+    }
+
     /// Where bridges are made.
     pub fn namespace(&self) -> Result<OwnedFd> {
         self.ns.try_clone().map_err(|e| system("copy a descriptor", sys::Error::new("fcntl", e)))

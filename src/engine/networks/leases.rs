@@ -7,10 +7,11 @@ use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::State;
 use crate::model::id::ContainerId;
 use crate::model::network::{EndpointConfig, Network};
-use crate::net::{cleanup, ipam};
+use crate::net::{cleanup, ipam, members};
 use crate::store::Owner;
 use crate::store::records::{self, Lease, Taken, Want};
 use crate::sys::userns;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -34,13 +35,13 @@ impl Starting {
         for ((endpoint, network), reserved) in endpoints.iter().zip(&reserved) {
             wants.extend(wants_of(endpoint, network, reserved)?);
         }
-        forget_ports(core, container, &core.read_state(container.as_str()));
+        forget(core, container, &core.read_state(container.as_str()));
         let is_dead = |lease: &Lease| core.is_dead(lease);
         let taken = core.db.write(|t| records::take_leases(t, container, Owner::this(), &wants, &is_dead))?;
         let addresses = match taken {
             Taken::Addresses { addresses, from_dead } => {
                 if from_dead {
-                    free_rules(core);
+                    tidy(core);
                 }
                 addresses
             }
@@ -130,7 +131,7 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     if dead.is_empty() {
         return Ok(());
     }
-    free_rules(core);
+    tidy(core);
     core.db.write(|t| {
         for lease in &dead {
             // It may have been taken anew meanwhile.
@@ -143,11 +144,17 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// A monitor that was killed has left the rules of its container's published ports: they would lead packets to whoever has
-/// the address next. The state says so, whose ports a monitor's own end clears. To be called before the address can be
-/// anybody else's.
-pub(crate) fn forget_ports(core: &Core, container: &ContainerId, state: &State) {
-    if holds_network(state) || state.ports.is_empty() || userns::identity().rootless {
+/// A monitor that was killed has left its container's names, and the rules of its published ports: they would lead to whoever
+/// has the address next. The state says so, whose endpoints and ports a monitor's own end clears. To be called before the
+/// address can be anybody else's.
+pub(crate) fn forget(core: &Core, container: &ContainerId, state: &State) {
+    if holds_network(state) {
+        return;
+    }
+    for endpoint in &state.endpoints {
+        members::remove(&core.networks_dir(), container.as_str(), &endpoint.network);
+    }
+    if state.ports.is_empty() || userns::identity().rootless {
         return;
     }
     if let Err(e) = cleanup::of(container.as_str(), &core.root_tag()) {
@@ -155,19 +162,22 @@ pub(crate) fn forget_ports(core: &Core, container: &ContainerId, state: &State) 
     }
 }
 
-/// Rules of the dead would lead packets to whoever has their address next. An ordinary user's ports are forwarded by
-/// monitors and end with them.
-fn free_rules(core: &Core) {
-    if userns::identity().rootless {
-        return;
-    }
-    let entries = match core.read_containers() {
-        Ok(entries) => entries,
-        Err(e) => return tracing::warn!(error = %e, "looking for the living"),
-    };
-    let alive: Vec<&str> =
-        entries.iter().filter(|e| holds_network(&e.state)).map(|e| e.container.id.as_str()).collect();
-    if let Err(e) = cleanup::dead(&alive, &core.root_tag()) {
-        tracing::warn!(error = %e, "removing rules of dead containers");
+/// Names and rules of the dead would lead to whoever has their address next. An ordinary user's ports are forwarded by monitors
+/// and end with them.
+pub(crate) fn tidy(core: &Core) {
+    // Who is being started has addresses, and in a writing transaction nobody takes any: no names and rules but those of the
+    // living and of these are anybody's.
+    let tidied = core.db.write(|t| {
+        let leases = records::leases(t)?.into_iter().filter(|l| l.starting.is_some_and(|owner| owner.is_alive()));
+        let mut alive: BTreeSet<String> = leases.map(|l| l.container.to_string()).collect();
+        let holding = |id: &String| holds_network(&core.read_state(id));
+        alive.extend(records::container_ids(t)?.into_iter().filter(holding));
+        members::sweep(&core.networks_dir(), |id| alive.contains(id));
+        if userns::identity().rootless { Ok(Ok(())) } else { Ok(cleanup::dead(&alive, &core.root_tag()).map(drop)) }
+    });
+    match tidied {
+        Err(e) => tracing::warn!(error = %e, "looking for the living"),
+        Ok(Err(e)) => tracing::warn!(error = %e, "removing rules of dead containers"),
+        Ok(Ok(())) => {}
     }
 }

@@ -5,7 +5,7 @@ mod leases;
 mod plan;
 
 pub(crate) use choose::{choose, lacking, search_path};
-pub(crate) use leases::{Starting, forget_ports, free, sweep};
+pub(crate) use leases::{Starting, forget, free, sweep, tidy};
 pub(crate) use plan::{endpoint_plan, names_on, next_interface, published, resolvers, start_plan};
 
 use super::core::{Core, now};

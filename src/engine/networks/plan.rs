@@ -47,7 +47,14 @@ fn join(core: &Core, id: &str) -> Result<NetworkPlan> {
 fn attached(core: &Arc<Core>, container: &Container) -> Result<(Attachments, Starting)> {
     let mut chosen: Vec<(EndpointConfig, Network)> = Vec::new();
     for endpoint in &container.config.endpoints {
-        let network = core.network_for_use(&endpoint.network)?;
+        let name = &endpoint.network;
+        let network = core.network_for_use(name).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => e.hint(format!(
+                "`teu network create {name}` makes it, `teu network disconnect {name} {}` does without",
+                container.name
+            )),
+            _ => e,
+        })?;
         if chosen.iter().any(|(_, n)| n.id == network.id) {
             return Err(Error::new(ErrorKind::Invalid, format!("network {} is named twice", network.name)));
         }

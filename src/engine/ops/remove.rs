@@ -121,7 +121,7 @@ pub(crate) fn delete(core: &Core, container: &Container, volumes: bool) -> Resul
     // Before the lock is ours: it looks whether somebody has it. Its last word on the state may find the disk full,
     // which a removal mends.
     match state::clean_up(&core.root.container(container.id.as_str()), &run_dir, now()) {
-        Ok(state) => networks::forget_ports(core, &container.id, &state),
+        Ok(state) => networks::forget(core, &container.id, &state),
         Err(e) => tracing::warn!(container = container.id.short(), error = %e, "clearing away what a monitor left"),
     }
     let Some(_held) = state::take_lock(&run_dir)? else {

@@ -3,6 +3,7 @@
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk, start};
 use crate::engine::core::{Core, now};
 use crate::engine::inventory::ContainerEntry;
+use crate::engine::networks;
 use crate::engine::request::{KillArgs, StopArgs};
 use crate::model::container::Status;
 use crate::model::id::ContainerId;
@@ -98,7 +99,10 @@ async fn end_orphan(core: &Arc<Core>, id: &ContainerId) -> Result<()> {
         worker.refresh_container(&id);
         match state.status {
             Status::Orphaned => Err(Error::new(ErrorKind::Internal, format!("process {} does not die", state.pid))),
-            _ => Ok(()),
+            _ => {
+                networks::forget(&worker, &id, &state);
+                Ok(())
+            }
         }
     };
     tokio::task::spawn_blocking(end)

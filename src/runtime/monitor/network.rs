@@ -205,6 +205,7 @@ impl Joined {
                 }
             }
             NetworkChange::Reload => {
+                self.rootless.as_mut().map_or(Ok(()), Rootless::renew).map_err(refused)?;
                 self.attached.reload().map_err(refused)?;
                 self.announce()?;
             }

@@ -127,11 +127,11 @@ fn a_killed_monitors_rules_are_found_and_the_port_is_free_again() {
         serve(three.ns(), "three", 80);
         assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("three sees {OUTSIDE}"));
         drop(three);
-        let freed = cleanup::dead(&[&container_id(2)], "7e57").unwrap();
+        let freed = cleanup::dead(&[container_id(2)].into(), "7e57").unwrap();
         assert_eq!(freed.ports, 2);
         silence(Some(&w.outside), HOST, 8080);
         assert_eq!(ask(Some(&w.outside), HOST, 8090).unwrap(), format!("two sees {OUTSIDE}"));
-        assert_eq!(cleanup::dead(&[], "ffff").unwrap().ports, 0);
+        assert_eq!(cleanup::dead(&Default::default(), "ffff").unwrap().ports, 0);
     });
 }
 

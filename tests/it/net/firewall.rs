@@ -31,7 +31,7 @@ fn other_tables_stay_as_they_are() {
         let before = output("nft list ruleset");
         let one = start(1, vec![endpoint(1, 2)], vec![tcp("127.0.0.1", 8080, 80)]);
         assert_eq!(foreign_rules(), before);
-        cleanup::dead(&[], "7e57").unwrap();
+        cleanup::dead(&Default::default(), "7e57").unwrap();
         assert!(one.down().is_empty());
         assert_eq!(foreign_rules(), before);
         cleanup::table("7e57").unwrap();

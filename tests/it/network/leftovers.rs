@@ -1,6 +1,6 @@
-//! Rules that a killed monitor leaves lead nobody to whoever has its container's address next.
+//! Rules and names that a killed monitor leaves lead nobody to whoever has its container's address next.
 
-use super::web;
+use super::{start, web};
 use crate::needs;
 use crate::support::host::{HOST, ip, on_own_host};
 use crate::support::{StateRoot, wait_until};
@@ -51,5 +51,41 @@ fn a_dead_containers_ports_lead_to_nobody_else() {
         root.teu(&["rm", "-f", "four", "five"]).exits(0);
         root.teu(&["network", "rm", "tiny"]).exits(0);
         assert!(!ip(&["-o", "link"]).contains("tb"));
+    });
+}
+
+#[test]
+fn a_dead_containers_name_is_nobodys() {
+    needs!(Root, Registry, Cgroup);
+    on_own_host(|root, _| {
+        root.teu(&["network", "create", "names"]).exits(0);
+        start(root, "client", &["--network", "names"], &["sleep", "1000"]);
+        let known = |name: &str| root.teu(&["exec", "client", "nslookup", name, "127.0.0.11"]).code == 0;
+        let flags = ["--network", "names", "-p", "0.0.0.0:8084:80"];
+        let loses_monitor = |name: &str| {
+            start(root, name, &flags, &["sleep", "1000"]);
+            assert!(known(name));
+            let state = root.inspect(name)["State"].clone();
+            let pid = |key: &str| i32::try_from(state[key].as_i64().unwrap()).unwrap();
+            teu::sys::process::kill(pid("MonitorPid"), 9).unwrap();
+            pid("Pid")
+        };
+        let dies = |name: &str| {
+            teu::sys::process::kill(loses_monitor(name), 9).unwrap();
+            wait_until("it is seen as ended", || (root.inspect(name)["State"]["Status"] == "exited").then_some(()));
+        };
+        loses_monitor("stopped");
+        assert!(known("stopped"), "it lives, and has its address");
+        root.teu(&["stop", "stopped"]).exits(0);
+        assert!(!known("stopped"));
+        loses_monitor("removed");
+        root.teu(&["rm", "-f", "removed"]).exits(0);
+        assert!(!known("removed"));
+        dies("gone");
+        root.teu(&["rm", "gone"]).exits(0);
+        assert!(!known("gone"));
+        dies("tidied");
+        root.teu(&["network", "reload"]).exits(0);
+        assert!(!known("tidied") && known("client"));
     });
 }

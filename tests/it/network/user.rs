@@ -81,6 +81,28 @@ fn ports_names_and_a_way_out_for_a_user() {
 }
 
 #[test]
+fn a_lost_way_out_comes_back() {
+    needs_way_out!();
+    let root = &StateRoot::with_image();
+    web(root, "one", &[]);
+    let helper = || std::fs::read_to_string(run_dir(root).join("rootless.helper")).unwrap();
+    let pid: i32 = helper().split(' ').next().unwrap().parse().unwrap();
+    let before = helper();
+    teu::sys::process::kill(pid, 9).unwrap();
+    wait_until("the helper is gone", || teu::sys::process::start_time(pid).is_none().then_some(()));
+    root.teu(&["network", "reload"]).exits(0);
+    assert_ne!(helper(), before);
+    let beyond = TcpListener::bind((BEYOND, 0)).unwrap();
+    let url = format!("http://{}", beyond.local_addr().unwrap());
+    drop(beyond);
+    let answer = root.teu(&["exec", "one", "timeout", "3", "wget", "-q", "-O", "-", &url]);
+    assert!(answer.stderr.contains("refused"), "{}", answer.stderr);
+    root.teu(&["rm", "-f", "one"]).exits(0);
+    let left = || std::fs::read_dir(run_dir(root)).unwrap().count();
+    wait_until("only the lock is left", || (left() == 1).then_some(()));
+}
+
+#[test]
 fn a_users_udp_ports_answer() {
     needs_way_out!();
     needs!(Perl);

@@ -164,6 +164,27 @@ fn bridges_have_one_network_and_go_with_it() {
 }
 
 #[test]
+fn a_network_that_is_no_more_can_be_left() {
+    needs!(Root, Registry, Cgroup);
+    on_own_host(|root, _| {
+        root.teu(&["network", "create", "gone"]).exits(0);
+        let image = image::name();
+        root.teu(&["create", "--name", "c", "--network", "gone", &image, "sleep", "1000"]).exits(0);
+        root.teu(&["network", "rm", "gone"]).exits(0);
+        fails(root, 1, &["no such network: gone", "`teu network disconnect gone c` does without"], &["start", "c"]);
+        root.teu(&["network", "connect", "bridge", "c"]).exits(0);
+        root.teu(&["network", "disconnect", "gone", "c"]).exits(0);
+        fails(root, 1, &["no such network: gone"], &["network", "disconnect", "gone", "c"]);
+        root.teu(&["start", "c"]).exits(0);
+        let networks = root.inspect("c")["NetworkSettings"]["Networks"].clone();
+        assert_eq!(
+            networks.as_object().map(|n| n.keys().cloned().collect::<Vec<_>>()),
+            Some(vec!["bridge".to_owned()])
+        );
+    });
+}
+
+#[test]
 fn prune_takes_what_is_asked_for() {
     needs!(Root, Registry, Cgroup);
     on_own_host(|root, _| {

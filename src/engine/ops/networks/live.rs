@@ -60,10 +60,24 @@ pub(crate) async fn disconnect(cx: &mut JobContext, network: String, container: 
         Err(e) if force && e.kind() == ErrorKind::NotFound => return Ok(Output::Nothing),
         found => found?,
     };
-    let network = core.network(&network)?;
+    let network = match core.network(&network) {
+        // Removed since: no container lives on it.
+        Err(e) if e.kind() == ErrorKind::NotFound && asks_for(&entry.container, &network) => {
+            let mut container = entry.container;
+            container.config.endpoints.retain(|asked| asked.network != network);
+            core.db.write(|t| records::update_container(t, &container))?;
+            core.refresh_container(&container.id);
+            return Ok(Output::Nothing);
+        }
+        found => found?,
+    };
     let during = format!("disconnecting {} from network {}", entry.container.name, network.name);
     leave(&core, entry, &network).await.map_err(|e| e.during(during))?;
     Ok(Output::Nothing)
+}
+
+fn asks_for(container: &Container, network: &str) -> bool {
+    container.config.endpoints.iter().any(|asked| asked.network == network)
 }
 
 async fn leave(core: &Arc<Core>, entry: ContainerEntry, network: &Network) -> Result<()> {

@@ -11,7 +11,7 @@ pub(super) use ports::publish;
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::core::Core;
 use crate::engine::inventory::Event;
-use crate::engine::networks::{OPTION_BRIDGE, forget_ports, holds_network, is_predefined};
+use crate::engine::networks::{OPTION_BRIDGE, forget, holds_network, is_predefined};
 use crate::engine::request::PruneFilter;
 use crate::model::id::ContainerId;
 use crate::model::network::{DEFAULT, Driver, Network, NetworkMode};
@@ -58,7 +58,7 @@ fn erase(core: &Core, network: &Network) -> Result<()> {
         let (users, dead): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|l| in_use(core, l));
         if users.is_empty() {
             for lease in &dead {
-                forget_ports(core, &lease.container, &core.read_state(lease.container.as_str()));
+                forget(core, &lease.container, &core.read_state(lease.container.as_str()));
             }
             records::delete_network(t, &network.id)?;
         }
