@@ -18,6 +18,7 @@ pub mod mount;
 mod mount_below;
 mod mount_fill;
 mod mount_guard;
+pub mod mount_here;
 pub mod mount_node;
 pub mod mount_op;
 mod mount_seal;

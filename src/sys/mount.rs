@@ -323,6 +323,13 @@ pub fn pivot(root: BorrowedFd<'_>) -> Result<()> {
     rustix::process::chdir("/").map_err(|e| Error::at("chdir", "/", e))
 }
 
+/// Makes the directory behind `root` the root of this process alone.
+pub fn change_root(root: BorrowedFd<'_>) -> Result<()> {
+    rustix::process::fchdir(root).map_err(|e| Error::new("fchdir", e))?;
+    rustix::process::chroot(".").map_err(|e| Error::at("chroot", ".", e))?;
+    rustix::process::chdir("/").map_err(|e| Error::at("chdir", "/", e))
+}
+
 fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|e| Error::at("path", path, e))
 }

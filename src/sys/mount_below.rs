@@ -79,7 +79,12 @@ pub(super) fn make_private(mount: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-fn id_of(fd: BorrowedFd<'_>) -> Result<u64> {
+/// Whether the mount with that number is at that place.
+pub(super) fn is_mounted_at(number: u64, place: &std::path::Path) -> Result<bool> {
+    Ok(lines()?.iter().any(|line| line.id == number && line.place == place))
+}
+
+pub(super) fn id_of(fd: BorrowedFd<'_>) -> Result<u64> {
     let file = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
     let text = std::fs::read_to_string(&file).map_err(|e| Error::at("read", &file, e))?;
     let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());

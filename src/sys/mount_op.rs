@@ -10,10 +10,10 @@ pub use super::mount_fill::Node;
 use super::mount_fill::{bind_hosts, fill, with_mode};
 use super::mount_guard;
 use super::mount_node::{self, Device};
-use super::mount_seal::{mask, read_only};
+use super::mount_seal::{mask, open_null, read_only};
 use super::{Error, Result};
 use rustix::fs::{FileType, Mode, OFlags};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What the root is made of.
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 pub enum Root {
     Overlay(Overlay),
     Directory(PathBuf),
+    /// A directory that is covered by a mount of the container's own, in a mount namespace that is others', too: see
+    /// [`super::mount_here`].
+    Here(PathBuf),
     /// A tree that the caller has made already: its place in the list given to [`open`].
     Prepared(usize),
 }
@@ -74,6 +77,8 @@ pub enum Source {
     Bind { path: PathBuf, recursive: bool },
     /// A tree that the caller has made already: its place in the list given to [`open`].
     Prepared(usize),
+    /// A tree in the root itself, whose ids the caller maps when it is its turn: by that number.
+    Mapped { path: PathBuf, recursive: bool, number: usize },
     /// What is mounted at the target stays and is changed; `options` are the file system's own.
     Remount { options: Vec<(String, Option<String>)> },
 }
@@ -123,6 +128,11 @@ pub fn open(root: &Root, ops: &[MountOp], place: &Path, prepared: &[OwnedFd]) ->
             let place = rustix::fs::open(place, flags, Mode::empty()).map_err(|e| Error::at("open", place, e))?;
             Some((mount::clone_tree(rustix::fs::CWD, path, true)?, place))
         }
+        Root::Here(path) => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::at("open", path, e))?;
+            Some((root.try_clone().map_err(|e| Error::at("dup", path, e))?, root))
+        }
         Root::Overlay(_) => None,
     };
     Ok(Sources { steps, null: open_null()?, directory })
@@ -131,22 +141,39 @@ pub fn open(root: &Root, ops: &[MountOp], place: &Path, prepared: &[OwnedFd]) ->
 impl Sources {
     /// Carries the steps out. `ops` are those the sources were opened for.
     pub fn build(self, root: &Root, ops: &[MountOp], place: &Path) -> Result<Mounted> {
-        mount::set_propagation_all("/", Propagation::Private)?;
+        self.build_with(root, ops, place, &|number, _| {
+            Err(Error::at("mount_setattr", number.to_string(), rustix::io::Errno::INVAL))
+        })
+    }
+
+    /// The same; `map` maps the ids of a [`Source::Mapped`].
+    pub fn build_with(self, root: &Root, ops: &[MountOp], place: &Path, map: MapIds<'_>) -> Result<Mounted> {
+        let here = matches!(root, Root::Here(_));
+        if !here {
+            mount::set_propagation_all("/", Propagation::Private)?;
+        }
         let shared = ops.iter().find_map(|op| if let MountOp::RootPropagation(p) = op { Some(*p) } else { None });
         let root = match (root, self.directory) {
             (Root::Overlay(overlay), _) => mount::overlay_at(overlay, place)?,
-            (Root::Directory(_) | Root::Prepared(_), Some((tree, place))) => {
+            (Root::Directory(_) | Root::Prepared(_) | Root::Here(_), Some((tree, place))) => {
                 let propagation = shared.or(Some(Propagation::Private));
                 mount::change(tree.as_fd(), Change { propagation, recursive: true, ..Change::default() })?;
-                mount::attach(tree.as_fd(), place.as_fd())?;
+                if !here {
+                    mount::attach(tree.as_fd(), place.as_fd())?;
+                }
                 tree
             }
-            (Root::Directory(_) | Root::Prepared(_), None) => {
+            (Root::Directory(_) | Root::Prepared(_) | Root::Here(_), None) => {
                 return Err(Error::at("open_tree", place, std::io::Error::other("not opened")));
             }
         };
         let mut made = Mounted { root, proc: None, devpts: None, null: self.null, empty: None };
-        for (op, source) in ops.iter().zip(self.steps) {
+        for (op, mut source) in ops.iter().zip(self.steps) {
+            if let MountOp::Mount(Mount { source: Source::Mapped { path, recursive, number }, target, .. }) = op {
+                let tree = clone_inside(&made, path, *recursive).map_err(|e| within(target, e))?;
+                map(*number, tree.as_fd()).map_err(|e| within(target, e))?;
+                source.tree = Some(tree);
+            }
             made.step(op, source)?;
         }
         Ok(made)
@@ -196,16 +223,26 @@ struct Opened {
     inside: Option<PathBuf>,
 }
 
+/// Maps the ids of a detached tree.
+pub type MapIds<'a> = &'a dyn Fn(usize, BorrowedFd<'_>) -> Result<()>;
+
 /// The path of a source that lies in the root directory, as the container sees it.
 fn inside(root: Option<&Root>, path: &Path) -> Option<PathBuf> {
-    let Some(Root::Directory(dir)) = root else { return None };
-    path.strip_prefix(dir).ok().map(Path::to_owned)
+    let Some(Root::Directory(dir) | Root::Here(dir)) = root else { return None };
+    path_inside(dir, path)
+}
+
+/// The same by the root's path. One that leads up again may lead out: it is not inside.
+pub fn path_inside(root: &Path, path: &Path) -> Option<PathBuf> {
+    let inner = path.strip_prefix(root).ok()?;
+    let up = inner.components().any(|part| part == std::path::Component::ParentDir);
+    (!up).then(|| inner.to_owned())
 }
 
 fn open_source(op: &MountOp, prepared: &[OwnedFd], root: Option<&Root>) -> Result<Opened> {
     let MountOp::Mount(m) = op else { return Ok(Opened::default()) };
     match &m.source {
-        Source::Remount { .. } => Ok(Opened::default()),
+        Source::Remount { .. } | Source::Mapped { .. } => Ok(Opened::default()),
         Source::Prepared(number) => {
             let missing = || Error::at("open_tree", &m.target, rustix::io::Errno::BADF);
             let tree = prepared.get(*number).ok_or_else(missing)?.try_clone();
@@ -238,8 +275,9 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     let after_fill = if m.copy_up { m.change.set & mount::RDONLY } else { 0 };
     let (tree, make) = match &m.source {
         Source::Remount { options } => return remount(made, m, options),
-        Source::Bind { .. } | Source::Prepared(_) => {
-            let own = opened.inside.as_deref().map(|path| clone_inside(made, m, path)).transpose()?;
+        Source::Bind { .. } | Source::Prepared(_) | Source::Mapped { .. } => {
+            let recursive = matches!(m.source, Source::Bind { recursive: true, .. });
+            let own = opened.inside.as_deref().map(|path| clone_inside(made, path, recursive)).transpose()?;
             let Some(tree) = opened.tree.or(own) else { return Ok(()) };
             let make = if in_root::kind(&tree)? == FileType::Directory { Make::Directory } else { Make::File };
             // A bind keeps the attributes of its source unless told otherwise, but never its peers.
@@ -294,9 +332,9 @@ fn place_mount(made: &mut Mounted, m: &Mount, opened: Opened) -> Result<()> {
     Ok(())
 }
 
-fn clone_inside(made: &Mounted, m: &Mount, path: &Path) -> Result<OwnedFd> {
+fn clone_inside(made: &Mounted, path: &Path, recursive: bool) -> Result<OwnedFd> {
     let source = in_root::open(made.root.as_fd(), Path::new("/").join(path), OFlags::PATH)?;
-    mount::clone_tree(source.as_fd(), Path::new(""), matches!(m.source, Source::Bind { recursive: true, .. }))
+    mount::clone_tree(source.as_fd(), Path::new(""), recursive)
 }
 
 /// Changes what is mounted at the target, which has to be a mount.
@@ -307,20 +345,6 @@ fn remount(made: &Mounted, m: &Mount, options: &[(String, Option<String>)]) -> R
     }
     mount::change(target.as_fd(), Change { recursive: true, propagation: None, ..m.deep })?;
     mount::change(target.as_fd(), m.change)
-}
-
-/// The null device, verified to be it: as a mask's source anything else would let the container choose what we mount.
-/// It stays part of the mount tree: kernels before 6.15 do not copy from detached mounts.
-fn open_null() -> Result<OwnedFd> {
-    let path = "/dev/null";
-    let fd = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|e| Error::at("open", path, e))?;
-    let stat = rustix::fs::fstat(&fd).map_err(|e| Error::at("fstat", path, e))?;
-    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
-    if !device || stat.st_rdev != rustix::fs::makedev(1, 3) {
-        return Err(Error::at("open", path, std::io::Error::other("not the null device")));
-    }
-    Ok(fd)
 }
 
 /// Through the mount made a moment ago, no links, no mounts on the way (CVE-2019-19921, CVE-2025-52881).

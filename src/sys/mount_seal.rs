@@ -1,10 +1,10 @@
 //! What seals a root: paths that cannot be read, or cannot be changed.
 
-use super::Result;
 use super::in_root;
 use super::mount::{self, Change};
 use super::mount_op::Mounted;
-use rustix::fs::{FileType, OFlags};
+use super::{Error, Result};
+use rustix::fs::{FileType, Mode, OFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
 
@@ -57,4 +57,18 @@ pub(super) fn read_only(made: &Mounted, path: &str) -> Result<()> {
     let copy = mount::clone_tree(target.as_fd(), Path::new(""), true)?;
     mount::change(copy.as_fd(), Change { set: mount::RDONLY, recursive: true, ..Change::default() })?;
     mount::attach(copy.as_fd(), target.as_fd())
+}
+
+/// The null device, verified to be it: as a mask's source anything else would let the container choose what we mount.
+/// It stays part of the mount tree: kernels before 6.15 do not copy from detached mounts.
+pub(super) fn open_null() -> Result<OwnedFd> {
+    let path = "/dev/null";
+    let fd = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| Error::at("open", path, e))?;
+    let stat = rustix::fs::fstat(&fd).map_err(|e| Error::at("fstat", path, e))?;
+    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    if !device || stat.st_rdev != rustix::fs::makedev(1, 3) {
+        return Err(Error::at("open", path, std::io::Error::other("not the null device")));
+    }
+    Ok(fd)
 }

@@ -160,7 +160,7 @@ fn root_tree(launch: &Launch, map: &UserMap, root: &Root, users: BorrowedFd<'_>)
             }
             Ok(tree)
         }
-        Root::Prepared(_) => Err(failure(FailureKind::Internal, "the root is prepared twice")),
+        Root::Prepared(_) | Root::Here(_) => Err(failure(FailureKind::Internal, "the root is prepared twice")),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{Outcome, conflict, internal, invalid, not_found};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
-use crate::sys::{poll, process, tree};
+use crate::sys::{mount_here, poll, process, tree};
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +42,10 @@ pub struct Record {
     pub cgroup: String,
     /// The group was there before: it is not removed.
     pub foreign_cgroup: bool,
+    /// Its root is mounted where everybody sees it, because it has no mount namespace of its own: see
+    /// [`crate::sys::mount_here`].
+    #[serde(default)]
+    pub mounted: Option<u64>,
     /// The service manager's unit that has the group; empty: none.
     #[serde(default)]
     pub unit: String,
@@ -155,6 +159,11 @@ impl Container {
         // First the handle, then the look: the pid cannot change hands in between.
         let pidfd = process::pidfd_open(self.record.pid).ok()?;
         (process::start_time(self.record.pid) == Some(self.record.pid_start)).then_some(pidfd)
+    }
+
+    /// Takes away what was mounted for it in a mount namespace that is not its own.
+    pub fn unmount(&self) -> crate::sys::Result<()> {
+        self.record.mounted.map_or(Ok(()), |number| mount_here::uncover(&self.record.rootfs, number))
     }
 
     pub fn status(&self) -> Status {

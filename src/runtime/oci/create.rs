@@ -14,10 +14,10 @@ use crate::net::moved::Moved;
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
-use crate::sys::{access, channel, clone, process, pty, rlimit, userns};
+use crate::sys::{self, access, channel, clone, mount_here, process, pty, rlimit, userns};
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 /// What the caller chose.
@@ -71,7 +71,9 @@ pub fn make(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> 
     let mut plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec)).transpose()?;
     if let Some(plan) = &mut plan {
         plan.shown = options.keep_terminal;
-        bundle.warnings.extend(plans::never_ambient(&plan.capabilities));
+        bundle
+            .warnings
+            .extend(plans::never_ambient(&plan.capabilities).into_iter().chain(plans::ignored(&bundle.spec)));
     }
     let terminal = plan.as_ref().is_some_and(|p| p.terminal);
     let console = terminal::console(options.console_socket.as_deref(), terminal, options.keep_terminal)?;
@@ -136,6 +138,7 @@ impl Drop for Attempt<'_> {
             group::end_unit(self.runtime, &self.container.record);
             let _ = group.remove();
         }
+        let _ = self.container.unmount();
         rdt::remove(&self.container.record.classes);
         let _ = self.container.forget();
     }
@@ -155,6 +158,7 @@ fn record(id: &str, bundle: &Bundle, place: &group::Place, options: &Options) ->
         owner: channel::own_uid(),
         cgroup: place.path.clone(),
         foreign_cgroup: false,
+        mounted: None,
         unit: place.unit.as_ref().map(|(unit, _)| unit.name.clone()).unwrap_or_default(),
         classes: Vec::new(),
         annotations: annotations.into_iter().collect(),
@@ -187,12 +191,18 @@ fn start_init(
 ) -> Outcome<Outcome<Parts>> {
     let container = &mut attempt.container;
     let machine = mounts::Machine {
+        rootfs: &bundle.rootfs,
         group,
         own_cgroups: namespaces.own_cgroups(),
+        own_mounts: namespaces.own_mounts(),
         users: namespaces.users(&bundle.spec),
         user_namespace: namespaces.other_users() || userns::identity().in_user_namespace || channel::own_uid() != 0,
     };
     let mounts = mounts::plan(bundle, &machine)?;
+    if !namespaces.own_mounts() {
+        container.record.mounted = Some(mount_here::cover(&bundle.rootfs).during("covering the root file system")?);
+        container.save()?;
+    }
     let listener = channel::listen_packets(&container.dir, container::START).during("making the start socket")?;
     let keyring = format!("_ses.{}", container.record.id);
     let keyring = (!options.no_new_keyring).then(|| CString::new(keyring).unwrap_or_default());
@@ -233,7 +243,11 @@ fn start_init(
             drop((theirs, listener));
             container.record.pid = pid;
             container.record.pid_start = process::start_time(pid).unwrap_or(0);
-            Ok(accompany(attempt, bundle, plan, namespaces, &ours, outside).map(|terminal| (pidfd, terminal, ours)))
+            let map = |number: u16, tree: BorrowedFd<'_>| {
+                mapped::map(&setup.mounts.mapped, &setup.prepared, number.into(), tree)
+            };
+            let terminal = accompany(attempt, bundle, plan, namespaces, &ours, outside, &map);
+            Ok(terminal.map(|terminal| (pidfd, terminal, ours)))
         }
     }
 }
@@ -246,6 +260,7 @@ fn accompany(
     namespaces: &namespaces::Plan,
     socket: &OwnedFd,
     limits: bool,
+    map: &dyn Fn(u16, BorrowedFd<'_>) -> sys::Result<()>,
 ) -> Outcome<Option<OwnedFd>> {
     let pid = attempt.container.record.pid;
     namespaces.write_maps(pid)?;
@@ -266,6 +281,11 @@ fn accompany(
     loop {
         match sync::receive(socket.as_fd())? {
             Some((Message::Terminal, master)) => terminal = master,
+            Some((Message::Map(number), tree)) => {
+                let tree = tree.ok_or_else(|| internal("the container reported a mount without its tree"))?;
+                map(number, tree.as_fd()).during("mapping the ids of a mount")?;
+                sync::go(socket.as_fd());
+            }
             Some((Message::Mounted, _)) => {
                 for (name, soft, hard) in plan.filter(|_| limits).iter().flat_map(|p| &p.rlimits) {
                     rlimit::set_of(pid, name, *soft, *hard).during("setting the limits")?;

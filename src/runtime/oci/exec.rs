@@ -10,7 +10,7 @@ use crate::runtime::caps;
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
 use crate::runtime::init::{lookup, namespace_flag};
-use crate::sys::{self, attributes, clone, files, in_root, process, pty, rlimit};
+use crate::sys::{self, attributes, clone, files, in_root, mount, process, pty, rlimit};
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
 use std::convert::Infallible;
 use std::io::Write;
@@ -213,6 +213,8 @@ fn launch(
         notified.map(|socket| Ok((socket, container.state(Status::Running), files::open_dir("/proc".as_ref())?)));
     let notified = notified.transpose().map_err(|e: sys::Error| e).during("opening /proc")?;
     let setup = Setup { plan, setting, notified };
+    let root = super::config::has(spec, LinuxNamespaceType::Mount);
+    let root = (!root).then(|| root_of(container.record.pid, init)).transpose()?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
     let flags = super::config::listed(spec).iter().fold(0, |all, n| all | namespace_flag(n.typ()));
     let side = namespaces::by_helper(|| {
@@ -223,6 +225,7 @@ fn launch(
         program::labels(plan)
             .map_err(|f| crate::sys::Error::new("labels", std::io::Error::other(f.chain.join(": "))))?;
         enter(&group, init, flags)?;
+        root.as_ref().map_or(Ok(()), |root| mount::change_root(root.as_fd()))?;
         clone::clone3_sibling(0, group.clone_fd())
     })?;
     match side {
@@ -250,6 +253,14 @@ fn launch(
             }
         }
     }
+}
+
+/// The root of a container that has no mount namespace of its own, which would bring it along.
+fn root_of(pid: i32, init: &OwnedFd) -> Outcome<OwnedFd> {
+    let root = files::open_dir(format!("/proc/{pid}/root").as_ref()).during("opening the container's root")?;
+    // Nobody else had that number meanwhile.
+    process::pidfd_signal(init, 0).during("cannot exec in a stopped container")?;
+    Ok(root)
 }
 
 fn enter(group: &Group, init: &OwnedFd, flags: u64) -> crate::sys::Result<()> {

@@ -6,6 +6,7 @@ use super::config::Bundle;
 use super::container::Record;
 use super::{Outcome, Runtime, conflict, internal, invalid, namespaces, unsupported};
 use crate::runtime::cgroup::{Group, OCI_PARENT, Version, devices, oci_group, resources, version};
+use crate::runtime::init::report::During;
 use crate::runtime::systemd::unit::{self, Unit};
 use crate::runtime::systemd::{self, Manager};
 use crate::sys::{channel, userns};
@@ -31,10 +32,8 @@ pub fn place(runtime: &Runtime, id: &str, bundle: &Bundle) -> Outcome<Place> {
         return Ok(Place { path: String::new(), unit: None });
     }
     if runtime.systemd_cgroup {
-        if version() != Version::V2 {
-            return Err(unsupported(
-                "--systemd-cgroup needs control groups v2: use the cgroupfs manager here (podman: --cgroup-manager cgroupfs)",
-            ));
+        if version() == Version::None {
+            return Err(unsupported("--systemd-cgroup needs control groups, and none are mounted here"));
         }
         let user = runtime.is_user();
         let unit = Unit::parse(&given.to_string_lossy(), id, user).map_err(|e| invalid(format!("config.json: {e}")))?;
@@ -105,21 +104,32 @@ pub fn attach(
 ) -> Outcome<()> {
     let Some((unit, manager)) = &mut place.unit else { return Ok(()) };
     let wrong = |e: String| invalid(format!("config.json: {e}"));
-    let mut properties = unit.properties(&record.id, record.pid);
-    if let Some(given) = bundle.spec.linux().as_ref().and_then(|l| l.resources().as_ref()) {
-        properties.extend(unit::limits(given).map_err(wrong)?);
+    let groups = version();
+    let mut properties = unit.properties(&record.id, record.pid, groups);
+    let given = bundle.spec.linux().as_ref().and_then(|l| l.resources().as_ref());
+    if let Some(given) = given {
+        properties.extend(unit::limits(given, groups).map_err(wrong)?);
+    }
+    if groups == Version::V1 {
+        let listed = given.and_then(|r| r.devices().as_deref()).unwrap_or_default();
+        let rules = devices::rules(listed).map_err(wrong)?;
+        let known = std::fs::read_to_string("/proc/devices").during("reading /proc/devices")?;
+        properties.extend(systemd::devices::properties(&rules, &known));
     }
     if let Some(annotations) = bundle.spec.annotations() {
         properties.extend(unit::annotated(annotations).map_err(wrong)?);
     }
     manager.start(&unit.name, properties).map_err(|e| refused(&e))?;
-    let group = Group::open_at(&place.path);
+    let mut group = Group::open_at(&place.path);
     *made = Some(Group::open_at(&place.path));
-    if !group.exists() {
-        return Err(internal(format!("the systemd control group manager made no group {}", place.path)));
-    }
-    if unit.is_slice() {
-        group.join(record.pid).map_err(failed)?;
+    match groups {
+        // The manager has but some of v1's hierarchies. The process itself joins them all when it goes on.
+        Version::V1 => group = Group::create_at(&place.path, false).map_err(failed)?.0,
+        _ if !group.exists() => {
+            return Err(internal(format!("the systemd control group manager made no group {}", place.path)));
+        }
+        _ if unit.is_slice() => group.join(record.pid).map_err(failed)?,
+        _ => {}
     }
     furnish(&group, bundle, namespaces)
 }

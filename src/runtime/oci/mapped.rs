@@ -8,7 +8,7 @@ use crate::sys::{clone, mount, process};
 use oci_spec::runtime::LinuxIdMapping;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// The namespace whose map is taken: a path, or one that is made.
@@ -27,9 +27,11 @@ pub struct Mapped {
     /// They are mapped, too.
     pub deep: bool,
     pub users: Users,
+    /// It lies in the container's root, where what was mounted before counts: it is opened and mapped in its turn.
+    pub inside: bool,
 }
 
-/// The trees, in the order of the list.
+/// In the order of the list: the trees, and for those inside the root the user namespaces with their maps.
 pub fn open(list: &[Mapped]) -> Outcome<Vec<OwnedFd>> {
     let mut known: Vec<(&Users, OwnedFd)> = Vec::new();
     let mut trees = Vec::new();
@@ -39,14 +41,28 @@ pub fn open(list: &[Mapped]) -> Outcome<Vec<OwnedFd>> {
             known.push((&mapped.users, namespace(&mapped.users)?));
         }
         let Some((_, users)) = known.iter().find(|(users, _)| *users == &mapped.users) else { continue };
+        if mapped.inside {
+            trees.push(users.try_clone().during(&what)?);
+            continue;
+        }
         let here = File::open("/").during("opening the root directory")?;
         let tree = mount::clone_tree(here.as_fd(), &mapped.path, mapped.recursive).during(&what)?;
-        mount::map_ids(tree.as_fd(), users.as_fd(), mapped.deep)
-            .map_err(|e| explain(&e, &mapped.path))
-            .during(&what)?;
+        apply(mapped, users.as_fd(), tree.as_fd()).during(&what)?;
         trees.push(tree);
     }
     Ok(trees)
+}
+
+/// Maps the tree of a mount inside the root; `opened`: see [`open`].
+pub fn map(list: &[Mapped], opened: &[OwnedFd], number: usize, tree: BorrowedFd<'_>) -> crate::sys::Result<()> {
+    let Some((mapped, users)) = list.get(number).zip(opened.get(number)).filter(|(mapped, _)| mapped.inside) else {
+        return Err(crate::sys::Error::new("mount_setattr", std::io::Error::from(std::io::ErrorKind::InvalidInput)));
+    };
+    apply(mapped, users.as_fd(), tree)
+}
+
+fn apply(mapped: &Mapped, users: BorrowedFd<'_>, tree: BorrowedFd<'_>) -> crate::sys::Result<()> {
+    mount::map_ids(tree, users, mapped.deep).map_err(|e| explain(&e, &mapped.path))
 }
 
 fn explain(error: &crate::sys::Error, path: &Path) -> crate::sys::Error {

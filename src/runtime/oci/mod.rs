@@ -31,9 +31,10 @@
 //! its start time, "created" means that the socket is there, "paused" that the freezer says so.
 //!
 //! A mount namespace that is joined by path is set up like a new one, in place: it must be one made for the container.
+//! Without any, the root is covered by a copy of itself where the creator is, which `delete` takes away again; everything
+//! is mounted in it, and the process is shut in by `chroot`.
 //!
-//! Not supported, and refused: a container without a mount namespace, the systemd control group manager on machines with
-//! control groups v1, checkpoints.
+//! Not supported, and refused: checkpoints.
 
 pub mod config;
 pub mod container;

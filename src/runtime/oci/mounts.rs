@@ -7,7 +7,7 @@ use crate::runtime::cgroup::{self, Group};
 use crate::runtime::rootfs::{LINKS, options};
 use crate::sys::mount::{self, Change, Propagation};
 use crate::sys::mount_node::{Device, Kind};
-use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
+use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source, path_inside};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, LinuxIdMapping, Mount as Wanted};
 use std::path::{Path, PathBuf};
 
@@ -27,9 +27,12 @@ pub struct Plan {
 
 /// What the plan depends on beside the configuration.
 pub struct Machine<'a> {
+    pub rootfs: &'a Path,
     pub group: &'a Group,
     /// A control group namespace of its own: the container sees its group as the root.
     pub own_cgroups: bool,
+    /// A mount namespace of its own.
+    pub own_mounts: bool,
     /// Device nodes cannot be made.
     pub user_namespace: bool,
     /// The user namespace that is the container's own.
@@ -54,10 +57,10 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
             }
             continue;
         }
-        let mut mount = one(wanted, &bundle.dir, linux.and_then(|l| l.mount_label().as_deref()))?;
+        let mut mount = one(wanted, bundle, linux.and_then(|l| l.mount_label().as_deref()))?;
         map_ids(wanted, &mut mount, machine, &mut mapped)?;
         late.extend(read_only_later(&mut mount, spec.mounts().as_deref().unwrap_or_default()));
-        host_dev |= mount.target == "/dev" && matches!(mount.source, Source::Bind { .. } | Source::Prepared(_));
+        host_dev |= mount.target == "/dev" && !matches!(mount.source, Source::New { .. } | Source::Remount { .. });
         ops.push(MountOp::Mount(mount));
     }
     // Who binds a /dev of its own has it as it is.
@@ -84,7 +87,8 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     if spec.root().as_ref().is_some_and(|r| r.readonly() == Some(true)) {
         seals.push(MountOp::RootReadOnly);
     }
-    Ok(Plan { root: Root::Directory(bundle.rootfs.clone()), ops, seals, entered, mapped })
+    let root = if machine.own_mounts { Root::Directory } else { Root::Here };
+    Ok(Plan { root: root(bundle.rootfs.clone()), ops, seals, entered, mapped })
 }
 
 /// A new read-only file system in which something has still to be made (devices, mount points) becomes read-only
@@ -123,8 +127,13 @@ fn map_ids(wanted: &Wanted, mount: &mut Mount, machine: &Machine<'_>, all: &mut 
         let words = format!("mount '{}': ids can be mapped for bind mounts only", mount.target);
         return Err(unsupported(words));
     };
-    all.push(Mapped { path: path.clone(), recursive: *recursive, deep, users });
-    mount.source = Source::Prepared(all.len() - 1);
+    let (path, recursive, number) = (path.clone(), *recursive, all.len());
+    let inside = path_inside(machine.rootfs, &path);
+    all.push(Mapped { path, recursive, deep, users, inside: inside.is_some() });
+    mount.source = match inside {
+        Some(path) => Source::Mapped { path, recursive, number },
+        None => Source::Prepared(number),
+    };
     Ok(())
 }
 
@@ -190,7 +199,8 @@ pub fn understands(option: &str) -> bool {
 }
 
 /// Relative destinations count from the container's root, as older callers have it.
-fn target_of(wanted: &Wanted) -> Outcome<String> {
+/// Some name the place as the host sees it.
+fn target_of(wanted: &Wanted, rootfs: &Path) -> Outcome<String> {
     let text = wanted.destination().to_string_lossy().into_owned();
     if text.is_empty() || text.contains('\0') {
         return Err(invalid(format!("mount destination '{text}' is no path")));
@@ -205,14 +215,19 @@ fn target_of(wanted: &Wanted) -> Outcome<String> {
             _ => {}
         }
     }
+    if let Ok(inner) = clean.strip_prefix(rootfs)
+        && !inner.as_os_str().is_empty()
+    {
+        clean = Path::new("/").join(inner);
+    }
     if clean == Path::new("/") {
         return Err(invalid("a mount on the container's root itself is not supported"));
     }
     Ok(clean.to_string_lossy().into_owned())
 }
 
-fn one(wanted: &Wanted, bundle: &Path, label: Option<&str>) -> Outcome<Mount> {
-    let target = target_of(wanted)?;
+fn one(wanted: &Wanted, bundle: &Bundle, label: Option<&str>) -> Outcome<Mount> {
+    let target = target_of(wanted, &bundle.rootfs)?;
     let mut parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
     let kind = wanted.typ().as_deref().filter(|k| !k.is_empty()).unwrap_or("none");
     let binds = parsed.bind.is_some() || matches!(kind, "bind" | "rbind" | "none");
@@ -225,7 +240,7 @@ fn one(wanted: &Wanted, bundle: &Path, label: Option<&str>) -> Outcome<Mount> {
     } else if binds {
         let path = wanted.source().clone().filter(|p| !p.as_os_str().is_empty());
         let path = path.ok_or_else(|| invalid(format!("the bind mount of '{target}' has no source")))?;
-        Source::Bind { path: bundle.join(path), recursive: parsed.bind == Some(true) || kind == "rbind" }
+        Source::Bind { path: bundle.dir.join(path), recursive: parsed.bind == Some(true) || kind == "rbind" }
     } else {
         let source = wanted.source().as_ref().filter(|s| !s.as_os_str().is_empty());
         let source = source.map(|s| ("source".to_owned(), Some(s.to_string_lossy().into_owned())));
@@ -249,7 +264,7 @@ fn mount_of(target: String, source: Source, parsed: &Parsed) -> Mount {
 
 /// `type: cgroup` is a view of the container's own groups, whatever kind of groups the machine has.
 fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
-    let target = target_of(wanted)?;
+    let target = target_of(wanted, machine.rootfs)?;
     let parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
     let view = |target: String, source: Source| {
         let mut view = Mount { copy_up: false, ..mount_of(target, source, &parsed) };

@@ -125,6 +125,11 @@ impl Plan {
         self.new & clone::NEWNET != 0
     }
 
+    /// Otherwise what is mounted for the container is mounted where its creator is.
+    pub fn own_mounts(&self) -> bool {
+        self.new & clone::NEWNS != 0 || self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWNS)
+    }
+
     pub fn own_cgroups(&self) -> bool {
         self.new_cgroup || self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWCGROUP)
     }

@@ -48,7 +48,7 @@ pub fn update(runtime: &Runtime, id: &str, wanted: &str, schemas: [Option<&str>;
         rdt::change(&rdt::root()?, id, class, schemas)?;
     }
     if !container.record.unit.is_empty() {
-        let limits = unit::limits(&wanted).map_err(invalid)?;
+        let limits = unit::limits(&wanted, version()).map_err(invalid)?;
         let changed = Manager::connect(&runtime.buses, runtime.is_user())
             .and_then(|mut manager| manager.set(&container.record.unit, limits));
         changed.map_err(|e| super::group::refused(&e))?;

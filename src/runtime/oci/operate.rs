@@ -179,5 +179,5 @@ fn end(runtime: &Runtime, container: &Container) -> Outcome<()> {
         group.remove().map_err(|e| internal(e.to_string()))?;
     }
     super::rdt::remove(&container.record.classes);
-    Ok(())
+    container.unmount().during("unmounting the container's root file system")
 }

@@ -109,6 +109,12 @@ pub fn never_ambient(sets: &Sets) -> Vec<String> {
     caps::names(lost).map(|name| format!("can't raise ambient capability CAP_{name}: it {words}")).collect()
 }
 
+/// What has no meaning.
+pub fn ignored(spec: &Spec) -> Option<String> {
+    let flags = spec.linux().as_ref()?.personality().as_ref()?.flags().as_ref()?;
+    (!flags.is_empty()).then(|| "ignoring personality flags: the specification defines none".to_owned())
+}
+
 fn capabilities(process: &Process) -> Outcome<Sets> {
     let Some(given) = process.capabilities() else { return Ok(Sets::default()) };
     let bits = |set: &Option<Capabilities>| {
@@ -182,9 +188,6 @@ fn io_priority(given: &oci_spec::runtime::LinuxIOPriority) -> Outcome<(u32, u32)
 
 fn personality(spec: &Spec) -> Outcome<Option<u64>> {
     let Some(given) = spec.linux().as_ref().and_then(|l| l.personality().as_ref()) else { return Ok(None) };
-    if given.flags().as_ref().is_some_and(|f| !f.is_empty()) {
-        return Err(unsupported("linux.personality.flags are not supported: the specification defines none"));
-    }
     Ok(Some(match given.domain() {
         LinuxPersonalityDomain::PerLinux => 0,
         LinuxPersonalityDomain::PerLinux32 => 8,

@@ -6,6 +6,7 @@
 //! and they name their caller by his uid, which in a user namespace is not the one the bus sees.
 
 mod bus;
+pub mod devices;
 pub mod unit;
 mod wire;
 

@@ -1,8 +1,8 @@
 //! A container's unit: its name, its slice, and its limits in the manager's words. Pure.
 
 use super::Value;
-use crate::runtime::cgroup::{io_weight, parse_list, weight_of_shares};
-use oci_spec::runtime::LinuxResources;
+use crate::runtime::cgroup::{Version, io_weight, parse_list, weight_of_shares};
+use oci_spec::runtime::{LinuxMemory, LinuxResources};
 use std::collections::HashMap;
 
 pub type Properties = Vec<(String, Value)>;
@@ -58,7 +58,7 @@ impl Unit {
     }
 
     /// What it is made with.
-    pub fn properties(&self, id: &str, pid: i32) -> Properties {
+    pub fn properties(&self, id: &str, pid: i32, groups: Version) -> Properties {
         let on = |name: &str| (name.to_owned(), Value::Bool(true));
         let text = |name: &str, text: String| (name.to_owned(), Value::Text(text));
         let mut all = vec![text("Description", format!("teu container {id}"))];
@@ -69,7 +69,8 @@ impl Unit {
             all.push(on("Delegate"));
             all.push(("PIDs".to_owned(), Value::Numbers(vec![pid.cast_unsigned()])));
         }
-        all.extend(["MemoryAccounting", "CPUAccounting", "IOAccounting", "TasksAccounting"].map(on));
+        let io = if groups == Version::V1 { "BlockIOAccounting" } else { "IOAccounting" };
+        all.extend(["MemoryAccounting", "CPUAccounting", io, "TasksAccounting"].map(on));
         all.push(("DefaultDependencies".to_owned(), Value::Bool(false)));
         all
     }
@@ -93,15 +94,18 @@ fn steps(slice: &str) -> Option<String> {
 }
 
 /// The limits it knows words for; the others stand in the group's files alone. `u64::MAX` is its "infinity".
-pub fn limits(resources: &LinuxResources) -> Result<Properties, String> {
+pub fn limits(resources: &LinuxResources, groups: Version) -> Result<Properties, String> {
+    let v1 = groups == Version::V1;
     let mut all: Properties = Vec::new();
     let mut number = |name: &str, value: u64| all.push((name.to_owned(), Value::U64(value)));
     let bound = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
     if let Some(memory) = resources.memory() {
         let given = |value: Option<i64>| value.filter(|v| *v != 0);
         if let Some(limit) = given(memory.limit()) {
-            number("MemoryMax", bound(limit));
+            number(if v1 { "MemoryLimit" } else { "MemoryMax" }, bound(limit));
         }
+        // v1's manager has no words for the others.
+        let memory = if v1 { &LinuxMemory::default() } else { memory };
         match (given(memory.swap()), given(memory.limit())) {
             (Some(swap), Some(limit)) if swap > 0 && limit > 0 => number("MemorySwapMax", bound(swap - limit)),
             (Some(swap), _) if swap < 0 => number("MemorySwapMax", u64::MAX),
@@ -115,11 +119,17 @@ pub fn limits(resources: &LinuxResources) -> Result<Properties, String> {
         number("TasksMax", bound(pids.limit()));
     }
     if let Some(weight) = resources.block_io().as_ref().and_then(|b| b.weight()).filter(|w| *w != 0) {
-        number("IOWeight", io_weight(weight));
+        match v1 {
+            true => number("BlockIOWeight", weight.into()),
+            false => number("IOWeight", io_weight(weight)),
+        }
     }
     if let Some(cpu) = resources.cpu() {
         if let Some(shares) = cpu.shares().filter(|s| *s != 0) {
-            number("CPUWeight", weight_of_shares(shares));
+            match v1 {
+                true => number("CPUShares", shares),
+                false => number("CPUWeight", weight_of_shares(shares)),
+            }
         }
         let (quota, period) = (cpu.quota().filter(|q| *q != 0), cpu.period().filter(|p| *p != 0));
         if let Some(period) = period {
@@ -236,7 +246,8 @@ mod tests {
             "blockIO": { "weight": 1000 },
         });
         let resources: LinuxResources = serde_json::from_value(resources).unwrap();
-        let found: Vec<String> = limits(&resources).unwrap().iter().map(|(n, v)| format!("{n} {v:?}")).collect();
+        let found: Vec<String> =
+            limits(&resources, Version::V2).unwrap().iter().map(|(n, v)| format!("{n} {v:?}")).collect();
         let expected = [
             "MemoryMax U64(100)",
             "MemorySwapMax U64(50)",
@@ -250,6 +261,10 @@ mod tests {
             "AllowedMemoryNodes Bytes([1])",
         ];
         assert_eq!(found, expected);
+        let found: Vec<_> = limits(&resources, Version::V1).unwrap().into_iter().map(|(name, _)| name).collect();
+        let quotas = ["CPUQuotaPeriodUSec", "CPUQuotaPerSecUSec", "AllowedCPUs", "AllowedMemoryNodes"];
+        assert_eq!(found[..4], ["MemoryLimit", "TasksMax", "BlockIOWeight", "CPUShares"]);
+        assert_eq!(found[4..], quotas);
     }
 
     #[test]

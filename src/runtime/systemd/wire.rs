@@ -26,6 +26,8 @@ pub enum Value {
     Texts(Vec<String>),
     Numbers(Vec<u32>),
     Bytes(Vec<u8>),
+    /// `a(ss)`
+    Pairs(Vec<(String, String)>),
     /// `a(sv)`
     Properties(Vec<(String, Value)>),
     /// `a(sa(sv))`, of which there are never any here.
@@ -44,6 +46,7 @@ impl Value {
             Value::Texts(_) => "as",
             Value::Numbers(_) => "au",
             Value::Bytes(_) => "ay",
+            Value::Pairs(_) => "a(ss)",
             Value::Properties(_) => "a(sv)",
             Value::NoUnits => "a(sa(sv))",
         }
@@ -103,6 +106,13 @@ impl Writer {
             Value::Texts(texts) => self.array(4, |w| texts.iter().for_each(|text| w.text(text))),
             Value::Numbers(numbers) => self.array(4, |w| numbers.iter().for_each(|number| w.u32(*number))),
             Value::Bytes(bytes) => self.array(1, |w| w.0.extend(bytes)),
+            Value::Pairs(pairs) => self.array(8, |w| {
+                for (first, second) in pairs {
+                    w.align(8);
+                    w.text(first);
+                    w.text(second);
+                }
+            }),
             Value::Properties(all) => self.array(8, |w| {
                 for (name, value) in all {
                     w.align(8);

@@ -232,7 +232,7 @@ fn namespaces_that_are_missing_or_doubled_must_be_an_error_or_the_host_s() {
         namespaces(&mut bundle.config).retain(|n| n["type"] != kind);
         let answer = attempt(&bundle, bundle.config.to_string().as_bytes());
         // What the host's may not get is refused by name.
-        let refused = ["network", "uts", "mount"].contains(&kind);
+        let refused = ["network", "uts"].contains(&kind);
         assert!((answer.code == 1) == refused, "{kind}: {} {}", answer.code, answer.stderr);
         assert_no_trace(&bundle, &answer);
     }

@@ -246,3 +246,74 @@ fn a_source_in_the_container_s_root_has_what_was_mounted_there_before() {
     list.push(bind(&rootfs.join("link"), "/final"));
     assert_eq!(bundle.outcome(), "passwd\n");
 }
+
+/// As old callers write it, for whom a root was a directory of the host's.
+#[test]
+fn a_destination_below_the_root_as_the_host_names_it_is_that_place_in_the_container() {
+    needs!(Root);
+    let mut bundle = Bundle::new("cat /deep/er/file; ls /bin/sh; test -e /tmp/teu-none || ls -d /deep");
+    let rootfs = bundle.dir.canonicalize().unwrap().join("rootfs");
+    fs::create_dir(bundle.dir.join("given")).unwrap();
+    fs::write(bundle.dir.join("given/file"), "here\n").unwrap();
+    let at = |place: &str| json!({ "destination": format!("{}{place}", rootfs.display()), "type": "bind", "source": "given", "options": ["bind"] });
+    mounts(&mut bundle.config).push(at("/deep/er"));
+    assert_eq!(bundle.outcome(), "here\n/bin/sh\n/deep\n");
+    // A name that only begins so is another place.
+    *mounts(&mut bundle.config).last_mut().unwrap() = at("2/x");
+    bundle.config["process"]["args"][2] = format!("cat {}2/x/file", rootfs.display()).into();
+    assert_eq!(bundle.outcome(), "here\n");
+    // Nor is the root itself meant.
+    *mounts(&mut bundle.config).last_mut().unwrap() = at("");
+    bundle.config["process"]["args"][2] = format!("cat {}/file; ls /bin/sh", rootfs.display()).into();
+    assert_eq!(bundle.outcome(), "here\n/bin/sh\n");
+}
+
+#[test]
+fn a_mapped_source_in_the_container_s_root_has_what_was_mounted_there_before() {
+    needs!(Root);
+    if !maps_tmpfs() {
+        return;
+    }
+    let mut bundle = Bundle::new("stat -c %u:%g /mnt/file /final/file /final/deep/file; cat /final/deep/file");
+    let map = json!([{ "containerID": 0, "hostID": 1000, "size": 100 }]);
+    let rootfs = bundle.dir.canonicalize().unwrap().join("rootfs");
+    let bind = |from: &str, to: &str, options: Value| json!({ "destination": to, "type": "bind", "source": from, "options": options });
+    let mut last = bind(rootfs.join("mnt").to_str().unwrap(), "/final", json!(["rbind", "idmap"]));
+    (last["uidMappings"], last["gidMappings"]) = (map.clone(), map.clone());
+    let first = bind("given", "/mnt", json!(["bind"]));
+    mounts(&mut bundle.config).extend([first, bind("source", "/mnt/deep", json!(["bind"])), last]);
+    let script = "mkdir -p given source; mount -t tmpfs one given; mkdir given/deep; mount -t tmpfs two source; \
+         echo deep >source/file; touch given/file; chown 5:6 given/file source/file";
+    let expected = "5:6\n1005:1006\n5:6\ndeep\n";
+    let answer = bundle.run_after(script, &[]).exits(0);
+    assert_eq!(answer.stdout, expected);
+    // By the creator for one that has not the rights: the map is that of the container's user namespace.
+    namespaces(&mut bundle.config).push(json!({ "type": "user" }));
+    let own = json!([{ "containerID": 0, "hostID": 300000, "size": 1000 }]);
+    (bundle.config["linux"]["uidMappings"], bundle.config["linux"]["gidMappings"]) = (own.clone(), own);
+    for mount in mounts(&mut bundle.config) {
+        mount.as_object_mut().unwrap().retain(|key, _| key != "uidMappings" && key != "gidMappings");
+    }
+    for dir in ["mnt/deep", "final"] {
+        fs::create_dir_all(bundle.dir.join("rootfs").join(dir)).unwrap();
+    }
+    bundle.config["process"]["args"][2] = "stat -c %u:%g /final/file; cat /final/deep/file".into();
+    let answer = bundle.run_after(&format!("{script}; chmod 711 ."), &[]).exits(0);
+    assert_eq!(answer.stdout, "5:6\ndeep\n");
+    bundle.assert_gone();
+}
+
+#[test]
+fn a_relative_source_is_in_the_bundle_also_when_it_leads_through_the_root() {
+    needs!(Root);
+    let mut bundle = Bundle::new("cat /b/file");
+    fs::create_dir(bundle.dir.join("source")).unwrap();
+    fs::write(bundle.dir.join("source/file"), "here\n").unwrap();
+    for source in ["source", "./source", "rootfs/../source", "rootfs/etc/../../source/."] {
+        let mount = json!({ "destination": "/b", "type": "bind", "source": source, "options": ["bind"] });
+        let list = mounts(&mut bundle.config);
+        list.retain(|m| m["destination"] != "/b");
+        list.push(mount);
+        assert_eq!(bundle.outcome(), "here\n", "{source}");
+    }
+}

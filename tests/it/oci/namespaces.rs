@@ -126,3 +126,35 @@ fn sockets_of_a_service_manager_reach_the_program() {
     assert!(answer.stderr.contains("preserved-fd 5"), "{}", answer.stderr);
     bundle.assert_gone();
 }
+
+#[test]
+fn without_a_mount_namespace_everything_is_mounted_where_the_caller_is_and_goes_with_the_container() {
+    needs!(Root);
+    let mut bundle = Bundle::new("ls /; grep -c . /proc/self/mounts; cat /proc/sys/kernel/shmmax; sleep 1000");
+    namespaces(&mut bundle.config).retain(|n| n["type"] != "mount");
+    bundle.config["root"]["readonly"] = true.into();
+    bundle.config["hooks"] = json!({ "createRuntime": bundle.hook("createRuntime") });
+    let rootfs = bundle.dir.canonicalize().unwrap().join("rootfs");
+    let mounted = || fs::read_to_string("/proc/self/mounts").unwrap().matches(rootfs.to_str().unwrap()).count();
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    assert_eq!(bundle.read("hooks"), "createRuntime\n");
+    assert!(mounted() > 8, "in the namespace of the caller: {}", mounted());
+    for (words, said) in
+        [(["ls", "/"], "bin\ndev\n"), (["touch", "/x"], ""), (["ls", "/proc/self/root/../../bin/sh"], "")]
+    {
+        let answer = bundle.call(&[&["exec", bundle.id.as_str()], &words[..]].concat());
+        assert!(answer.stdout.starts_with(said), "{words:?}: {}{}", answer.stdout, answer.stderr);
+        assert_eq!(answer.code == 0, words[0] == "ls", "{words:?}: {}", answer.stderr);
+    }
+    wait_until("its words", || bundle.out().lines().count().ge(&9).then_some(()));
+    assert!(bundle.out().starts_with("bin\ndev\netc\n"), "{}", bundle.out());
+    bundle.on(&["delete", "--force"]).exits(0);
+    bundle.assert_gone();
+    // Of one that cannot be made nothing is left either, nor of one that runs to its end.
+    bundle.config["process"]["args"] = json!(["/nothing"]);
+    bundle.create().exits(1);
+    bundle.config["process"]["args"] = json!(["/bin/true"]);
+    bundle.run().exits(0);
+    bundle.assert_gone();
+}

@@ -33,6 +33,8 @@ pub enum Need {
     Cgroup,
     /// ... on the unified hierarchy.
     CgroupV2,
+    /// ... on v1's hierarchies, one of them a service manager's.
+    CgroupV1,
     /// docker-registry, skopeo and a static busybox.
     Registry,
     Tmux,
@@ -60,6 +62,11 @@ pub fn lacking(need: Need) -> Option<String> {
         Need::CgroupV2 => {
             let v2 = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
             if v2 { no_cgroup() } else { Some("no unified control group hierarchy".into()) }
+        }
+        Need::CgroupV1 => {
+            let v1 =
+                ["memory", "freezer", "systemd"].iter().all(|name| Path::new("/sys/fs/cgroup").join(name).is_dir());
+            if v1 { no_cgroup() } else { Some("no control groups v1".into()) }
         }
         Need::Registry => missing_program(&["docker-registry", "skopeo", "busybox"]),
         Need::Netns => (!quietly(Command::new("unshare").args(["-n", "true"])))

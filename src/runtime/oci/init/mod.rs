@@ -128,12 +128,23 @@ fn surroundings(setup: &Setup<'_>, socket: &OwnedFd) -> Outcome<Mounted> {
     if let Some(name) = &setup.keyring {
         attributes::join_session_keyring(Some(name)).during("making a session keyring")?;
     }
-    let mounted = sources.build(&setup.mounts.root, &setup.mounts.ops, place);
+    let map = |number: usize, tree: BorrowedFd<'_>| map_ids(setup, number, tree, socket);
+    let mounted = sources.build_with(&setup.mounts.root, &setup.mounts.ops, place, &map);
     let mounted = mounted.during("error mounting: setting up the root file system")?;
     if let Some(plan) = setup.process.filter(|p| p.terminal) {
         console(plan, &mounted, socket)?;
     }
     Ok(mounted)
+}
+
+/// By the creator, who has power over the file system; without a user namespace of its own the container has it, too.
+fn map_ids(setup: &Setup<'_>, number: usize, tree: BorrowedFd<'_>, socket: &OwnedFd) -> crate::sys::Result<()> {
+    if !setup.namespaces.other_users() {
+        return super::mapped::map(&setup.mounts.mapped, &setup.prepared, number, tree);
+    }
+    sync::send(socket.as_fd(), &Message::Map(number as u16), Some(tree));
+    let gone = |f: super::Failure| crate::sys::Error::new("mount_setattr", std::io::Error::other(f.chain.join(": ")));
+    sync::await_go(socket.as_fd()).map_err(gone)
 }
 
 /// Opens a terminal in the container's own devpts, shows it as /dev/console and makes it the controlling one.
@@ -189,7 +200,12 @@ fn enter(setup: &Setup<'_>, mut mounted: Mounted, pid: i32, socket: &OwnedFd) ->
         let _ = in_root::ensure(mounted.root.as_fd(), &plan.cwd, in_root::Make::Directory);
     }
     mounted.go_on(&setup.mounts.seals).during("sealing the root file system")?;
-    let entered = if setup.no_pivot { mount::move_to_root } else { mount::pivot };
+    let entered = match setup.no_pivot {
+        // The root of a mount namespace that is not the container's stays as it is.
+        _ if !setup.namespaces.own_mounts() => mount::change_root,
+        true => mount::move_to_root,
+        false => mount::pivot,
+    };
     entered(mounted.root.as_fd()).during("entering the root file system")?;
     mounted.go_on(&setup.mounts.entered).during("setting the root's propagation")
 }

@@ -12,6 +12,8 @@ const MAX: usize = 64 << 10;
 pub enum Message {
     /// The master of a new terminal, as a descriptor.
     Terminal,
+    /// The tree that comes along is to have its ids mapped, as the mount with that number says. The answer is "go on".
+    Map(u16),
     /// Everything is mounted, nothing is entered: the moment of the runtime's hooks.
     Mounted,
     /// Set up; only the program is missing.
@@ -25,6 +27,7 @@ pub enum Message {
 pub fn send(socket: BorrowedFd<'_>, message: &Message, fd: Option<BorrowedFd<'_>>) {
     let bytes = match message {
         Message::Terminal => b"T".to_vec(),
+        Message::Map(number) => [b"I".as_slice(), &number.to_ne_bytes()].concat(),
         Message::Mounted => b"M".to_vec(),
         Message::Ready => b"R".to_vec(),
         Message::Executing => b"X".to_vec(),
@@ -40,6 +43,7 @@ pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<(Message, Option<OwnedFd
     let message = match bytes[..length].split_first() {
         None => return Ok(None),
         Some((b'T', _)) => Message::Terminal,
+        Some((b'I', &[low, high])) => Message::Map(u16::from_ne_bytes([low, high])),
         Some((b'M', _)) => Message::Mounted,
         Some((b'R', _)) => Message::Ready,
         Some((b'X', _)) => Message::Executing,
