@@ -19,6 +19,10 @@ pub const NOSYMFOLLOW: u64 = libc::MOUNT_ATTR_NOSYMFOLLOW;
 /// The field the three kinds of atime share: clear it before setting one.
 pub const ATIME: u64 = libc::MOUNT_ATTR__ATIME;
 
+/// A device node of the host, seen in a container: it can be read and written as ever, but its owner, its mode and its
+/// times stay as the host has them.
+pub const HOST_NODE: u64 = RDONLY | NOSUID | NOEXEC;
+
 /// Longest string fsconfig(2) takes, without its end.
 const MAX_FSCONFIG: usize = 255;
 

@@ -73,8 +73,7 @@ pub(super) fn bind_hosts(tree: BorrowedFd<'_>, content: &[Node], hosts: &[OwnedF
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let target = rustix::fs::openat(tree, name.as_str(), flags, Mode::empty());
         let target = target.map_err(|e| Error::at("open", name, e))?;
-        let quiet =
-            Change { set: mount::NOSUID | mount::NOEXEC, propagation: Some(Propagation::Private), ..Change::default() };
+        let quiet = Change { set: mount::HOST_NODE, propagation: Some(Propagation::Private), ..Change::default() };
         mount::change(host.as_fd(), quiet)?;
         mount::attach(host.as_fd(), target.as_fd())?;
     }

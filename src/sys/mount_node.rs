@@ -81,8 +81,7 @@ fn existing(directory: &OwnedFd, name: &str, kind: FileType, number: u64, device
 
 fn bind_host(root: BorrowedFd<'_>, path: &str) -> Result<()> {
     let tree = mount::clone_tree(rustix::fs::CWD, &PathBuf::from(path), false)?;
-    let quiet =
-        Change { set: mount::NOSUID | mount::NOEXEC, propagation: Some(Propagation::Private), ..Change::default() };
+    let quiet = Change { set: mount::HOST_NODE, propagation: Some(Propagation::Private), ..Change::default() };
     mount::change(tree.as_fd(), quiet)?;
     let target = in_root::ensure(root, path, Make::File)?;
     mount::attach(tree.as_fd(), target.as_fd())

@@ -94,7 +94,9 @@ pub struct Mounted {
     pub proc: Option<OwnedFd>,
     pub devpts: Option<OwnedFd>,
     pub(super) null: OwnedFd,
+    /// The first mask of a directory, and of a file: further ones are its copies.
     pub(super) empty: Option<OwnedFd>,
+    pub(super) nothing: Option<OwnedFd>,
 }
 
 /// Builds the root at `place`, a directory that the container never sees. The caller is in a mount namespace of its
@@ -167,7 +169,7 @@ impl Sources {
                 return Err(Error::at("open_tree", place, std::io::Error::other("not opened")));
             }
         };
-        let mut made = Mounted { root, proc: None, devpts: None, null: self.null, empty: None };
+        let mut made = Mounted { root, proc: None, devpts: None, null: self.null, empty: None, nothing: None };
         for (op, mut source) in ops.iter().zip(self.steps) {
             if let MountOp::Mount(Mount { source: Source::Mapped { path, recursive, number }, target, .. }) = op {
                 let tree = clone_inside(&made, path, *recursive).map_err(|e| within(target, e))?;
@@ -381,7 +383,7 @@ mod tests {
             mount::attach_at(proc.as_fd(), dir.path()).unwrap();
             let null = open_null().unwrap();
             let root = rustix::fs::open(dir.path(), OFlags::PATH, Mode::empty()).unwrap();
-            let made = Mounted { root, proc: Some(proc), devpts: None, null, empty: None };
+            let made = Mounted { root, proc: Some(proc), devpts: None, null, empty: None, nothing: None };
             let setting = |key: &str| write_sysctl(&made, key, "1").map_err(|e| e.errno());
             let now = std::fs::read_to_string("/proc/sys/net/ipv4/ip_default_ttl").unwrap();
             write_sysctl(&made, "net.ipv4.ip_default_ttl", now.trim()).unwrap();

@@ -30,19 +30,24 @@ fn open_existing(root: BorrowedFd<'_>, path: &Path) -> Result<Option<OwnedFd>> {
 
 pub(super) fn mask(made: &mut Mounted, path: &str) -> Result<()> {
     let Some(target) = place(made, path)? else { return Ok(()) };
-    if in_root::kind(&target)? != FileType::Directory {
-        let copy = mount::clone_tree(made.null.as_fd(), Path::new(""), false)?;
-        return mount::attach(copy.as_fd(), target.as_fd());
-    }
-    match &made.empty {
-        Some(empty) => mount::attach(mount::clone_tree(empty.as_fd(), Path::new(""), false)?.as_fd(), target.as_fd()),
+    let is_directory = in_root::kind(&target)? == FileType::Directory;
+    let first = if is_directory { &mut made.empty } else { &mut made.nothing };
+    match first {
+        Some(first) => mount::attach(mount::clone_tree(first.as_fd(), Path::new(""), false)?.as_fd(), target.as_fd()),
         None => {
-            let empty = empty_directory()?;
-            mount::attach(empty.as_fd(), target.as_fd())?;
-            made.empty = Some(empty);
+            let mask = if is_directory { empty_directory()? } else { null_device(&made.null)? };
+            mount::attach(mask.as_fd(), target.as_fd())?;
+            *first = Some(mask);
             Ok(())
         }
     }
+}
+
+/// The host's own node, whose owner and mode are not the container's to change.
+fn null_device(null: &OwnedFd) -> Result<OwnedFd> {
+    let copy = mount::clone_tree(null.as_fd(), Path::new(""), false)?;
+    mount::change(copy.as_fd(), Change { set: mount::HOST_NODE, ..Change::default() })?;
+    Ok(copy)
 }
 
 /// One file system shared by all masked directories, read-only and without room for an inode of its own.

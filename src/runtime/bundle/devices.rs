@@ -54,7 +54,8 @@ pub(super) fn binds(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
         return Ok(Vec::new());
     }
     let bind = |wanted: Mapped| {
-        let options = ["bind", "rprivate", "nosuid", "noexec"].map(str::to_owned).to_vec();
+        // Read-only is the node, not the device.
+        let options = ["bind", "rprivate", "ro", "nosuid", "noexec"].map(str::to_owned).to_vec();
         Ok(MountBuilder::default()
             .destination(wanted.inside)
             .typ("bind")
@@ -91,10 +92,22 @@ pub(super) fn rules(config: &ContainerConfig) -> Result<Option<LinuxResources>, 
     Ok(Some(LinuxResourcesBuilder::default().devices(rules).build()?))
 }
 
+/// Refuses a place that is another file system's in every container: a node there would not be seen.
+fn check_place(inside: &Path) -> Result<(), Error> {
+    match ["/dev/pts", "/dev/shm", "/dev/mqueue"].iter().find(|place| inside.starts_with(place)) {
+        Some(place) => {
+            let inside = inside.display();
+            Err(Error::invalid(format!("a device cannot be at {inside}: {place} is a file system of its own")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses devices that are not there. In a user namespace (`rootless`) also what only the host's root could give.
 pub(super) fn check(config: &ContainerConfig, rootless: bool) -> Result<Vec<String>, Error> {
     let mut warnings = Vec::new();
     for wanted in mapped(config)? {
+        check_place(&wanted.inside)?;
         if !rootless {
             continue;
         }

@@ -46,6 +46,35 @@ fn cve_2025_31133_a_mask_is_the_null_device() {
     bundle.assert_gone();
 }
 
+/// What masks a file, and what stands for a device where none can be made, is the host's own node: a container's root is
+/// its owner, and could close it to everybody on the host.
+#[test]
+fn the_host_s_nodes_stay_as_they_are() {
+    needs!(Registry, Userns);
+    let try_all = |node: &str| {
+        format!(
+            "touch -d 2001-01-01 {node} && echo touched; chmod 666 {node} && echo changed; chown 0:0 {node} && echo given; \
+            echo word >{node} || echo closed; cat {node}; test -c {node} || echo none"
+        )
+    };
+    let root = StateRoot::with_image();
+    let run = |options: &[&str], node: &str| {
+        let script = try_all(node);
+        let image = image::name();
+        let words = [&["run", "--rm", "--network", "none"], options, &[&image, "sh", "-c", &script]].concat();
+        let answer = root.teu(&words).exits(0);
+        assert_eq!(answer.stdout, "", "{options:?} {node}: {}", answer.stderr);
+    };
+    run(&[], "/proc/keys");
+    run(&["--privileged", "--security-opt", "mask=/etc/passwd:/etc/group"], "/etc/group");
+    run(&["--userns", "0:0:10"], "/dev/null");
+    run(&["--userns", "0:0:10", "--device", "/dev/null:/opt/null"], "/opt/null");
+    let mut bundle = Bundle::new(&try_all("/proc/keys"));
+    bundle.config["linux"]["maskedPaths"] = json!(["/etc/passwd", "/proc/keys"]);
+    let all: Vec<String> = bundle.outcome().lines().map(str::to_owned).collect();
+    assert!(all.iter().all(|line| line.contains("Read-only file system") || line.contains("not permitted")), "{all:?}");
+}
+
 /// CVE-2019-19921, CVE-2019-16884: a volume on /proc, or on a name of something inside it.
 #[test]
 fn cve_2019_19921_proc_stays_the_kernel_s() {
