@@ -138,13 +138,23 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
     // On v1 rules are written one after the other, and before the last of them the init could not make its devices.
     let stepwise = group.clone_fd().is_none();
     let mut warnings = Vec::new();
+    let mut init = init;
     if stepwise {
         warnings.extend(restrict(&launch, group)?);
+    }
+    let early = stepwise && (launch.limits.cpuset_cpus.is_some() || launch.limits.cpuset_mems.is_some());
+    if early {
+        // On v1 a group gets a cpuset at its first limit. An init that enters that after it has made its cgroup namespace
+        // sees the machine's own cpuset as the top of the hierarchy: its limits, and everybody's groups.
+        init = None;
+        warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
     }
     let starting = begin_in(network, &launch, group, init)?;
     // From here on the init and its monitor work side by side.
     let (epoll, signals) = events().map_err(|e| internal("set up", &e))?;
-    warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
+    if !early {
+        warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
+    }
     if !stepwise {
         warnings.extend(restrict(&launch, group)?);
     }

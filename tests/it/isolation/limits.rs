@@ -112,6 +112,25 @@ fn the_number_of_tasks_can_be_set_and_lifted_while_it_runs() {
     }
 }
 
+/// On v1 a cpuset is made at its first limit, and must be entered before the container's view of the groups is made: else
+/// that begins at the machine's own cpuset, with everybody's groups and the release agent (CVE-2022-0492).
+#[test]
+fn the_top_of_what_a_container_sees_is_its_own_cpuset() {
+    needs!(Registry, Root, Cgroup);
+    if unified() || !Path::new("/sys/fs/cgroup/cpuset/cpuset.cpus").exists() {
+        return;
+    }
+    let root = StateRoot::with_image();
+    let look = "cd /sys/fs/cgroup/cpuset; cat cpuset.cpus; ls | grep -c release_agent; grep cpuset /proc/self/cgroup";
+    let seen = out(&root, &["--cpuset-cpus", "0"], look);
+    let lines: Vec<&str> = seen.lines().collect();
+    assert_eq!(lines[..2], ["0", "0"], "{seen}");
+    assert!(lines[2].ends_with(":/"), "{seen}");
+    // There the kernel mounts no groups of v1.
+    let seen = out(&root, &["--cpuset-cpus", "0", "--userns", "auto"], "grep cpuset /proc/self/cgroup");
+    assert!(seen.ends_with(":/\n"), "{seen}");
+}
+
 #[test]
 fn a_group_of_one_s_choice_goes_when_it_was_made_for_the_container() {
     needs!(Registry, Cgroup);
