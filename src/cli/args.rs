@@ -3,6 +3,11 @@
 use crate::engine::{Error, ErrorKind, Result};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use std::fs::File;
+use std::io::Read;
+
+/// Longest file that a flag may name. One without an end (a device) is an error instead of all memory.
+const LONGEST_FILE: u64 = 16 << 20;
 
 /// Flags of one verb. A flag the verb does not have reads as not given, so that verbs can share readers.
 #[derive(Clone, Copy)]
@@ -47,4 +52,15 @@ pub(super) fn wrong(flag: &str, value: &str, why: impl std::fmt::Display) -> Err
 /// A mistake that is in no single value.
 pub(super) fn misuse(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Invalid, why)
+}
+
+/// The text of a file that a flag names; `what` says of the error what was read.
+pub(super) fn text_of_file(what: &str, path: &str) -> Result<String> {
+    let failed = |e| Error::from_source(ErrorKind::Invalid, format!("reading {what} {path}"), &e);
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text));
+    match read.map_err(failed)? as u64 > LONGEST_FILE {
+        true => Err(failed(std::io::Error::other(format!("it is longer than {} MiB", LONGEST_FILE >> 20)))),
+        false => Ok(text),
+    }
 }

@@ -77,18 +77,16 @@ pub fn names(set: u64) -> impl Iterator<Item = &'static str> {
     NAMES.iter().enumerate().filter(move |(n, _)| set & (1 << n) != 0).map(|(_, name)| *name)
 }
 
-/// Docker's rule: `ALL` in either list counts first, then single drops, then single adds.
+/// Docker's rule: `ALL` in either list counts first, then single drops, then single adds. A privileged container has all,
+/// where docker forgets what was to be dropped: here it is dropped.
 pub fn choose(add: &[String], drop: &[String], privileged: bool) -> Result<u64, Unknown> {
     const ALL: u64 = (1 << NAMES.len()) - 1;
-    if privileged {
-        return Ok(ALL);
-    }
     let is_all = |name: &String| name.eq_ignore_ascii_case("all");
     let mut set = 0;
     for name in DEFAULT {
         set |= bit(name)?;
     }
-    if add.iter().any(is_all) {
+    if privileged || add.iter().any(is_all) {
         set = ALL;
     }
     if drop.iter().any(is_all) {
@@ -121,6 +119,8 @@ mod tests {
         check(&["ALL"], &[], &NAMES);
         assert_eq!(choose(&["NOPE".into()], &[], false), Err(Unknown("NOPE".into())));
         assert_eq!(choose(&[], &[], true), Ok((1 << 41) - 1));
+        assert_eq!(choose(&[], &["SYS_ADMIN".into()], true), Ok(((1 << 41) - 1) & !(1 << 21)));
+        assert_eq!(choose(&["BPF".into()], &["ALL".into()], true), bit("BPF"));
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! `-e` and `--env-file`.
 
-use crate::cli::args::{Args, misuse, wrong};
+use crate::cli::args::{Args, misuse, text_of_file, wrong};
 use crate::config::environment_value;
-use crate::engine::{Error, ErrorKind, Result};
+use crate::engine::Result;
 
 /// Files first, then `-e`, later ones winning by their place at the end. `NAME` alone takes our own value, if any.
 pub(in crate::cli) fn environment(args: Args) -> Result<Vec<String>> {
     let mut env = Vec::new();
     for path in args.texts("env-file") {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::from_source(ErrorKind::Invalid, format!("reading --env-file {path}"), &e))?;
+        let text = text_of_file("--env-file", path)?;
         env.extend(parse_file(path, &text)?);
     }
     for text in args.texts("env") {

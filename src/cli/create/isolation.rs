@@ -14,6 +14,9 @@ pub(super) fn isolation(args: Args) -> Result<Isolation> {
         uts: sharing("uts", args)?,
         host_cgroups: host_cgroups(args)?,
     };
+    if args.given("shm-size") && !matches!(isolation.ipc, Ipc::Private | Ipc::Shareable) {
+        return Err(misuse("conflicting options: --shm-size and --ipc: that shared memory is not the container's own"));
+    }
     if isolation.uts != Sharing::Private {
         for name in ["hostname", "domainname"] {
             if args.given(name) {

@@ -15,7 +15,7 @@ pub(super) use env::environment;
 pub(super) use limits::{changes, limits};
 pub(super) use network::{connected_place, ports};
 
-use super::args::{Args, misuse, wrong};
+use super::args::{Args, misuse, text_of_file, wrong};
 use super::flags::{UNSUPPORTED, Unsupported};
 use crate::engine::request::{CreateArgs, PullPolicy};
 use crate::engine::{Error, ErrorKind, Result};
@@ -204,8 +204,7 @@ fn extra_hosts(texts: &[&str]) -> Result<Vec<String>> {
 fn all_labels(args: Args) -> Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     for path in args.texts("label-file") {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::from_source(ErrorKind::Invalid, format!("reading --label-file {path}"), &e))?;
+        let text = text_of_file("--label-file", path)?;
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
         if let Some(bad) = lines.iter().find(|l| l.starts_with('=')) {
             return Err(wrong("label-file", path, format!("'{bad}' has no name")));

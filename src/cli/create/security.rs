@@ -1,6 +1,6 @@
 //! `--privileged`, capabilities, `--security-opt`.
 
-use crate::cli::args::{Args, wrong};
+use crate::cli::args::{Args, text_of_file, wrong};
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::{SeccompProfile, Security};
 
@@ -67,9 +67,8 @@ fn absolute(option: &str, paths: &str) -> Result<Vec<String>> {
 }
 
 fn profile(path: &str) -> Result<SeccompProfile> {
-    let during = || format!("reading the seccomp profile {path}");
-    let text = std::fs::read_to_string(path).map_err(|e| Error::from_source(ErrorKind::Invalid, during(), &e))?;
+    let text = text_of_file("the seccomp profile", path)?;
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .map_err(|e| Error::from_source(ErrorKind::Invalid, during(), &e))?;
+        .map_err(|e| Error::from_source(ErrorKind::Invalid, format!("reading the seccomp profile {path}"), &e))?;
     Ok(SeccompProfile::Custom(text))
 }

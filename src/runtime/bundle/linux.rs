@@ -69,8 +69,10 @@ pub(super) fn check_sysctls(config: &ContainerConfig) -> Result<(), Error> {
             || key.starts_with("fs.mqueue.");
         let of_network = key.starts_with("net.");
         let ours = (of_ipc && own_ipc) || (of_network && own_network(config));
-        if !ours || key.contains("..") {
+        let named = key.split('.').all(|part| !part.is_empty()) && !key.contains('\0');
+        if !ours || !named {
             let why = match (of_network, of_ipc) {
+                _ if !named => "that is no name of a setting",
                 (true, _) => "the network it is on is not the container's own",
                 (_, true) => "the IPC namespace it is in is not the container's own",
                 _ => "it is the whole machine's",

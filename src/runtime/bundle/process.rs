@@ -105,6 +105,7 @@ fn clamped(name: &str, soft: u64, hard: u64, warnings: Option<&mut Vec<String>>)
     if let Some(warnings) = warnings
         && hard > bound
     {
+        let hard = if hard == u64::MAX { "unlimited".to_owned() } else { hard.to_string() };
         warnings.push(format!("ulimit {name} is {bound} instead of {hard}: this machine allows no more"));
     }
     let kind = PosixRlimitType::from_str(&format!("RLIMIT_{}", name.to_ascii_uppercase()));

@@ -29,6 +29,7 @@ fn what_is_no_device_is_refused() {
     refused(&root, &["--device", "/dev/nothing-here"], "/dev/nothing-here");
     refused(&root, &["--device", "/etc/passwd"], "not a device node");
     refused(&root, &["--device", "null"], "absolute path");
+    refused(&root, &["--device", "/dev/null:/dev/pts/7"], "a file system of its own");
     refused(&root, &["--device", "/dev/null:/dev/x:q"], "no access");
     refused(&root, &["--device", "vendor.com/gpu=all"], "not supported");
     refused(&root, &["--device-cgroup-rule", "c 1:3"], "it must be KIND");

@@ -102,6 +102,12 @@ fn what_is_private_or_absent_cannot_be_joined() {
     for key in ["kernel.shm_rmid_forced", "fs.mqueue.msg_max", "kernel.sem"] {
         refused(&root, &["--ipc", "host", "--sysctl", &format!("{key}=1")], "not the container's own");
     }
+    for key in ["net..ipv4", "net.ipv4.", "net.ipv4/../../kernel/panic"] {
+        refused(&root, &["--sysctl", &format!("{key}=1")], "no name of a setting");
+    }
+    for mode in ["host", "none", "container:own"] {
+        refused(&root, &["--ipc", mode, "--shm-size", "1m"], "conflicting options: --shm-size and --ipc");
+    }
     root.run_detached("own", &[], &["sleep", "600"]);
     let answer = run(&root, &["--ipc", "container:own"], "true").exits(125);
     assert!(answer.stderr.contains("--ipc shareable"), "{}", answer.stderr);

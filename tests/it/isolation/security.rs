@@ -26,6 +26,7 @@ fn capabilities_in_any_spelling() {
     assert_eq!(bounding(&root, &["--cap-drop", "all"]), 0);
     let all = bounding(&root, &["--privileged"]);
     assert_eq!(bounding(&root, &["--cap-add", "all", "--cap-drop", "cap_net_admin"]), all & !net_admin);
+    assert_eq!(bounding(&root, &["--privileged", "--cap-drop", "net_admin"]), all & !net_admin, "not forgotten");
     for flag in ["--cap-add", "--cap-drop"] {
         refused(&root, &[flag, "NO_SUCH_THING"], "NO_SUCH_THING");
         refused(&root, &[flag, "CAP_"], "CAP_");
@@ -68,6 +69,9 @@ fn security_options_are_applied_and_shown() {
     assert_eq!(shown["AppArmorProfile"], "unconfined");
     root.teu(&["rm", "-f", "box"]).exits(0);
     refused(&root, &["--security-opt", "seccomp=/nonexistent.json"], "/nonexistent.json");
+    refused(&root, &["--security-opt", "seccomp=/dev/zero"], "it is longer than");
+    refused(&root, &["--env-file", "/dev/zero"], "it is longer than");
+    refused(&root, &["--label-file", "/dev/zero"], "it is longer than");
     refused(&root, &["--security-opt", "label=type:thing_t"], "SELinux");
     refused(&root, &["--security-opt", "nonsense"], "there are apparmor");
     if !std::path::Path::new("/sys/kernel/security/apparmor").exists() {
