@@ -306,7 +306,7 @@ fn sparse_files_keep_their_holes() {
 }
 
 #[test]
-fn headers_are_bounded_and_sizes_agree() {
+fn cve_2025_62518_headers_are_bounded_and_sizes_agree() {
     let big = vec![b'x'; limits::ENTRY_HEADERS + 10];
     Tar::new().pax(&[("comment", &big)]).file("a", b"").refused("headers of one entry");
     // An attribute that holds a newline hides the size from a parser that splits at lines.

@@ -2,6 +2,7 @@
 //! taken out. Those of the kernel work are here, for `teu run` and for `teu oci`; others are beside the code they are
 //! about. The table says where each one is.
 
+mod images;
 mod keys;
 mod mounts;
 mod outside;
@@ -43,10 +44,15 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("CVE-2026-46680", "src/runtime/user.rs", "cve_2026_46680_nothing_odd_becomes_root"),
     ("CVE-2026-47262", "tests/it/cve/users.rs", "cve_2026_47262_account_files_are_small_files"),
     ("CVE-2024-9676", "tests/it/cve/users.rs", "cve_2026_47262_account_files_are_small_files"),
+    ("CVE-2026-53488", "tests/it/cve/images.rs", "cve_2026_53488_an_image_s_labels_decide_nothing"),
+    ("CVE-2022-23648", "tests/it/cve/images.rs", "cve_2022_23648_an_image_s_volumes_stay_inside"),
+    ("CVE-2023-0778", "tests/it/cve/images.rs", "cve_2023_0778_walks_on_the_host_follow_no_links"),
+    ("CVE-2024-9341", "tests/it/cve/images.rs", "cve_2023_0778_walks_on_the_host_follow_no_links"),
     ("CVE-2018-15664", "src/sys/copy_up.rs", "cve_2018_15664_filling_a_volume_follows_no_links"),
     ("CVE-2021-41190", "src/image/manifest.rs", "cve_2021_41190_what_two_readers_would_read_differently_is_refused"),
     ("CVE-2024-3727", "src/model/reference.rs", "cve_2024_3727_only_a_digest_names_a_blob"),
     ("CVE-2021-32760", "src/image/unpack/tests.rs", "cve_2021_32760_symlinks_cannot_carry_an_entry_outside"),
+    ("CVE-2025-62518", "src/image/unpack/tests.rs", "cve_2025_62518_headers_are_bounded_and_sizes_agree"),
     ("CVE-2021-20291", "src/image/unpack/tests.rs", "cve_2021_20291_a_gzip_bomb_is_stopped"),
     ("CVE-2020-15157", "src/image/registry/challenge.rs", "cve_2020_15157_realms_are_https_and_not_inside"),
     ("CVE-2020-15257", "tests/it/cve/sockets.rs", "cve_2020_15257_sockets_are_files_of_their_owner"),
@@ -55,6 +61,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("CVE-2024-29018", "src/runtime/monitor/dns/tests.rs", "cve_2024_29018_an_internal_network_asks_nobody"),
     ("CVE-2026-31431", "tests/it/runtime/filter.rs", "cve_2026_31431_af_alg"),
     ("CVE-2022-0492", "tests/it/cve/powers.rs", "cve_2022_0492_release_agents_are_out_of_reach"),
+    ("CVE-2022-0492", "tests/it/isolation/limits.rs", "the_top_of_what_a_container_sees_is_its_own_cpuset"),
 ];
 
 #[test]
