@@ -144,6 +144,8 @@ pub(super) fn lay(tree: &mut Tree, shell: &str) {
     tree.text("/etc/group", "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n");
     tree.text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
     tree.text("/etc/os-release", "NAME=\"teu starter\"\nID=teu-starter\nPRETTY_NAME=\"teu starter image\"\n");
+    // What an engine mounts its own files on: otherwise every start makes them in the container's own layer.
+    ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"].iter().for_each(|name| tree.text(name, ""));
     tree.text("/etc/shells", format!("{shell}\n"));
     tree.text("/etc/profile", PROFILE);
     tree.text("/root/.bashrc", BASHRC);
