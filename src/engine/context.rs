@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use super::inventory::Event;
-use super::job::{Chunk, Input, JobId, Progress};
+use super::job::{Chunk, Input, JobId, JobStatus, Progress};
 use super::jobs::{Change, NewJob, status_of};
 use super::request::OnExit;
 use super::{Error, Result};
@@ -105,6 +105,12 @@ impl JobContext {
         let result = self.settle(result).await;
         self.core.change(self.id, Change::Ended(status_of(&result)));
         result
+    }
+
+    /// Ends the job, successfully, before its last change: its history is then written with that. The change's own failure
+    /// is not the job's any more.
+    pub fn end_early(&self) {
+        self.core.change(self.id, Change::Ended(JobStatus::Done));
     }
 
     /// Runs the undo stack after a failure; its own failures are attached to the error.

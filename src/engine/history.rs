@@ -3,8 +3,8 @@
 use super::core::Core;
 use super::job::{Job, JobId, JobStatus, Progress};
 use super::{Error, ErrorKind};
-use crate::store::Owner;
 use crate::store::records::{self, JobRow};
+use crate::store::{self, Owner, Transaction};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,20 +45,40 @@ impl History {
         if rows.is_empty() {
             return;
         }
-        let trim = rows.keys().any(|id| id % 64 == 0);
-        let written = core.db.write(|t| {
-            rows.values().try_for_each(|row| records::put_job(t, row))?;
-            if trim { records::delete_jobs_before(t, KEPT).map(drop) } else { Ok(()) }
-        });
-        match written {
+        match core.db.write(|t| put(t, &rows)) {
             Ok(()) => core.emit("job", "history", "", []),
             Err(e) => tracing::warn!(error = %e, "writing the job history"),
         }
     }
 
+    /// Makes a change, and writes what waits along with it: both or nothing.
+    pub fn flush_with(
+        &self,
+        core: &Core,
+        change: impl FnOnce(&Transaction<'_>) -> store::Result<()>,
+    ) -> store::Result<()> {
+        let rows = std::mem::take(&mut *self.lock());
+        let written = core.db.write(|t| change(t).and_then(|()| put(t, &rows)));
+        if written.is_err() {
+            let mut waiting = self.lock();
+            for (id, row) in rows {
+                waiting.entry(id).or_insert(row);
+            }
+        } else if !rows.is_empty() {
+            core.emit("job", "history", "", []);
+        }
+        written
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, JobRow>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn put(t: &Transaction<'_>, rows: &BTreeMap<u64, JobRow>) -> store::Result<()> {
+    rows.values().try_for_each(|row| records::put_job(t, row))?;
+    let trim = rows.keys().any(|id| id % 64 == 0);
+    if trim { records::delete_jobs_before(t, KEPT).map(drop) } else { Ok(()) }
 }
 
 /// Stored jobs, newest first; a running one whose process is dead was interrupted.

@@ -69,6 +69,16 @@ pub struct Launch {
     pub warnings: Vec<String>,
 }
 
+/// What a launch that is still being worked out will say of its root: it is mounted in the meantime.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RootAhead {
+    pub rootfs: Rootfs,
+    /// As [`Launch::user_namespace`].
+    pub user_namespace: bool,
+    /// Removed at its end: nothing of it need reach the disk.
+    pub volatile: bool,
+}
+
 /// How the root file system is put together, by the container's init in its own mount namespace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Rootfs {

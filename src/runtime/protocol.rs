@@ -47,17 +47,20 @@ pub enum Kind {
     Launch = 13,
     /// To a client, one byte: 1 = its input is taken, 0 = it only watches. From a client, empty: it takes over.
     Writer = 14,
+    /// JSON [`super::launch::RootAhead`]: may come before `Launch`.
+    Root = 15,
 }
 
 impl Kind {
     /// The kind of that number, if there is one.
     pub fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::{
-            Console, Exit, Gap, Hello, Launch, Reply, Resize, Screen, Signal, Stderr, Stdin, StdinEof, Stdout, Writer,
+            Console, Exit, Gap, Hello, Launch, Reply, Resize, Root, Screen, Signal, Stderr, Stdin, StdinEof, Stdout,
+            Writer,
         };
-        [Hello, Reply, Stdin, StdinEof, Resize, Signal, Stdout, Stderr, Console, Screen, Gap, Exit, Launch, Writer]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        let to_clients = [Reply, Stdout, Stderr, Console, Screen, Gap, Exit, Writer];
+        let to_monitors = [Hello, Stdin, StdinEof, Resize, Signal, Launch, Root];
+        to_clients.into_iter().chain(to_monitors).find(|kind| *kind as u8 == byte)
     }
 }
 

@@ -13,6 +13,7 @@ mod wal_index;
 pub use db::Db;
 pub use process::Owner;
 pub use root::{StateRoot, create_private_dir};
+pub use rusqlite::Transaction;
 
 use std::path::{Path, PathBuf};
 

@@ -1,18 +1,42 @@
 //! Two processes that are to work side by side. The scheduler looks for an idle processor only among many: with two it
 //! mostly leaves whoever is woken behind the one that woke him, and the other processor idle.
 
-use nix::unistd::{SysconfVar, sysconf};
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use std::os::unix::thread::JoinHandleExt;
+use std::thread::JoinHandle;
 
-/// The processors there are, where this process may use all of them. Elsewhere somebody has chosen, and it stays at that.
+/// The processors there are, where this process may use all that the first one may. Elsewhere somebody has chosen, and it
+/// stays at that.
 pub struct Elsewhere(Option<CpuSet>);
 
 impl Elsewhere {
     pub fn find() -> Elsewhere {
         let own = sched_getaffinity(None).ok();
-        let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
-        Elsewhere(own.filter(|own| own.count() > 1 && Some(i64::from(own.count())) == online))
+        let first = sched_getaffinity(Some(Pid::INIT)).ok();
+        Elsewhere(own.filter(|own| own.count() > 1 && Some(own) == first.as_ref()))
+    }
+
+    /// Runs `work` on a thread of its own; it begins on another processor than this one, if that can be had.
+    pub fn spawn(work: impl FnOnce() + Send + 'static) {
+        let Elsewhere(all) = Elsewhere::find();
+        let (placed, wait) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::spawn(move || {
+            let _ = wait.recv();
+            // What it starts in its turn may run anywhere.
+            if all.is_some() {
+                let _ = sched_setaffinity(None, &anywhere());
+            }
+            work();
+        });
+        if let Some(mut others) = all {
+            others.unset(sched_getcpu());
+            place(&thread, &others);
+        }
+        let _ = placed.send(());
+        if all.is_none() {
+            std::thread::yield_now();
+        }
     }
 
     /// Calls `wake`, by which the process `pid` goes on; on another processor than this one, if that can be had. Where it
@@ -24,12 +48,29 @@ impl Elsewhere {
         let moved = sched_setaffinity(Some(pid), &others).is_ok();
         wake();
         if moved {
-            // Not those of now: more may come. It fails only for a process that is gone.
-            let mut any = CpuSet::new();
-            (0..CpuSet::MAX_CPU).for_each(|cpu| any.set(cpu));
-            let _ = sched_setaffinity(Some(pid), &any);
+            // It fails only for a process that is gone.
+            let _ = sched_setaffinity(Some(pid), &anywhere());
         }
     }
+}
+
+/// Not the processors of now: more may come.
+fn anywhere() -> CpuSet {
+    let mut any = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|cpu| any.set(cpu));
+    any
+}
+
+/// The thread may run on these processors only.
+fn place<T>(thread: &JoinHandle<T>, processors: &CpuSet) {
+    // SAFETY: all-zero bytes are a valid, empty cpu_set_t.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for cpu in (0..CpuSet::MAX_CPU).filter(|cpu| processors.is_set(*cpu)) {
+        // SAFETY: the number is below the set's size.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    // SAFETY: the handle keeps the thread's id good, and the set is valid for reads. It fails where the processor has gone.
+    let _ = unsafe { libc::pthread_setaffinity_np(thread.as_pthread_t(), size_of_val(&set), &raw const set) };
 }
 
 #[cfg(test)]
@@ -56,6 +97,19 @@ mod tests {
         assert_eq!(may_use(child.id()), before);
         drop(child.stdin.take());
         assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn what_a_thread_elsewhere_starts_may_run_anywhere() {
+        let before = may_use(std::process::id());
+        let (tell, told) = std::sync::mpsc::channel();
+        Elsewhere::spawn(move || {
+            let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            tell.send(may_use(child.id())).unwrap();
+            drop(child.stdin.take());
+            assert!(child.wait().unwrap().success());
+        });
+        assert_eq!(told.recv().unwrap(), before);
     }
 
     #[test]

@@ -223,6 +223,12 @@ fn appends_layers(release: &str) -> bool {
     (numbers.next(), numbers.next()) >= (Some(6), Some(7))
 }
 
+/// The same where nobody sees it, to be attached later; not on kernels that cannot.
+pub fn overlay_ahead(overlay: &Overlay) -> Result<OwnedFd> {
+    overlay.clear_mark();
+    overlay_detached(overlay)
+}
+
 fn overlay_detached(overlay: &Overlay) -> Result<OwnedFd> {
     let kind = "overlay";
     let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|e| Error::at("fsopen", kind, e))?;

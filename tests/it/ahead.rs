@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use teu::model::container::Status;
 use teu::model::id::ContainerId;
 use teu::runtime::announced::Announced;
-use teu::runtime::launch::Launch;
+use teu::runtime::launch::{Launch, RootAhead, Rootfs};
 use teu::runtime::task::{self, Attach, Error, Starting};
 
 fn announced(fixture: &Fixture, own_network: bool, child: bool) -> Announced {
@@ -143,6 +143,44 @@ fn what_cannot_be_set_up_is_told_and_taken_back() {
     }
     assert_eq!(fixture.wait_over().status, Status::Created);
     wait_until("nothing is left", || groups(&fixture.id).is_empty().then_some(()));
+}
+
+/// Over the fixture's root file system; what the container writes goes to the directory `upper`.
+fn overlay(fixture: &Fixture, lower: &Path, upper: &str) -> Rootfs {
+    let (upper, work) = (fixture.root.path().join(upper), fixture.root.path().join(format!("work of {upper}")));
+    for dir in [&upper, &work] {
+        std::fs::create_dir_all(dir).unwrap();
+    }
+    Rootfs::Overlay { lower: vec![lower.to_owned()], upper, work, read_only: false }
+}
+
+#[test]
+fn the_root_is_mounted_before_the_launch_is_known_and_another_one_is_not_taken() {
+    needs!(Root);
+    let nowhere = Path::new("/nowhere-to-be-found");
+    for (foreseen, exists) in [("own", true), ("other", true), ("own", false)] {
+        let fixture = Fixture::new();
+        let lower = fixture.rootfs();
+        let rootfs = overlay(&fixture, &lower, "own");
+        let mut launch = Launch { rootfs, ..namespaces(fixture.launch("echo words >/file; exit 4"), |_| {}) };
+        launch.spec.set_root(None);
+        let rootfs = overlay(&fixture, if exists { &lower } else { nowhere }, foreseen);
+        let root = RootAhead { rootfs, user_namespace: false, volatile: false };
+        let got = run(async {
+            let mut monitor = begin(announced(&fixture, true, true));
+            monitor.expect_root(&root).await.unwrap();
+            let mounted = fixture.root.path().join(format!("work of {foreseen}/work"));
+            if exists {
+                wait_until("it is mounted", || mounted.exists().then_some(()));
+            }
+            shared(&launch, monitor).await
+        });
+        assert_eq!(got, (vec![], 4), "{foreseen} {exists}");
+        assert_eq!(std::fs::read_to_string(fixture.root.path().join("own/file")).unwrap(), "words\n");
+        assert!(!fixture.root.path().join("other/file").exists());
+        fixture.wait_over();
+        assert!(groups(&fixture.id).is_empty());
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ mod datagrams;
 mod default;
 mod files;
 mod leftovers;
-mod moved;
 mod parents;
 mod plain;
 mod user;

@@ -156,7 +156,7 @@ pub(crate) fn after_end(core: &Core, container: &Container, volumes: bool) -> Re
 /// deletes the directories. Killed in between, it leaves directories that are nobody's, for the next sweep.
 pub(crate) fn discard(core: &Core, container: &Container) -> Result<()> {
     let id = container.id.as_str();
-    let delete = || core.db.write(|t| records::delete_container(t, id));
+    let delete = || core.history.flush_with(core, |t| records::delete_container(t, id).map(drop));
     if let Err(e) = delete() {
         if e.trouble() != Some(Trouble::Full) {
             return Err(e.into());

@@ -13,7 +13,7 @@ use crate::store::records;
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     // Loading the monitor takes as long as making the container: both at once.
-    let monitor = cx.core.begin_monitor(Announced::new_container())?;
+    let mut monitor = cx.core.begin_monitor(Announced::new_container())?;
     let id = monitor.id().cloned().unwrap_or_else(ContainerId::random);
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image, id).await;
@@ -27,6 +27,7 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
         lossless: true,
     });
     let child = cx.child("start", &container.name);
+    start::expect_root(&cx.core, &container, &image, &mut monitor).await?;
     let started = start::launch_with(&cx.core, &container, image, attach, monitor).await;
     let started = match child.finish(started).await {
         Ok(started) => started,
@@ -75,6 +76,7 @@ async fn after_failed_start(cx: &mut JobContext, container: &Container, mut erro
 
 /// Its end has been seen here first, so it is removed here; the monitor finds nothing left to do.
 async fn clear_away(cx: &mut JobContext, container: &Container) {
+    cx.end_early();
     let gone = container.clone();
     if let Err(e) = cx.core.quick(move |core| remove::discard(core, &gone)).await {
         tracing::warn!(container = container.id.short(), error = %e, "removing a container that was to go at its end");

@@ -9,7 +9,7 @@ use crate::model::container::{Container, State, Status};
 use crate::model::image::Image;
 use crate::runtime::announced::Announced;
 use crate::runtime::bundle::{self, BundleInput};
-use crate::runtime::launch::{Launch, Rootfs};
+use crate::runtime::launch::{Launch, RootAhead, Rootfs};
 use crate::runtime::state;
 use crate::runtime::task::{Attach, Started, Starting};
 use crate::store::{create_private_dir, records};
@@ -69,6 +69,22 @@ pub(super) async fn launch_with(
     drop(starting);
     core.refresh_container(&container.id);
     Ok(started?)
+}
+
+/// Lets the container's root be mounted while the rest of its launch is worked out.
+pub(super) async fn expect_root(
+    core: &Arc<Core>,
+    container: &Container,
+    image: &Image,
+    monitor: &mut Starting,
+) -> Result<()> {
+    let parts = core.snapshotter()?.prepare(container.id.as_str(), &image.layers)?;
+    let root = RootAhead {
+        rootfs: rootfs(parts, container.config.read_only),
+        user_namespace: userns::identity().in_user_namespace,
+        volatile: container.config.auto_remove,
+    };
+    Ok(monitor.expect_root(&root).await?)
 }
 
 fn image_of(core: &Core, container: &Container) -> Result<Image> {

@@ -6,10 +6,13 @@ use super::streams::{ChildEnds, Streams};
 use super::{CLONING, Made, Starting, become_it, container, end};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::{During, failure};
-use crate::runtime::launch::Launch;
+use crate::runtime::launch::{Launch, RootAhead};
 use crate::runtime::protocol::{Failure, FailureKind};
+use crate::runtime::rootfs;
 use crate::sys::elsewhere::Elsewhere;
+use crate::sys::mount::{self, Overlay};
 use crate::sys::{clone, loopback, poll, pty};
+use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -17,8 +20,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The namespaces of a container with nothing special about it.
 const USUAL: u64 = clone::NEWNS | clone::NEWPID | clone::NEWUTS | clone::NEWIPC | clone::NEWCGROUP;
-/// What comes on the way to the child, in this order: the launch in JSON and what belongs to it as descriptors, then the
-/// word to go on.
+/// What comes on the way to the child, in this order: what is known of the root, maybe; the launch in JSON, and what belongs to
+/// it as descriptors; then the word to go on.
+const ROOT: u8 = b'R';
 const LAUNCH: u8 = b'L';
 const STREAM: u8 = b'S';
 const NETWORK: u8 = b'N';
@@ -62,11 +66,20 @@ impl Ahead {
         (self.flags == flags || self.flags | clone::NEWNET == flags).then_some(self)
     }
 
+    /// Hands it a [`RootAhead`] in JSON.
+    pub fn tell_root(&self, root: &[u8]) -> Result<(), Failure> {
+        self.hand_over(ROOT, root)
+    }
+
     /// Hands it the launch in JSON. It does nothing yet that could be seen.
     pub fn tell(&self, launch: &[u8]) -> Result<(), Failure> {
-        let launch = in_memory(launch).during("handing the launch to the init")?;
+        self.hand_over(LAUNCH, launch)
+    }
+
+    fn hand_over(&self, kind: u8, json: &[u8]) -> Result<(), Failure> {
+        let file = in_memory(json).during("handing the launch to the init")?;
         if let Some(waiting) = &self.waiting {
-            self.elsewhere.wake(waiting.pid, || send(&waiting.socket, LAUNCH, Some(launch.as_fd())));
+            self.elsewhere.wake(waiting.pid, || send(&waiting.socket, kind, Some(file.as_fd())));
         }
         Ok(())
     }
@@ -110,11 +123,14 @@ fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failu
     if own_network {
         loopback::up().during(container::LOOPBACK)?;
     }
-    let (LAUNCH, Some(launch)) = receive(socket)? else { return Err(out_of_turn()) };
-    let mut json = Vec::new();
-    File::from(launch).read_to_end(&mut json).during("reading the launch")?;
-    let launch: Launch = serde_json::from_slice(&json)
-        .map_err(|e| failure(FailureKind::Internal, format!("the launch cannot be read: {e}")))?;
+    let mut root = None;
+    let launch: Launch = loop {
+        match receive(socket)? {
+            (ROOT, Some(file)) => root = mounted(&read(file)?),
+            (LAUNCH, Some(file)) => break read(file)?,
+            _ => return Err(out_of_turn()),
+        }
+    };
     // That of most containers; which have a network of somebody else's is known when it comes.
     let early = container::Plan::new(&launch, Made::default());
     let mut streams = Vec::new();
@@ -136,7 +152,20 @@ fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failu
     } else if own_network {
         plan.network_is_ready();
     }
-    container::run(&plan, Vec::new(), ChildEnds::new(streams), socket)
+    let root = root.and_then(|(overlay, mount)| plan.take_root(&overlay).then_some(mount));
+    container::run(&plan, Vec::from_iter(root), ChildEnds::new(streams), socket)
+}
+
+fn read<T: DeserializeOwned>(file: OwnedFd) -> Result<T, Failure> {
+    let mut json = Vec::new();
+    File::from(file).read_to_end(&mut json).during("reading the launch")?;
+    serde_json::from_slice(&json).map_err(|e| failure(FailureKind::Internal, format!("the launch cannot be read: {e}")))
+}
+
+/// Where that fails, it does so again with the launch: then the reason is told.
+fn mounted(root: &RootAhead) -> Option<(Overlay, OwnedFd)> {
+    let overlay = rootfs::overlay_ahead(root)?;
+    mount::overlay_ahead(&overlay).ok().map(|mount| (overlay, mount))
 }
 
 fn receive(socket: &OwnedFd) -> Result<(u8, Option<OwnedFd>), Failure> {

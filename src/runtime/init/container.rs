@@ -11,6 +11,7 @@ use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::rootfs;
+use crate::sys::mount::Overlay;
 use crate::sys::mount_op::{self, MountOp, Mounted, Root};
 use crate::sys::{attributes, clone, in_root, loopback, mount, process, pty};
 use std::convert::Infallible;
@@ -69,6 +70,15 @@ impl<'a> Plan<'a> {
             joined,
             program: Program::of_container(launch)?,
         })
+    }
+
+    /// Whether the first of the trees it is run with is to be its root: this overlay, if it is the one that it has.
+    pub fn take_root(&mut self, mounted: &Overlay) -> bool {
+        let taken = self.users.is_none() && matches!(&self.root, Root::Overlay(own) if own == mounted);
+        if taken {
+            self.root = Root::Prepared(0);
+        }
+        taken
     }
 
     /// It was made, and its loopback interface is up.

@@ -207,8 +207,6 @@ impl Joined {
             NetworkChange::Reload => {
                 self.rootless.as_mut().map_or(Ok(()), Rootless::renew).map_err(refused)?;
                 self.attached.reload().map_err(refused)?;
-                let repaired = self.resolver.repair(self.attached.ns());
-                repaired.map_err(|e| failure(FailureKind::Internal, e))?;
                 self.announce()?;
             }
         }
@@ -285,9 +283,7 @@ fn find(container: &str, pid: i32, pid_start: u64) -> Result<OwnedFd, Failure> {
 fn refused(error: net::Error) -> Failure {
     use net::Error as E;
     let kind = match &error {
-        E::PortInUse { .. } | E::AlreadyConnected(_) | E::WrongKind { .. } | E::NamespaceGone(_) => {
-            FailureKind::Conflict
-        }
+        E::PortInUse { .. } | E::AlreadyConnected(_) | E::WrongKind { .. } => FailureKind::Conflict,
         E::Privileged { .. } => FailureKind::Denied,
         E::NotOurAddress(_) | E::NoPublicNetwork(_) => FailureKind::Invalid,
         E::NotPublished { .. } | E::NotConnected(_) | E::NoParent(_) => FailureKind::NotFound,

@@ -88,6 +88,11 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder, ahead: &Ahead) -> Re
         while let Some(frame) = decoder.next().map_err(|e| e.to_string())? {
             match frame.kind {
                 Kind::Hello => hello = Some(frame.json().map_err(|e| e.to_string())?),
+                Kind::Root => {
+                    if let Some(init) = &ahead.init {
+                        init.tell_root(&frame.payload).map_err(|e| e.chain.join(": "))?;
+                    }
+                }
                 Kind::Launch => {
                     if let Some(init) = &ahead.init {
                         init.tell(&frame.payload).map_err(|e| e.chain.join(": "))?;

@@ -4,13 +4,13 @@ pub(in crate::runtime) mod options;
 #[cfg(test)]
 mod tests;
 
-use crate::runtime::launch::{Launch, Rootfs};
+use crate::runtime::launch::{Launch, RootAhead, Rootfs};
 use crate::sys::mount::{Change, NODEV, NOEXEC, NOSUID, Overlay};
 use crate::sys::mount_node::{Device, Kind};
 use crate::sys::mount_op::{Mount, MountOp, Node, Root, Source};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 use options::Parsed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A mount nobody can make sense of.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -48,16 +48,25 @@ pub const DIRECTORY: &str = "x-teu.dir=";
 
 /// What the root itself is.
 pub fn root(launch: &Launch) -> Root {
-    match &launch.rootfs {
-        Rootfs::Overlay { lower, upper, work, .. } => Root::Overlay(Overlay {
-            lower: lower.clone(),
-            upper: upper.clone(),
-            work: work.clone(),
-            userxattr: launch.user_namespace,
-            // What is removed at its end need not reach the disk.
-            volatile: !launch.on_end.is_empty(),
-        }),
-        Rootfs::Directory { path, .. } => Root::Directory(path.clone()),
+    match overlay(&launch.rootfs, launch.user_namespace, !launch.on_end.is_empty()) {
+        Ok(overlay) => Root::Overlay(overlay),
+        Err(directory) => Root::Directory(directory.to_owned()),
+    }
+}
+
+/// What to mount before the launch is there, if it is an overlay.
+pub fn overlay_ahead(root: &RootAhead) -> Option<Overlay> {
+    overlay(&root.rootfs, root.user_namespace, root.volatile).ok()
+}
+
+/// Or the directory that is the root.
+fn overlay(rootfs: &Rootfs, userxattr: bool, volatile: bool) -> Result<Overlay, &Path> {
+    match rootfs {
+        Rootfs::Overlay { lower, upper, work, .. } => {
+            let (lower, upper, work) = (lower.clone(), upper.clone(), work.clone());
+            Ok(Overlay { lower, upper, work, userxattr, volatile })
+        }
+        Rootfs::Directory { path, .. } => Err(path),
     }
 }
 

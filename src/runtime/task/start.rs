@@ -5,9 +5,9 @@ use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
 use crate::runtime::announced::Announced;
 use crate::runtime::cgroup::Group;
-use crate::runtime::launch::Launch;
+use crate::runtime::launch::{Launch, RootAhead};
 use crate::runtime::protocol::{self, Kind, Reply};
-use crate::sys;
+use crate::sys::{self, elsewhere::Elsewhere};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -55,7 +55,8 @@ impl Loading {
     pub fn begin(program: PathBuf, environment: Vec<(OsString, OsString)>, announced: Announced) -> Loading {
         let (sender, loaded) = std::sync::mpsc::sync_channel(1);
         let told = announced.clone();
-        std::thread::spawn(move || {
+        // The monitor's start is the longer way: it must not wait for this one.
+        Elsewhere::spawn(move || {
             // Nothing of a container may write to this program's file, see `init`. Without the right to mount it is
             // the file itself, and the init refuses to run it inside.
             let sealed = sys::process::read_only_program(&program).ok();
@@ -64,8 +65,6 @@ impl Loading {
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });
-        // The monitor's start is the longer way: where both threads have but one processor, it goes first.
-        std::thread::yield_now();
         Loading { loaded, announced }
     }
 
@@ -106,6 +105,14 @@ impl Starting {
     /// Of the container that was announced to it.
     pub fn id(&self) -> Option<&ContainerId> {
         self.announced.id.as_ref()
+    }
+
+    /// Tells what the root of the launch is going to be. A monitor that is gone already says so when it is to launch.
+    pub async fn expect_root(&mut self, root: &RootAhead) -> Result<()> {
+        match &mut self.connection {
+            Some(connection) => connection.send(&protocol::json_frame(Kind::Root, root)?).await,
+            None => Ok(()),
+        }
     }
 
     /// See [`spawn`].

@@ -2,7 +2,6 @@
 
 pub mod bundle;
 mod devices;
-mod further;
 mod hooks;
 mod hostile;
 mod lifecycle;
