@@ -1,32 +1,33 @@
 //! Chooses the role before any thread or runtime exists; then the screen or one command of the command line.
 
+#![cfg_attr(target_env = "gnu", no_main)]
+
 use std::env::{args_os, var, var_os};
-use std::ffi::OsString;
 use std::mem::ManuallyDrop;
-use std::process::ExitCode;
 use std::sync::Arc;
 use teu::cli::{self, Length, Parsed};
 use teu::config::{Config, Overrides};
 use teu::engine::{Engine, Error, ErrorKind, Inventory, LoadingMonitor, Result, entry};
 use tokio::runtime::Builder;
 
-fn main() -> ExitCode {
+teu::program!(begin);
+
+fn begin() -> u8 {
     entry::hear_of_children();
-    let args: Vec<OsString> = args_os().skip(1).collect();
-    let userns = var(entry::USERNS_VARIABLE).ok();
+    let (args, userns) = (args_os().skip(1).collect::<Vec<_>>(), var(entry::USERNS_VARIABLE).ok());
     if args.first().is_some_and(|a| a == "__monitor") {
-        return teu::runtime::monitor::main(&args[1..], userns.as_deref()).into();
+        return teu::runtime::monitor::main(&args[1..], userns.as_deref());
     }
     if let Some(args) = cli::oci::arguments(args_os().next(), &args) {
-        return cli::oci::main(args, &|name| var_os(name)).into();
+        return cli::oci::main(args, &|name| var_os(name));
     }
     if let Some(shell) = var_os(cli::COMPLETE_VARIABLE) {
-        return cli::complete(&shell, &args, inventory).into();
+        return cli::complete(&shell, &args, inventory);
     }
     let look = cli::look(&args);
     // For root nothing has to be prepared before it.
-    let ahead =
-        if entry::is_root(userns.as_deref()) { cli::load_monitor(look.length(), look.own_network()) } else { None };
+    let load = || cli::load_monitor(look.length(), look.own_network());
+    let ahead = entry::is_root(userns.as_deref()).then(load).flatten();
     let parsed = look.parse();
     if parsed.fills_a_group()
         && let (Some(runtime_dir), None) = (var_os("XDG_RUNTIME_DIR"), var_os(entry::SCOPE_VARIABLE))
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
             teu::tui::run(engine, config).await.map_err(|e| Error::from_source(ErrorKind::Internal, "the screen", &e))
         }),
     };
-    ExitCode::from(code.unwrap_or_else(|e| cli::failed_before_start(&e)))
+    code.unwrap_or_else(|e| cli::failed_before_start(&e))
 }
 
 /// Everything in its order: settings, the user namespace while there is one thread, then the runtime and the engine.

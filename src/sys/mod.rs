@@ -31,6 +31,7 @@ pub mod pty;
 pub mod range_lock;
 pub mod rlimit;
 pub mod splice;
+pub mod start;
 pub mod sub_ids;
 pub mod tree;
 pub mod userns;

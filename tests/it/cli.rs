@@ -1,10 +1,12 @@
 //! The command line as scripts and fingers know docker's, on the starter image: no registry is needed.
 
 use crate::needs;
+use crate::support::program::binary;
 use crate::support::screen::Screen;
-use crate::support::{StateRoot, leaks};
+use crate::support::{StateRoot, leaks, wait_until};
 use serde_json::Value;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const STARTER: &str = "localhost/starter";
@@ -47,6 +49,30 @@ fn what_is_wrong_is_said_once_with_docker_s_exit_code() {
     assert!(root.teu(&["container", "--help"]).exits(0).stdout.contains("\n  ls "));
     assert!(root.teu(&["version", "--format", "{{.Client.Version}}"]).exits(0).out().starts_with('0'));
     assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
+}
+
+#[test]
+fn a_closed_standard_stream_is_the_null_device_and_a_lost_reader_no_signal() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let script = "exec <&- >&- 2>&-; exec \"$@\"";
+    let mut follower = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(binary())
+        .arg("--root")
+        .arg(root.path())
+        .arg("events")
+        .spawn()
+        .unwrap();
+    let stream = |number: u32| std::fs::read_link(format!("/proc/{}/fd/{number}", follower.id()));
+    wait_until("all three are there", || {
+        (0..3).all(|number| stream(number).is_ok_and(|file| file == Path::new("/dev/null"))).then_some(())
+    });
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(Command::new(binary()).arg("--help").stdout(writer).status().unwrap().code(), Some(0));
 }
 
 #[test]

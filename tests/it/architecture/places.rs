@@ -99,8 +99,8 @@ pub const RULES: &[Rule] = &[
         cure: "return what is to be said",
         check: |house| {
             let words = ["println!", "eprintln!", "print!", "eprint!", "stdout()", "stderr()"];
-            // The screen writes to the terminal it owns; the console asks for its size.
-            each(house, |s| !s.below(&["main", "cli", "build", "tui/terminal", "sys/console"]), &words)
+            // The screen writes to the terminal it owns; the console asks for its size; at the end all is written out.
+            each(house, |s| !s.below(&["main", "cli", "build", "tui/terminal", "sys/console", "sys/start"]), &words)
         },
         broken: &[("engine/x.rs", "fn f() { println!() }"), ("tui/app/x.rs", "fn f() { std::io::stdout() }")],
     },
