@@ -116,11 +116,23 @@ fn receive(control: &mut UnixStream, decoder: &mut Decoder, ahead: &Ahead) -> Re
     }
 }
 
+/// Another teu may have removed it while this one waited for the lock.
+fn still_there(launch: &Launch) -> Result<(), Failure> {
+    if launch.dir.is_dir() {
+        return Ok(());
+    }
+    Err(failure(FailureKind::NotFound, format!("container {} was removed", launch.name)))
+}
+
+fn make_group(launch: &Launch) -> Result<Group, Failure> {
+    Group::make_in(&launch.cgroup_parent, &launch.id, userns::identity()).map_err(|e| group_failure(&e))
+}
+
 /// Everything up to the running process. On failure all of it is undone.
 fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let mut undo = Undo { run_dir: &launch.run_dir, group: ahead.group, network: None, done: false };
-    let init = ahead.init;
+    let mut init = ahead.init;
     let lock = match state::take_lock(&launch.run_dir).map_err(|e| internal("take the container's lock", &e))? {
         Some(lock) => lock,
         None => {
@@ -130,20 +142,13 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
             return Err(failure(FailureKind::Conflict, format!("container {} is already running", launch.name)));
         }
     };
-    if !launch.dir.is_dir() {
-        // By another teu, while this one waited for the lock.
-        return Err(failure(FailureKind::NotFound, format!("container {} was removed", launch.name)));
-    }
-    let group = match undo.group.take() {
-        Some(group) => group,
-        None => Group::make_in(&launch.cgroup_parent, &launch.id, userns::identity()).map_err(|e| group_failure(&e))?,
-    };
-    let group = undo.group.insert(group);
+    still_there(&launch)?;
+    let made = undo.group.take();
+    let group = undo.group.insert(made.map_or_else(|| make_group(&launch), Ok)?);
     let network = undo.network.insert(Network::prepare(&launch)?);
     // On v1 rules are written one after the other, and before the last of them the init could not make its devices.
     let stepwise = group.clone_fd().is_none();
     let mut warnings = Vec::new();
-    let mut init = init;
     if stepwise {
         warnings.extend(restrict(&launch, group)?);
     }
