@@ -21,7 +21,7 @@ pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatche
             return Ok(code);
         }
         "start" => operate::start(runtime, id)?,
-        "exec" => return execute(runtime, id, args),
+        "exec" => return execute(runtime, globals, id, args),
         "kill" => operate::kill(runtime, id, signal_of(args)?, args.on("all"))?,
         "pause" => operate::pause(runtime, id)?,
         "resume" => operate::resume(runtime, id)?,
@@ -78,7 +78,7 @@ fn signal_of(args: Args<'_>) -> Outcome<i32> {
     signal::parse(text).or((text == "0").then_some(0)).ok_or_else(|| misuse(format!("unknown signal \"{text}\"")))
 }
 
-fn execute(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<u8> {
+fn execute(runtime: &Runtime, globals: &Globals, id: &str, args: Args<'_>) -> Outcome<u8> {
     let options = exec::Options {
         pid_file: path(args, "pid-file"),
         console_socket: path(args, "console-socket"),
@@ -92,7 +92,9 @@ fn execute(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<u8> {
         Some(file) => exec::Wanted::File(file),
         None => exec::Wanted::Changes(changes(args)?),
     };
-    exec::exec(runtime, id, &process, &options, &mut std::io::stdout())
+    let (code, warnings) = exec::exec(runtime, id, &process, &options, &mut std::io::stdout())?;
+    warn(globals, &warnings);
+    Ok(code)
 }
 
 fn changes(args: Args<'_>) -> Outcome<exec::Changes> {

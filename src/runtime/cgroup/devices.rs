@@ -104,16 +104,19 @@ fn one(rule: &LinuxDeviceCgroup) -> Result<Rule, String> {
         None | Some(..0) => Ok(None),
         Some(n) => u32::try_from(n).map(Some).map_err(|_| format!("device number {n} is out of range")),
     };
-    let mut access = 0;
-    for letter in rule.access().as_deref().unwrap_or("rwm").chars() {
-        access |= match letter {
+    let given = rule.access().as_deref().filter(|text| !text.is_empty()).unwrap_or("rwm");
+    // Other letters mean nothing, as to the other runtimes; but there must be one that does.
+    let access = given.chars().fold(0, |all, letter| {
+        all | match letter {
             'r' => READ,
             'w' => WRITE,
             'm' => MAKE,
-            other => return Err(format!("device access '{other}' is none of r, w and m")),
-        };
+            _ => 0,
+        }
+    });
+    if access == 0 {
+        return Err(format!("device access '{given}' has none of r, w and m"));
     }
-    let access = if access == 0 { EVERYTHING } else { access };
     let (major, minor) = (number(rule.major())?, number(rule.minor())?);
     // v1's "a" is all there is: numbers and access mean nothing beside it.
     if kind == Kind::All && (major, minor) == (None, None) {
@@ -172,6 +175,8 @@ mod tests {
         assert_eq!(lines[4], ("devices.allow", vec!["c 1:3 rwm".to_owned()]));
         assert_eq!(lines[12], ("devices.allow", vec!["c 136:* rwm".to_owned()]));
         assert!(rules(&given(json!([{ "allow": true, "access": "x" }]))).is_err());
+        let odd = rules(&given(json!([{ "allow": false, "type": "c", "major": 1, "minor": 11, "access": "rwa" }])));
+        assert_eq!(odd.unwrap()[1].access, READ | WRITE);
     }
 
     #[test]

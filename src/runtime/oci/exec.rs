@@ -59,22 +59,22 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    fn process(&self, spec: &Spec) -> Outcome<Process> {
+    /// And what of it is left out, in words.
+    fn process(&self, spec: &Spec) -> Outcome<(Process, Vec<String>)> {
         match self {
             Wanted::Changes(changes) => changed(spec, changes),
             Wanted::File(file) => {
                 let text = std::fs::read(file).during(&format!("reading {}", file.display()))?;
-                super::config::parse_process(&text)
-                    .map(|(process, _)| process)
-                    .map_err(|e| invalid(format!("{}: {e}", file.display())))
+                super::config::parse_process(&text).map_err(|e| invalid(format!("{}: {e}", file.display())))
             }
         }
     }
 }
 
 /// The container's process with the changes.
-fn changed(spec: &Spec, changes: &Changes) -> Outcome<Process> {
+fn changed(spec: &Spec, changes: &Changes) -> Outcome<(Process, Vec<String>)> {
     let own = spec.process().as_ref();
+    let mut warnings = Vec::new();
     let mut process = own.cloned().ok_or_else(|| invalid("config.json has no process: exec needs --process"))?;
     process.set_args(Some(changes.args.clone())).set_terminal(Some(changes.tty)).set_console_size(None);
     if let Some(cwd) = &changes.cwd {
@@ -103,7 +103,9 @@ fn changed(spec: &Spec, changes: &Changes) -> Outcome<Process> {
     }
     process.set_user(user);
     if !changes.capabilities.is_empty() {
-        process.set_capabilities(Some(with_capabilities(&process, &changes.capabilities)?));
+        let (sets, unknown) = with_capabilities(&process, &changes.capabilities);
+        process.set_capabilities(Some(sets));
+        warnings = unknown;
     }
     if changes.no_new_privileges {
         process.set_no_new_privileges(Some(true));
@@ -114,19 +116,23 @@ fn changed(spec: &Spec, changes: &Changes) -> Outcome<Process> {
     if changes.selinux.is_some() {
         process.set_selinux_label(changes.selinux.clone());
     }
-    Ok(process)
+    Ok((process, warnings))
 }
 
-fn with_capabilities(process: &Process, names: &[String]) -> Outcome<LinuxCapabilities> {
+/// Names that are not known are left out, as in a configuration.
+fn with_capabilities(process: &Process, names: &[String]) -> (LinuxCapabilities, Vec<String>) {
     let mut sets = process.capabilities().clone().unwrap_or_else(|| {
         let mut none = LinuxCapabilities::default();
         none.set_bounding(None).set_effective(None).set_permitted(None).set_inheritable(None).set_ambient(None);
         none
     });
+    let mut unknown = Vec::new();
     for name in names {
-        let bit = caps::bit(name).map_err(|e| invalid(e.to_string()))?;
-        let known = caps::names(bit).next().and_then(|n| Capability::from_str(n).ok());
-        let capability = known.ok_or_else(|| invalid(format!("unknown capability '{name}'")))?;
+        let known = caps::bit(name).ok().and_then(|bit| caps::names(bit).next());
+        let Some(capability) = known.and_then(|n| Capability::from_str(n).ok()) else {
+            unknown.push(format!("ignoring the unknown capability {name}"));
+            continue;
+        };
         // Ambient only what a program without file capabilities may inherit anyway.
         let inheritable = sets.inheritable().as_ref().is_some_and(|set| set.contains(&capability));
         for number in 0..if inheritable { 4 } else { 3 } {
@@ -146,14 +152,21 @@ fn with_capabilities(process: &Process, names: &[String]) -> Outcome<LinuxCapabi
             };
         }
     }
-    Ok(sets)
+    (sets, unknown)
 }
 
-/// Starts the process; in the foreground waits for its end. Returns its exit code, 0 when it goes on by itself.
-pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options, out: &mut dyn Write) -> Outcome<u8> {
+/// Starts the process; in the foreground waits for its end. Returns its exit code, 0 when it goes on by itself, and what
+/// was left out.
+pub fn exec(
+    runtime: &Runtime,
+    id: &str,
+    wanted: &Wanted,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Outcome<(u8, Vec<String>)> {
     let container = Container::load(&runtime.root, id)?;
     let spec = container.spec()?;
-    let process = wanted.process(&spec)?;
+    let (process, warnings) = wanted.process(&spec)?;
     super::config::check_process(&process)?;
     match container.status() {
         Status::Stopped | Status::Creating => return Err(conflict("cannot exec in a stopped container")),
@@ -172,8 +185,8 @@ pub fn exec(runtime: &Runtime, id: &str, wanted: &Wanted, options: &Options, out
     terminal::give_pidfd(watcher, &pidfd)?;
     let terminal = terminal::hand_over(console, terminal, options.pid_file.as_deref(), pid)?;
     match foreground {
-        Some(foreground) => foreground.accompany(&pidfd, terminal, None, out),
-        None => Ok(0),
+        Some(foreground) => Ok((foreground.accompany(&pidfd, terminal, None, out)?, warnings)),
+        None => Ok((0, warnings)),
     }
 }
 

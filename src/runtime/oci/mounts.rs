@@ -339,7 +339,7 @@ fn devices(given: &[LinuxDevice], bind: bool) -> Outcome<Vec<MountOp>> {
 }
 
 fn node(device: &LinuxDevice, bind: bool) -> Outcome<Device> {
-    let path = device.path().to_string_lossy().into_owned();
+    let path = device.path().to_string_lossy().trim_end_matches('/').to_owned();
     if !path.starts_with('/') || device.path().components().any(|c| c == std::path::Component::ParentDir) {
         return Err(invalid(format!("device path '{path}' is not an absolute path without '..'")));
     }

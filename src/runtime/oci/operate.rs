@@ -145,7 +145,8 @@ pub fn delete(runtime: &Runtime, id: &str, force: bool) -> Outcome<Vec<String>> 
     };
     let (container, _lock) = locked(container)?;
     let status = container.status();
-    if status != Status::Stopped && !force {
+    // One that was not started yet goes like a stopped one: so have it the other runtimes, and their callers count on it.
+    if !matches!(status, Status::Stopped | Status::Created) && !force {
         return Err(conflict(format!(
             "cannot delete container {id} that is not stopped: {} (kill it first, or use --force)",
             status.name()

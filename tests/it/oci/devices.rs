@@ -74,3 +74,20 @@ fn rdt_must_be_an_error_where_there_is_none() {
     assert!(bundle.create().exits(1).stderr.contains("no name of a class"));
     bundle.assert_gone();
 }
+
+#[test]
+fn odd_spellings_that_other_runtimes_take_are_no_reason_to_refuse() {
+    needs!(Root);
+    let mut bundle = Bundle::new("ls -d /dev/slash; grep CapEff /proc/self/status; sleep 1000");
+    bundle.config["linux"]["devices"] = json!([{ "path": "/dev/slash/", "type": "c", "major": 1, "minor": 3 }]);
+    bundle.config["linux"]["resources"] = json!({ "devices": [{ "allow": false, "access": "rwm" },
+        { "allow": false, "type": "c", "major": 1, "minor": 11, "access": "rwa" }] });
+    bundle.config["linux"]["personality"] = json!({ "domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"] });
+    let created = bundle.create().exits(0);
+    assert!(created.stderr.contains("ignoring personality flags"), "{}", created.stderr);
+    bundle.on(&["start"]).exits(0);
+    crate::support::wait_until("its words", || bundle.out().contains("CapEff").then_some(()));
+    assert!(bundle.out().starts_with("/dev/slash\n"), "{}", bundle.out());
+    let answer = bundle.call(&["exec", "--cap", "CAP_NO_SUCH", "--cap", "CAP_KILL", &bundle.id, "true"]).exits(0);
+    assert!(answer.stderr.contains("ignoring the unknown capability CAP_NO_SUCH"), "{}", answer.stderr);
+}
