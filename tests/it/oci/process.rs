@@ -165,7 +165,7 @@ fn descriptors_must_not_leak_but_those_that_are_preserved() {
 fn seccomp_must_be_applied() {
     needs!(Userns);
     for privileges in [true, false] {
-        let mut bundle = Bundle::new("hostname; date -s 0; echo $?; grep Seccomp: /proc/self/status");
+        let mut bundle = Bundle::new("hostname; grep Seccomp: /proc/self/status");
         bundle.config["process"]["noNewPrivileges"] = privileges.into();
         bundle.config["linux"]["seccomp"] = json!({
             "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
