@@ -197,12 +197,18 @@ fn prepare(root: &StateRoot, path: &Path) -> Result<Connection> {
     let _lock = lock::FileLock::exclusive(&root.data().join("teu.db.lock"))?;
     // Containers' environments are in it. SQLite gives its other files the same mode. Opened before SQLite ever did: its
     // locks end when another descriptor of the file is closed.
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(Error::io("creating", path, e)),
-        _ => {}
-    }
+    let old = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => true,
+        made => made.map(|_| false).map_err(|e| Error::io("creating", path, e))?,
+    };
     let mut connection = connect(path)?;
     let from = version(&connection, path)?;
+    if from == 0 && old && std::fs::read_dir(root.data().join("containers")).is_ok_and(|mut all| all.next().is_some()) {
+        // A crash of the machine has cut it to nothing. Begun anew, the containers would belong to nobody, and be swept.
+        let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        let why = Some("it is empty, and there are containers".to_owned());
+        return Err(Error::sqlite(path, rusqlite::Error::SqliteFailure(damaged, why)));
+    }
     if from == 0 {
         let mode = if is_network_file_system(root.data()) { "DELETE" } else { "WAL" };
         connection

@@ -213,6 +213,31 @@ fn a_damaged_row_hides_no_other_and_is_named() {
     sqlite(&root, "DELETE FROM containers WHERE id = 'ee'");
 }
 
+/// As after a crash of the machine: taken for a new one, it would have had everything swept away.
+#[test]
+fn a_database_cut_to_nothing_is_damaged_and_not_new() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    let image = crate::support::image::name();
+    root.teu(&["run", "--name", "work", "--network", "none", &image, "sh", "-c", "echo of years >/work"]).exits(0);
+    let database = root.path().join("teu.db");
+    let kept = root.path().join("kept.db");
+    rusqlite::Connection::open(&database).unwrap().pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+    std::fs::copy(&database, &kept).unwrap();
+    for log in ["teu.db-wal", "teu.db-shm"] {
+        let _ = std::fs::remove_file(root.path().join(log));
+    }
+    std::fs::write(&database, "").unwrap();
+    for _ in 0..2 {
+        let answer = root.teu(&["ps", "-a"]).exits(125);
+        assert!(answer.stderr.contains("it is empty, and there are containers"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("move teu.db"), "{}", answer.stderr);
+    }
+    std::fs::rename(&kept, &database).unwrap();
+    let out = root.teu(&["diff", "work"]).exits(0).stdout;
+    assert!(out.contains("A /work"), "{out}");
+}
+
 fn sqlite(root: &StateRoot, sql: &str) {
     rusqlite::Connection::open(root.path().join("teu.db")).unwrap().execute(sql, []).unwrap();
 }
