@@ -130,7 +130,7 @@ fn the_way_out_and_the_names_of_interfaces_are_chosen() {
         );
         fails(root, 1, &["--link is not supported"], &["network", "connect", "--link", "c:d", "three", "c"]);
         let image = image::name();
-        let twice = ["run", "--network", &named, "--network", &format!("three:interface_name=lan0"), &image, "true"];
+        let twice = ["run", "--network", &named, "--network", "three:interface_name=lan0", &image, "true"];
         fails(root, 125, &["cannot both be called lan0"], &twice);
     });
 }
