@@ -1,6 +1,6 @@
 //! Chooses the role before any thread or runtime exists; then the screen or one command of the command line.
 
-#![cfg_attr(target_env = "gnu", no_main)]
+#![cfg_attr(all(target_env = "gnu", not(test)), no_main)]
 
 use std::env::{args_os, var, var_os};
 use std::mem::ManuallyDrop;

@@ -8,17 +8,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const PANICKED: i32 = 101;
 
 /// Makes `fn() -> u8` the program's beginning, whose result is its exit code; in a file with
-/// `#![cfg_attr(target_env = "gnu", no_main)]`: elsewhere only Rust's own beginning knows the arguments.
+/// `#![cfg_attr(all(target_env = "gnu", not(test)), no_main)]`: elsewhere only Rust's own beginning knows the arguments, and tests
+/// have one of their own.
 #[macro_export]
 macro_rules! program {
     ($main:path) => {
-        #[cfg(target_env = "gnu")]
+        #[cfg(all(target_env = "gnu", not(test)))]
         #[unsafe(no_mangle)]
         extern "C" fn main() -> i32 {
             $crate::sys::start::run($main)
         }
 
-        #[cfg(not(target_env = "gnu"))]
+        #[cfg(not(all(target_env = "gnu", not(test))))]
         fn main() -> std::process::ExitCode {
             $main().into()
         }
