@@ -67,8 +67,11 @@ fn the_host_s_nodes_stay_as_they_are() {
     };
     run(&[], "/proc/keys");
     run(&["--privileged", "--security-opt", "mask=/etc/passwd:/etc/group"], "/etc/group");
-    run(&["--userns", "0:0:10"], "/dev/null");
-    run(&["--userns", "0:0:10", "--device", "/dev/null:/opt/null"], "/opt/null");
+    // An ordinary user's containers share one map.
+    if fs::read_to_string("/proc/self/uid_map").unwrap().contains("4294967295") {
+        run(&["--userns", "0:0:10"], "/dev/null");
+        run(&["--userns", "0:0:10", "--device", "/dev/null:/opt/null"], "/opt/null");
+    }
     let mut bundle = Bundle::new(&try_all("/proc/keys"));
     bundle.config["linux"]["maskedPaths"] = json!(["/etc/passwd", "/proc/keys"]);
     let all: Vec<String> = bundle.outcome().lines().map(str::to_owned).collect();

@@ -95,8 +95,10 @@ fn a_lost_way_out_comes_back() {
     let beyond = TcpListener::bind((BEYOND, 0)).unwrap();
     let url = format!("http://{}", beyond.local_addr().unwrap());
     drop(beyond);
-    let answer = root.teu(&["exec", "one", "timeout", "3", "wget", "-q", "-O", "-", &url]);
-    assert!(answer.stderr.contains("refused"), "{}", answer.stderr);
+    wait_until("somebody beyond answers", || {
+        let answer = root.teu(&["exec", "one", "timeout", "3", "wget", "-q", "-O", "-", &url]);
+        answer.stderr.contains("refused").then_some(())
+    });
     root.teu(&["rm", "-f", "one"]).exits(0);
     let left = || std::fs::read_dir(run_dir(root)).unwrap().count();
     wait_until("only the lock is left", || (left() == 1).then_some(()));
