@@ -16,11 +16,16 @@ const OUTPUT: Hook = Hook { kind: "nat", number: 3, priority: -100 };
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Leads [`dns::ADDRESS`], port 53, to these ports of the same address. Fails where the kernel has no nf_tables.
-pub fn resolver(ns: &NetNs, udp: u16, tcp: u16) -> Result<()> {
+/// Leads [`dns::ADDRESS`], port 53, to these ports of the same address. Fails where the kernel has no nf_tables. `anew`: in place
+/// of what is there.
+pub fn resolver(ns: &NetNs, udp: u16, tcp: u16, anew: bool) -> Result<()> {
     let mut batch = Batch::default();
     wire::begin(&mut batch);
     wire::add_table(&mut batch, TABLE);
+    if anew {
+        batch.push(wire::DELTABLE, 0, &wire::named(TABLE));
+        wire::add_table(&mut batch, TABLE);
+    }
     wire::add_chain(&mut batch, TABLE, CHAIN, Some(OUTPUT));
     for (protocol, port) in [(UDP, udp), (TCP, tcp)] {
         wire::add_rule(&mut batch, TABLE, CHAIN, &rule(protocol, port), "teu: names");

@@ -4,6 +4,7 @@ mod datagrams;
 mod default;
 mod files;
 mod leftovers;
+mod moved;
 mod parents;
 mod plain;
 mod user;

@@ -100,8 +100,7 @@ impl Core {
         let by_id: Vec<_> = all.iter().filter(|n| !text.is_empty() && n.id.starts_with(text)).collect();
         match by_id.as_slice() {
             [one] => Ok((*one).clone()),
-            [] => Err(Error::new(ErrorKind::NotFound, format!("no such network: {text}"))
-                .hint("`teu network ls` lists them, `teu network create` makes one")),
+            [] => Err(Error::new(ErrorKind::NotFound, format!("no such network: {text}")).hint(hint(text))),
             _ => Err(Error::new(ErrorKind::Invalid, format!("'{text}' is the beginning of several network ids"))),
         }
     }
@@ -204,6 +203,18 @@ fn special_member(container: &Container, driver: Driver) -> bool {
     match (&container.config.network, driver) {
         (NetworkMode::Host, Driver::Host) | (NetworkMode::None, Driver::Null) => true,
         (NetworkMode::None | NetworkMode::Host | NetworkMode::Attached | NetworkMode::Container(_), _) => false,
+    }
+}
+
+/// What somebody may have meant by a network that is not there.
+fn hint(text: &str) -> &'static str {
+    match text.split(':').next().unwrap_or_default() {
+        "pasta" | "slirp4netns" => {
+            "an ordinary user's networks lead outside through pasta or slirp4netns by themselves: leave it out"
+        }
+        "ns" => "a namespace cannot be joined by its path: --network container:NAME shares a container's",
+        "private" => "every container has a namespace of its own: leave it out, or say none",
+        _ => "`teu network ls` lists them, `teu network create` makes one",
     }
 }
 

@@ -207,6 +207,8 @@ impl Joined {
             NetworkChange::Reload => {
                 self.rootless.as_mut().map_or(Ok(()), Rootless::renew).map_err(refused)?;
                 self.attached.reload().map_err(refused)?;
+                let repaired = self.resolver.repair(self.attached.ns());
+                repaired.map_err(|e| failure(FailureKind::Internal, e))?;
                 self.announce()?;
             }
         }

@@ -89,3 +89,22 @@ fn a_dead_containers_name_is_nobodys() {
         assert!(!known("tidied") && known("client"));
     });
 }
+
+/// A container that may change its own firewall, as those that keep a tunnel do, throws the way to its resolver away with the rest.
+#[test]
+fn flushed_names_come_back() {
+    needs!(Root, Registry, Cgroup, Nft);
+    on_own_host(|root, _| {
+        start(root, "tunnel", &["--cap-add", "NET_ADMIN"], &["sleep", "1000"]);
+        let known = || root.teu(&["exec", "tunnel", "nslookup", "tunnel", "127.0.0.11"]).code == 0;
+        assert!(known());
+        let pid = root.inspect("tunnel")["State"]["Pid"].to_string();
+        let flushed = ["-t", &pid, "-n", "nft", "flush", "ruleset"];
+        assert!(std::process::Command::new("nsenter").args(flushed).status().unwrap().success());
+        assert!(!known());
+        for _ in 0..2 {
+            root.teu(&["network", "reload", "tunnel"]).exits(0);
+            assert!(known());
+        }
+    });
+}

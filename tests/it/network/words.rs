@@ -44,6 +44,12 @@ fn addresses_that_are_spoken_for_are_nobodys() {
             let name = flag.split('=').next().unwrap_or(flag);
             fails(root, 1, &[&format!("{name} is not supported")], &["network", "create", flag, "bad"]);
         }
+        // Podman's words are understood far enough to say what is to be done.
+        for (word, what) in
+            [("pasta:-t,80", "leave it out"), ("ns:/proc/1/ns/net", "container:NAME"), ("private", "say none")]
+        {
+            fails(root, 125, &["no such network", what], &["run", "--network", word, &image, "true"]);
+        }
         root.teu(&["network", "create", "--ipv4", "good"]).exits(0);
         fails(
             root,

@@ -77,6 +77,15 @@ impl Resolver {
         Ok(resolver)
     }
 
+    /// Leads questions here anew: a container that may change its own rules may have lost ours with its own.
+    pub fn repair(&self, ns: &NetNs) -> Result<(), String> {
+        let (udp, tcp) = ports(&self.udp, &self.tcp)?;
+        if udp == dns::PORT {
+            return Ok(());
+        }
+        redirect::resolver(ns, udp, tcp, true).map_err(|e| e.to_string())
+    }
+
     /// The networks the container is on now; those that stay keep what was read of them.
     pub fn set_networks(&mut self, networks: Vec<Members>, outside: bool) {
         self.networks = networks;
@@ -327,10 +336,14 @@ fn sockets(ns: &NetNs, port: u16) -> Result<(UdpSocket, TcpListener), String> {
 }
 
 fn redirected(ns: &NetNs, pair: (UdpSocket, TcpListener)) -> Result<(UdpSocket, TcpListener), String> {
-    let port = |address: std::io::Result<SocketAddr>| address.map(|a| a.port()).map_err(|e| e.to_string());
-    let (udp, tcp) = (port(pair.0.local_addr())?, port(pair.1.local_addr())?);
-    redirect::resolver(ns, udp, tcp).map_err(|e| e.to_string())?;
+    let (udp, tcp) = ports(&pair.0, &pair.1)?;
+    redirect::resolver(ns, udp, tcp, false).map_err(|e| e.to_string())?;
     Ok(pair)
+}
+
+fn ports(udp: &UdpSocket, tcp: &TcpListener) -> Result<(u16, u16), String> {
+    let port = |address: std::io::Result<SocketAddr>| address.map(|a| a.port()).map_err(|e| e.to_string());
+    Ok((port(udp.local_addr())?, port(tcp.local_addr())?))
 }
 
 fn source(token: u64) -> Source {

@@ -5,7 +5,7 @@ use crate::sys;
 use crate::sys::datagram::{self, Arrival};
 use crate::sys::poll::{Epoll, Interest};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Clients of one port at once; a further one takes the place of the one that was silent longest.
@@ -36,6 +36,10 @@ impl Datagrams {
             datagram::tell_destination(&outside, on.is_ipv6())?;
         }
         Ok(Datagrams { outside, target, clients: Vec::new() })
+    }
+
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.outside.as_fd()
     }
 
     /// Datagrams from outside.

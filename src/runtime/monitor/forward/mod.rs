@@ -26,6 +26,20 @@ struct Inlet {
     kind: Kind,
 }
 
+impl Inlet {
+    /// The port is held by another descriptor of the same socket, which may stay: closing this one alone would leave it watched.
+    fn close(self, epoll: &Epoll) {
+        let watched = match &self.kind {
+            Kind::Tcp { watched: false, .. } => return,
+            Kind::Tcp { listener, .. } => listener.as_fd(),
+            Kind::Udp(datagrams) => datagrams.as_fd(),
+        };
+        if let Err(e) = epoll.remove(watched) {
+            tracing::warn!(error = %e, "no longer watching a published port");
+        }
+    }
+}
+
 enum Kind {
     Tcp { listener: TcpListener, watched: bool },
     Udp(Datagrams),
@@ -54,8 +68,8 @@ impl Forwarder {
         let wanted = attached.forwards();
         for inlet in &mut self.inlets {
             let stays = |i: &Inlet| wanted.iter().any(|f| *f.port == i.port && f.target == i.target);
-            if inlet.as_ref().is_some_and(|i| !stays(i)) {
-                *inlet = None;
+            if let Some(gone) = inlet.take_if(|i| !stays(i)) {
+                gone.close(epoll);
             }
         }
         for forward in wanted {
