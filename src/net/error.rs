@@ -29,6 +29,8 @@ pub enum Error {
     WrongKind { name: String, wanted: &'static str },
     #[error("parent interface {0} does not exist")]
     NoParent(String),
+    #[error("the network namespace of your containers is gone: {} was removed while others use it", .0.display())]
+    NamespaceGone(std::path::PathBuf),
     #[error("packets are not forwarded on this machine and {file} cannot be changed: {source}")]
     Forwarding { file: String, source: sys::Error },
     #[error("network {network} has IPv6 addresses, and this kernel has no IPv6")]
@@ -57,6 +59,9 @@ impl Error {
             Error::NoParent(_) => "`ip link` lists the interfaces there are".into(),
             Error::Forwarding { .. } => {
                 "as root: `sysctl -w net.ipv4.ip_forward=1` (for IPv6, net.ipv6.conf.all.forwarding=1)".into()
+            }
+            Error::NamespaceGone(_) => {
+                "stop the containers that have networks (`teu ps`): the next start makes it anew".into()
             }
             Error::NoIpv6 { .. } => "use a network made without --ipv6".into(),
             _ => return None,

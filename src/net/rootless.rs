@@ -41,11 +41,17 @@ impl Rootless {
         let lock = open(&dir.join("rootless.lock"))?;
         poll::lock(&lock, true).map_err(|e| system("lock the user's network", e))?;
         let used = open(&dir.join("rootless.used"))?;
-        poll::lock(&used, false).map_err(|e| system("lock the user's network", e))?;
         let ns = match pinned(dir) {
             Some(ns) => ns,
-            None => pin(dir)?,
+            // A second one beside that of containers that live would part them from each other.
+            None if !poll::try_lock(&used, true).unwrap_or(false) => return Err(Error::NamespaceGone(dir.join("ns"))),
+            None => {
+                // One that a killed monitor has left leads out of the namespace that is no more.
+                end_helper(dir);
+                pin(dir)?
+            }
         };
+        poll::lock(&used, false).map_err(|e| system("lock the user's network", e))?;
         let warning = if helper(dir).is_some() { None } else { start_helper(dir).err() };
         Ok(Rootless { dir: dir.to_owned(), ns, used, warning })
     }
@@ -71,11 +77,7 @@ impl Rootless {
         if poll::lock(&lock, true).is_err() || !poll::try_lock(&used, true).unwrap_or(false) {
             return;
         }
-        if let Some(handle) = helper(&dir) {
-            // pasta is the init of a pid namespace of its own, which gentler signals do not reach; it keeps nothing.
-            let _ = process::pidfd_signal(&handle, 9);
-            poll::wait_end(&handle, GRACE);
-        }
+        end_helper(&dir);
         let _ = mount::detach(&dir.join("ns"));
         for name in ["ns", "rootless.helper", "rootless.used"] {
             let _ = fs::remove_file(dir.join(name));
@@ -123,6 +125,14 @@ fn helper(dir: &Path) -> Option<OwnedFd> {
     // The handle first, then the look: the number cannot change hands in between.
     let handle = process::pidfd_open(pid).ok()?;
     (process::start_time(pid) == Some(start)).then_some(handle)
+}
+
+fn end_helper(dir: &Path) {
+    if let Some(handle) = helper(dir) {
+        // pasta is the init of a pid namespace of its own, which gentler signals do not reach; it keeps nothing.
+        let _ = process::pidfd_signal(&handle, 9);
+        poll::wait_end(&handle, GRACE);
+    }
 }
 
 /// Starts the first helper that is there; the error says why there is none, and what that means.

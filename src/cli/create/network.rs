@@ -5,6 +5,8 @@ use crate::engine::Result;
 use crate::model::endpoint::{self, Choice};
 use crate::model::network::{DEFAULT, EndpointConfig, NetworkMode, PortMapping, Protocol};
 use crate::model::publish;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// What was asked for. `unnamed`: no network was, so that the engine chooses.
 #[derive(Debug, Default)]
@@ -93,20 +95,25 @@ fn place(endpoint: &mut EndpointConfig, own: EndpointConfig) -> Result<()> {
 /// `-p` and its relatives: every mapping once.
 pub(in crate::cli) fn ports(flag: &str, args: Args) -> Result<Vec<PortMapping>> {
     let mut all: Vec<PortMapping> = Vec::new();
+    // A range may be of all ports there are: who has each is not looked for in the list.
+    let mut owners = HashMap::new();
     for text in args.texts(flag) {
         for mapping in publish::parse(text).map_err(|e| wrong(flag, text, e))? {
-            let clash = |m: &&PortMapping| {
-                m.host_port.is_some()
-                    && (m.host_ip, m.host_port, m.protocol) == (mapping.host_ip, mapping.host_port, mapping.protocol)
-                    && mapping.host_port_last.is_none()
-            };
-            match all.iter().find(clash) {
-                Some(same) if same.container_port == mapping.container_port => {}
-                Some(other) => {
-                    let why = format!("{other} has that port of the host already");
-                    return Err(wrong(flag, text, why));
+            if mapping.host_port.is_none() {
+                all.push(mapping);
+                continue;
+            }
+            match owners.entry((mapping.host_ip, mapping.host_port, mapping.protocol)) {
+                Entry::Occupied(owner) if mapping.host_port_last.is_none() => {
+                    let other: &PortMapping = &all[*owner.get()];
+                    if other.container_port != mapping.container_port {
+                        return Err(wrong(flag, text, format!("{other} has that port of the host already")));
+                    }
                 }
-                None => all.push(mapping),
+                owner => {
+                    owner.or_insert(all.len());
+                    all.push(mapping);
+                }
             }
         }
     }

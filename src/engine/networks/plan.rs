@@ -12,7 +12,7 @@ use crate::model::network::{
 use crate::net::files;
 use crate::net::plan::{Attachments, EndpointPlan, NetworkPlan};
 use crate::sys::{process, userns};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
@@ -202,6 +202,7 @@ pub(crate) fn published(
     let of_network = networks.iter().find_map(|(_, n)| n.options.get(OPTION_ADDRESS)?.parse().ok());
     let default = of_network.or(core.options.publish_address).unwrap_or(LOOPBACK);
     let mut ports = Vec::new();
+    let mut taken: HashMap<(u16, Protocol), Vec<PublishedPort>> = HashMap::new();
     for mapping in mappings {
         let host_ip = mapping.host_ip.unwrap_or(default);
         let port = PublishedPort {
@@ -210,10 +211,12 @@ pub(crate) fn published(
             container_port: mapping.container_port,
             protocol: mapping.protocol,
         };
-        if let Some(other) = ports.iter().find(|other| overlap(other, &port)) {
+        let others = taken.entry((port.host_port, port.protocol)).or_default();
+        if let Some(other) = others.iter().find(|other| port.host_port != 0 && overlap(other, &port)) {
             return Err(Error::new(ErrorKind::Invalid, format!("{other} and {port} cannot both be had"))
                 .because("they are one port of this machine"));
         }
+        others.push(port.clone());
         ports.push(port);
     }
     if container.config.publish_all {
@@ -237,7 +240,7 @@ pub(crate) fn published(
 fn overlap(one: &PublishedPort, other: &PublishedPort) -> bool {
     let (a, b) = (one.host_ip, other.host_ip);
     let both = a == b || a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified());
-    both && one.host_port != 0 && (one.host_port, one.protocol) == (other.host_port, other.protocol)
+    both && (one.host_port, one.protocol) == (other.host_port, other.protocol)
 }
 
 /// Of several host ports the first that nobody has now; the monitor then takes it, or says who was quicker.

@@ -285,7 +285,9 @@ fn find(container: &str, pid: i32, pid_start: u64) -> Result<OwnedFd, Failure> {
 fn refused(error: net::Error) -> Failure {
     use net::Error as E;
     let kind = match &error {
-        E::PortInUse { .. } | E::AlreadyConnected(_) | E::WrongKind { .. } => FailureKind::Conflict,
+        E::PortInUse { .. } | E::AlreadyConnected(_) | E::WrongKind { .. } | E::NamespaceGone(_) => {
+            FailureKind::Conflict
+        }
         E::Privileged { .. } => FailureKind::Denied,
         E::NotOurAddress(_) | E::NoPublicNetwork(_) => FailureKind::Invalid,
         E::NotPublished { .. } | E::NotConnected(_) | E::NoParent(_) => FailureKind::NotFound,

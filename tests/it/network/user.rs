@@ -104,6 +104,25 @@ fn a_lost_way_out_comes_back() {
 }
 
 #[test]
+fn containers_are_not_parted_when_their_namespace_is_gone() {
+    needs_way_out!();
+    let root = &StateRoot::with_image();
+    web(root, "one", &[]);
+    // A user namespace may take away what is mounted in another one's mount namespace.
+    std::fs::remove_file(run_dir(root).join("ns")).unwrap();
+    let image = image::name();
+    let parts = ["network namespace of your containers is gone", "stop the containers that have networks"];
+    fails(root, 125, &parts, &["run", "--rm", "--name", "two", &image, "true"]);
+    assert_eq!(root.teu(&["ps", "-a", "--format", "{{.Names}}"]).exits(0).stdout, "one\n");
+    root.teu(&["stop", "-t", "0", "one"]).exits(0);
+    web(root, "three", &[]);
+    assert_eq!(super::inside(root, "three", &beyond()).as_deref(), Some("beyond"));
+    root.teu(&["rm", "-f", "one", "three"]).exits(0);
+    let left = || std::fs::read_dir(run_dir(root)).unwrap().count();
+    wait_until("only the lock is left", || (left() == 1).then_some(()));
+}
+
+#[test]
 fn a_users_udp_ports_answer() {
     needs_way_out!();
     needs!(Perl);

@@ -244,3 +244,17 @@ fn one_port_is_published_once() {
         root.teu(&run).exits(0);
     });
 }
+
+#[test]
+fn as_many_ports_as_there_are_can_be_named() {
+    needs!(Root, Registry);
+    on_own_host(|root, _| {
+        // Compared each with each, they took a debug build more than a minute of the processor.
+        let teu = root.command();
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", "ulimit -t 20; exec \"$0\" \"$@\""]).arg(teu.get_program()).args(teu.get_args());
+        limited.envs(teu.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited.args(["create", "-p", "1024-65535:1024-65535", "-p", "80:80", &image::name(), "true"]);
+        crate::support::program::finish(limited.stdin(std::process::Stdio::null())).exits(0);
+    });
+}
