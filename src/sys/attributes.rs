@@ -1,4 +1,4 @@
-//! Rarer attributes of the calling process: scheduling, io priority, affinity, personality, domain name, keyring.
+//! Rarer attributes of a process: scheduling, io priority, affinity, personality, domain name, keyring.
 
 use super::{Error, Result, check};
 
@@ -18,19 +18,20 @@ pub struct Scheduling {
     pub period: u64,
 }
 
-pub fn set_scheduling(attributes: Scheduling) -> Result<()> {
+/// `pid`: 0 is the caller.
+pub fn set_scheduling(pid: i32, attributes: Scheduling) -> Result<()> {
     let attributes = Scheduling { size: size_of::<Scheduling>() as u32, ..attributes };
     // SAFETY: the struct outlives the call and its size is told to the kernel.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, pid, &raw const attributes, 0) };
     check("sched_setattr", result as i32)
 }
 
-/// ioprio_set(2): class 1 real time, 2 best effort, 3 idle; 0..=7 within it.
-pub fn set_io_priority(class: u32, priority: u32) -> Result<()> {
+/// ioprio_set(2): class 1 real time, 2 best effort, 3 idle; 0..=7 within it. `pid`: 0 is the caller.
+pub fn set_io_priority(pid: i32, class: u32, priority: u32) -> Result<()> {
     const WHO_PROCESS: libc::c_int = 1;
     let value = (class << 13) | (priority & 0x1fff);
     // SAFETY: no memory is passed.
-    let result = unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, value) };
+    let result = unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, pid, value) };
     check("ioprio_set", result as i32)
 }
 

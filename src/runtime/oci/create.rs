@@ -300,7 +300,9 @@ fn accompany(
                 container.save()?;
                 return Ok(terminal);
             }
-            Some((Message::Executing, _)) => return Err(internal("the container reported out of turn")),
+            Some((Message::Executing | Message::Cloned(_), _)) => {
+                return Err(internal("the container reported out of turn"));
+            }
             Some((Message::Failed(failure), _)) => return Err(failure),
             None => return Err(died(pid)),
         }

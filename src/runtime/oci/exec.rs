@@ -2,20 +2,17 @@
 
 use super::container::{Container, Status};
 use super::foreground::Foreground;
-use super::init::program::{self, Setting};
-use super::init::sync::{self, Message};
-use super::init::{become_it, take_terminal};
-use super::{Failure, Outcome, Runtime, conflict, internal, invalid, namespaces, process as plans, terminal};
+use super::further::{self, Setup};
+use super::init::become_it;
+use super::init::program::Setting;
+use super::{Outcome, Runtime, conflict, invalid, process as plans, terminal};
 use crate::runtime::caps;
-use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::During;
 use crate::runtime::init::{lookup, namespace_flag};
-use crate::sys::{self, attributes, clone, files, in_root, mount, process, pty, rlimit};
+use crate::sys::{clone, files, process, pty};
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
-use std::convert::Infallible;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -190,14 +187,6 @@ pub fn exec(
     }
 }
 
-/// Everything the child needs.
-struct Setup<'a> {
-    plan: &'a plans::Plan,
-    setting: Setting<'a>,
-    /// Who hears of calls, the container's state, and the host's `/proc`, which knows the own pid.
-    notified: Option<(UnixStream, serde_json::Value, OwnedFd)>,
-}
-
 fn launch(
     container: &Container,
     spec: &Spec,
@@ -212,58 +201,30 @@ fn launch(
         group.inner(&options.cgroups).map_err(|e| invalid(format!("--cgroup: {e}")))?
     };
     let users = super::config::has(spec, LinuxNamespaceType::User);
-    let outside = users && !plan.rlimits.is_empty();
     let setting = Setting {
         own_binary: lookup::own_binary(),
         preserve_fds: options.preserve_fds,
-        limits_are_set: outside,
+        limits_are_set: users && !plan.rlimits.is_empty(),
         sockets: None,
         make_cwd: false,
         plan,
     };
     let notified = super::init::connect_listener(plan)?;
-    let notified =
-        notified.map(|socket| Ok((socket, container.state(Status::Running), files::open_dir("/proc".as_ref())?)));
-    let notified = notified.transpose().map_err(|e: sys::Error| e).during("opening /proc")?;
-    let setup = Setup { plan, setting, notified };
-    let root = super::config::has(spec, LinuxNamespaceType::Mount);
-    let root = (!root).then(|| root_of(container.record.pid, init)).transpose()?;
-    let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    let notified = notified.map(|socket| (socket, container.state(Status::Running)));
+    let mounts = super::config::has(spec, LinuxNamespaceType::Mount);
+    let root = (!mounts).then(|| root_of(container.record.pid, init)).transpose()?;
     let flags = super::config::listed(spec).iter().fold(0, |all, n| all | namespace_flag(n.typ()));
-    let side = namespaces::by_helper(|| {
-        if let Some(processors) = &plan.affinity.0 {
-            attributes::set_affinity(processors)?;
-        }
-        // What has to be said of the next program is said where /proc is the host's.
-        program::labels(plan)
-            .map_err(|f| crate::sys::Error::new("labels", std::io::Error::other(f.chain.join(": "))))?;
-        enter(&group, init, flags)?;
-        root.as_ref().map_or(Ok(()), |root| mount::change_root(root.as_fd()))?;
-        clone::clone3_sibling(0, group.clone_fd())
-    })?;
-    match side {
+    let keyring = !container.record.callers_keyring;
+    let setup = Setup { plan, setting, group: &group, init, flags, root, keyring, notified };
+    let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    match clone::clone3(0, group.clone_fd()).during("forking")? {
         clone::Side::Child => {
             drop(ours);
-            become_it(theirs.as_fd(), || {
-                if flags & clone::NEWCGROUP != 0 {
-                    clone::setns(init.as_fd(), clone::NEWCGROUP).during("entering the cgroup namespace")?;
-                }
-                if !container.record.callers_keyring {
-                    attributes::join_session_keyring(None).during("making a session keyring")?;
-                }
-                run(setup, &theirs)
-            })
+            become_it(theirs.as_fd(), || further::help(setup, &theirs))
         }
         clone::Side::Parent { pid, pidfd } => {
             drop(theirs);
-            match accompany(pid, plan, outside, &ours) {
-                Ok(terminal) => Ok((pid, pidfd, terminal)),
-                Err(failure) => {
-                    let _ = process::pidfd_signal(&pidfd, 9);
-                    let _ = process::wait_pidfd(pidfd.as_fd(), true);
-                    Err(failure)
-                }
-            }
+            further::accompany(&setup, (pid, pidfd), &ours)
         }
     }
 }
@@ -274,65 +235,4 @@ fn root_of(pid: i32, init: &OwnedFd) -> Outcome<OwnedFd> {
     // Nobody else had that number meanwhile.
     process::pidfd_signal(init, 0).during("cannot exec in a stopped container")?;
     Ok(root)
-}
-
-fn enter(group: &Group, init: &OwnedFd, flags: u64) -> crate::sys::Result<()> {
-    if group.clone_fd().is_none() {
-        let joined = group.join_current();
-        joined
-            .map_err(|e| crate::sys::Error::new("joining the control group", std::io::Error::other(e.to_string())))?;
-    }
-    // Into the group comes the clone, and only from inside the group one enters its namespace.
-    clone::setns(init.as_fd(), flags & !clone::NEWCGROUP)
-}
-
-/// What the caller does until the program runs. Returns the terminal's master.
-fn accompany(pid: i32, plan: &plans::Plan, limits: bool, socket: &OwnedFd) -> Outcome<Option<OwnedFd>> {
-    if let Some(score) = plan.oom_score {
-        std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
-            .during(&format!("setting the OOM score to {score}"))?;
-    }
-    if limits {
-        for (name, soft, hard) in &plan.rlimits {
-            rlimit::set_of(pid, name, *soft, *hard).during("setting the limits")?;
-        }
-    }
-    sync::go(socket.as_fd());
-    let (mut terminal, mut executing) = (None, false);
-    loop {
-        match sync::receive(socket.as_fd())? {
-            Some((Message::Terminal, master)) => terminal = master,
-            Some((Message::Executing, _)) => executing = true,
-            Some((Message::Failed(failure), _)) => return Err(failure),
-            Some((other, _)) => return Err(internal(format!("unexpected report {other:?}"))),
-            None if executing => return Ok(terminal),
-            None => return Err(internal("the process died before its program ran")),
-        }
-    }
-}
-
-/// In the container already, on the way to the program.
-fn run(setup: Setup<'_>, socket: &OwnedFd) -> Outcome<Infallible> {
-    process::parent_death_signal(9).during("tying the process to the runtime")?;
-    sync::await_go(socket.as_fd())?;
-    if setup.plan.affinity == (None, None) {
-        // As for the first process.
-        let _ = attributes::reset_affinity();
-    }
-    process::setsid().during("starting a session")?;
-    process::umask(0o022);
-    if setup.plan.terminal {
-        let root: OwnedFd = std::fs::File::open("/").during("opening the container's root")?.into();
-        let devpts = in_root::open_directory(root.as_fd(), "/dev/pts").during("opening the container's terminals")?;
-        let pair = pty::open_in(devpts.as_fd()).during("opening a terminal in the container")?;
-        take_terminal(&pair, setup.plan, socket)?;
-    }
-    program::attributes(setup.plan)?;
-    let ready = program::prepare(&setup.setting)?;
-    let notified = setup.notified.map(|(socket, state, proc)| {
-        let own = files::read_link_at(&proc, "self".as_ref()).during("finding the own pid")?;
-        let pid: i32 = own.to_string_lossy().parse().map_err(|_| internal("/proc/self is no pid"))?;
-        Ok::<_, Failure>((socket, super::init::notified_state(&state, pid, setup.plan)))
-    });
-    ready.execute(notified.transpose()?, || sync::send(socket.as_fd(), &Message::Executing, None), || Ok(()))
 }

@@ -43,6 +43,7 @@ mod devices;
 pub mod exec;
 pub mod features;
 mod foreground;
+mod further;
 mod group;
 pub mod hooks;
 mod init;

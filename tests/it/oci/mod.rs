@@ -2,6 +2,7 @@
 
 pub mod bundle;
 mod devices;
+mod further;
 mod hooks;
 mod hostile;
 mod lifecycle;

@@ -77,7 +77,8 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
     let Some(plan) = setup.process else {
         return wait_in_vain(listener, socket);
     };
-    program::attributes(plan)?;
+    program::attributes_of(0, plan)?;
+    program::inherited_attributes(plan)?;
     let setting = program::Setting {
         own_binary: setup.own_binary,
         preserve_fds: setup.preserve_fds,
@@ -166,8 +167,14 @@ fn console(plan: &plans::Plan, mounted: &Mounted, socket: &OwnedFd) -> Outcome<(
     take_terminal(&pair, plan, socket)
 }
 
+/// Shows the terminal and makes it the controlling one.
+fn take_terminal(pair: &pty::Pair, plan: &plans::Plan, socket: &OwnedFd) -> Outcome<()> {
+    show_terminal(pair, plan, socket)?;
+    pty::control(pair.slave.as_fd()).during("taking the terminal")
+}
+
 /// Hands the master over and puts the slave on the standard streams.
-pub fn take_terminal(pair: &pty::Pair, plan: &plans::Plan, socket: &OwnedFd) -> Outcome<()> {
+pub fn show_terminal(pair: &pty::Pair, plan: &plans::Plan, socket: &OwnedFd) -> Outcome<()> {
     if let Some((columns, rows)) = plan.size {
         pty::resize(pair.master.as_fd(), columns, rows).during("sizing the terminal")?;
     }
@@ -179,7 +186,7 @@ pub fn take_terminal(pair: &pty::Pair, plan: &plans::Plan, socket: &OwnedFd) -> 
     for number in 0..3 {
         process::dup_onto(pair.slave.as_fd(), number).during("setting the standard streams")?;
     }
-    pty::control(pair.slave.as_fd()).during("taking the terminal")
+    Ok(())
 }
 
 /// The hooks around the entry, the entry itself, and the seals.

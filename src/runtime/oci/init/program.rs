@@ -43,14 +43,19 @@ pub struct Setting<'a> {
     pub plan: &'a Plan,
 }
 
-/// Attributes that outlive the change of the user.
-pub fn attributes(plan: &Plan) -> Outcome<()> {
+/// How a process is scheduled, 0 being the caller: needs powers.
+pub fn attributes_of(pid: i32, plan: &Plan) -> Outcome<()> {
     if let Some(scheduling) = plan.scheduling {
-        attributes::set_scheduling(scheduling).during("setting the scheduler")?;
+        attributes::set_scheduling(pid, scheduling).during("setting the scheduler")?;
     }
     if let Some((class, priority)) = plan.io_priority {
-        attributes::set_io_priority(class, priority).during("setting the io priority")?;
+        attributes::set_io_priority(pid, class, priority).during("setting the io priority")?;
     }
+    Ok(())
+}
+
+/// Attributes that children inherit.
+pub fn inherited_attributes(plan: &Plan) -> Outcome<()> {
     if let Some(value) = plan.personality {
         attributes::set_personality(value).during("setting the personality")?;
     }

@@ -16,6 +16,8 @@ pub enum Message {
     Map(u16),
     /// Everything is mounted, nothing is entered: the moment of the runtime's hooks.
     Mounted,
+    /// The process with that number is there, and its helper has done.
+    Cloned(i32),
     /// Set up; only the program is missing.
     Ready,
     /// The next thing is execve: the end of the connection means that it worked.
@@ -28,6 +30,7 @@ pub fn send(socket: BorrowedFd<'_>, message: &Message, fd: Option<BorrowedFd<'_>
     let bytes = match message {
         Message::Terminal => b"T".to_vec(),
         Message::Map(number) => [b"I".as_slice(), &number.to_ne_bytes()].concat(),
+        Message::Cloned(pid) => [b"C".as_slice(), &pid.to_ne_bytes()].concat(),
         Message::Mounted => b"M".to_vec(),
         Message::Ready => b"R".to_vec(),
         Message::Executing => b"X".to_vec(),
@@ -44,6 +47,7 @@ pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<(Message, Option<OwnedFd
         None => return Ok(None),
         Some((b'T', _)) => Message::Terminal,
         Some((b'I', &[low, high])) => Message::Map(u16::from_ne_bytes([low, high])),
+        Some((b'C', &[a, b, c, d])) => Message::Cloned(i32::from_ne_bytes([a, b, c, d])),
         Some((b'M', _)) => Message::Mounted,
         Some((b'R', _)) => Message::Ready,
         Some((b'X', _)) => Message::Executing,
@@ -60,6 +64,20 @@ pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<(Message, Option<OwnedFd
 pub fn go(socket: BorrowedFd<'_>) {
     // Who is gone already says so at its end of the connection.
     let _ = pty::send(socket, b"G", None);
+}
+
+/// Lets a new process go on, and tells it its number here.
+pub fn tell_pid(socket: BorrowedFd<'_>, pid: i32) {
+    let _ = pty::send(socket, &pid.to_ne_bytes(), None);
+}
+
+/// Waits for [`tell_pid`].
+pub fn await_pid(socket: BorrowedFd<'_>) -> Result<i32, Failure> {
+    let mut bytes = [0; 4];
+    match pty::receive(socket, &mut bytes).during("waiting for the runtime")? {
+        (4, _) => Ok(i32::from_ne_bytes(bytes)),
+        _ => Err(failure(FailureKind::Internal, "the runtime died while the process was set up")),
+    }
 }
 
 /// Waits for [`go`]; the creator's death ends the attempt.
