@@ -26,7 +26,7 @@ fn begin() -> u8 {
     }
     let look = cli::look(&args);
     // For root nothing has to be prepared before it.
-    let load = || cli::load_monitor(look.length(), look.own_network());
+    let load = || cli::load_monitor(look.length());
     let ahead = entry::is_root(userns.as_deref()).then(load).flatten();
     let parsed = look.parse();
     if parsed.fills_a_group()
@@ -56,7 +56,7 @@ where
 {
     let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref())?;
     let options = cli::options(&config, length == Length::Screen);
-    let monitor = ahead.or_else(|| cli::load_monitor(length, false));
+    let monitor = ahead.or_else(|| cli::load_monitor(length));
     let threads = matches!(length, Length::Long | Length::Screen);
     let mut builder = if threads { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let failed = |e| Error::from_source(ErrorKind::Internal, "starting the async runtime", &e);

@@ -111,11 +111,6 @@ impl Look<'_> {
         }
     }
 
-    /// A container with a network namespace of its own and nothing else: as good as known before the flags are read.
-    pub fn own_network(&self) -> bool {
-        matches!(self, Look::Verb(typed) if names_no_network(typed.rest))
-    }
-
     /// Prints help and usage errors itself.
     pub fn parse(self) -> Parsed {
         match self {
@@ -124,14 +119,6 @@ impl Look<'_> {
             Look::Done(code) => Parsed::Done(code),
         }
     }
-}
-
-/// Do the arguments of a `run` name the network `none`? A guess: they may be the command's own.
-fn names_no_network(args: &[OsString]) -> bool {
-    let flags = ["--network", "--net"];
-    let two = |pair: &[OsString]| flags.iter().any(|flag| pair[0] == *flag) && pair[1] == "none";
-    let one = |arg: &OsStr| flags.iter().any(|flag| arg.to_str().and_then(|a| a.strip_prefix(flag)) == Some("=none"));
-    args.windows(2).any(two) || args.iter().any(|arg| one(arg))
 }
 
 /// Parses `args` (without the program's name). Prints help and usage errors itself.
@@ -291,14 +278,5 @@ mod tests {
             assert_eq!(parse(&args).fills_a_group(), fills, "{line}");
         }
         assert!(parse(&[]).fills_a_group(), "the screen");
-    }
-
-    #[test]
-    fn a_network_of_its_own_is_seen_in_both_spellings() {
-        let named = |line: &str| names_no_network(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert!(named("--rm --network none image true"));
-        assert!(named("--net=none image"));
-        assert!(!named("--network host image"));
-        assert!(!named("--network=nonesuch image none"));
     }
 }

@@ -5,9 +5,9 @@ use crate::config::{self, Config, Overrides};
 use crate::engine::{Error, ErrorKind, LoadingMonitor, Options, Result, entry};
 
 /// Begins to load the monitor of a command that starts a container. See [`entry::load_monitor`].
-pub fn load_monitor(length: Length, own_network: bool) -> Option<LoadingMonitor> {
+pub fn load_monitor(length: Length) -> Option<LoadingMonitor> {
     match length {
-        Length::Container { new } => Some(entry::load_monitor(config::lasting_environment(), new, own_network)),
+        Length::Container { new } => Some(entry::load_monitor(config::lasting_environment(), new)),
         Length::Short | Length::Long | Length::Screen => None,
     }
 }

@@ -33,11 +33,11 @@ pub fn enter_scope(args: &[OsString], runtime_dir: &Path) {
 
 /// Begins to load the program of a monitor, while the engine that will tell it what to run is opened: on another
 /// processor that costs no time. `environment`: what the monitor gets of this process's, which must not be one that
-/// lives for long. `new`: for a container that is yet to be made; `own_network`: with the network `none`, most likely.
+/// lives for long. `new`: for a container that is yet to be made.
 /// To be called after [`enter_user_namespace`], or by root at any time (see [`is_root`]).
-pub fn load_monitor(environment: Vec<(OsString, OsString)>, new: bool, own_network: bool) -> LoadingMonitor {
+pub fn load_monitor(environment: Vec<(OsString, OsString)>, new: bool) -> LoadingMonitor {
     let announced = if new { Announced::new_container() } else { Announced::default() };
-    LoadingMonitor::begin(Options::PROGRAM.into(), environment, Announced { own_network, child: true, ..announced })
+    LoadingMonitor::begin(Options::PROGRAM.into(), environment, Announced { child: true, ..announced })
 }
 
 /// Root of this machine, who needs no namespace. `inherited`: the value of [`USERNS_VARIABLE`].

@@ -49,17 +49,20 @@ pub enum Kind {
     Writer = 14,
     /// JSON [`super::launch::RootAhead`]: may come before `Launch`.
     Root = 15,
+    /// Empty, and follows a `Launch` that [`super::launch::Launch::makes_network`]: with it comes the descriptor of the
+    /// network namespace that was made for it, unless that failed.
+    Network = 16,
 }
 
 impl Kind {
     /// The kind of that number, if there is one.
     pub fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::{
-            Console, Exit, Gap, Hello, Launch, Reply, Resize, Root, Screen, Signal, Stderr, Stdin, StdinEof, Stdout,
-            Writer,
+            Console, Exit, Gap, Hello, Launch, Network, Reply, Resize, Root, Screen, Signal, Stderr, Stdin, StdinEof,
+            Stdout, Writer,
         };
         let to_clients = [Reply, Stdout, Stderr, Console, Screen, Gap, Exit, Writer];
-        let to_monitors = [Hello, Stdin, StdinEof, Resize, Signal, Launch, Root];
+        let to_monitors = [Hello, Stdin, StdinEof, Resize, Signal, Launch, Root, Network];
         to_clients.into_iter().chain(to_monitors).find(|kind| *kind as u8 == byte)
     }
 }

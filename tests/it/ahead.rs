@@ -7,12 +7,13 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use teu::model::container::Status;
 use teu::model::id::ContainerId;
+use teu::net::plan::NetworkPlan;
 use teu::runtime::announced::Announced;
 use teu::runtime::launch::{Launch, RootAhead, Rootfs};
 use teu::runtime::task::{self, Attach, Error, Starting};
 
-fn announced(fixture: &Fixture, own_network: bool, child: bool) -> Announced {
-    Announced { id: Some(ContainerId::try_from(fixture.id.clone()).unwrap()), own_network, child }
+fn announced(fixture: &Fixture, child: bool) -> Announced {
+    Announced { id: Some(ContainerId::try_from(fixture.id.clone()).unwrap()), child }
 }
 
 fn begin(announced: Announced) -> Starting {
@@ -69,14 +70,13 @@ const TELL: &str = "for n in mnt pid uts ipc net cgroup; do readlink /proc/self/
 #[test]
 fn an_init_waits_in_its_group_and_becomes_the_container() {
     needs!(Root);
-    for (own_network, child) in [(true, true), (true, false), (false, true)] {
+    for child in [true, false] {
         let fixture = Fixture::new();
-        // The network namespace that was not foreseen is made late.
         let launch = namespaces(fixture.launch(TELL), |_| {});
         run(async {
-            let monitor = begin(announced(&fixture, own_network, child));
+            let monitor = begin(announced(&fixture, child));
             wait_until("the init is in its group", || (members(&fixture.id) == 1).then_some(()));
-            assert_eq!(shared(&launch, monitor).await, (vec![], 3), "{own_network} {child}");
+            assert_eq!(shared(&launch, monitor).await, (vec![], 3), "{child}");
         });
         assert_eq!(fixture.wait_over().status, Status::Exited);
         assert!(groups(&fixture.id).is_empty());
@@ -86,15 +86,18 @@ fn an_init_waits_in_its_group_and_becomes_the_container() {
 #[test]
 fn other_namespaces_than_were_foreseen_are_right_too() {
     needs!(Root);
-    for (own_network, missing) in [(true, vec!["net"]), (false, vec!["ipc", "net"]), (true, vec!["net", "uts"])] {
+    for missing in [vec!["net"], vec!["ipc", "net"], vec!["uts"]] {
         let fixture = Fixture::new();
-        let launch = namespaces(fixture.launch(TELL), |list| {
+        let mut launch = namespaces(fixture.launch(TELL), |list| {
             let dropped = |n: &serde_json::Value| {
                 missing.iter().any(|name| n["type"] == if *name == "net" { "network" } else { name })
             };
             list.retain(|n| !dropped(n));
         });
-        let got = run(async { shared(&launch, begin(announced(&fixture, own_network, true))).await });
+        if missing.contains(&"net") {
+            launch.network = NetworkPlan::Host;
+        }
+        let got = run(async { shared(&launch, begin(announced(&fixture, true))).await });
         assert_eq!(got, (missing, 3));
         fixture.wait_over();
         assert!(groups(&fixture.id).is_empty());
@@ -107,7 +110,7 @@ fn nothing_stays_of_what_was_made_for_nothing() {
     for child in [true, false] {
         let fixture = Fixture::new();
         run(async {
-            let monitor = begin(announced(&fixture, true, child));
+            let monitor = begin(announced(&fixture, child));
             wait_until("the init is in its group", || (members(&fixture.id) == 1).then_some(()));
             drop(monitor);
         });
@@ -120,7 +123,7 @@ fn a_launch_for_another_container_takes_nothing_of_it() {
     needs!(Root);
     let (fixture, other) = (Fixture::new(), Fixture::new());
     let launch = other.launch("exit 5");
-    let got = run(async { shared(&launch, begin(announced(&fixture, true, true))).await });
+    let got = run(async { shared(&launch, begin(announced(&fixture, true))).await });
     assert_eq!(got.1, 5);
     other.wait_over();
     assert!(groups(&fixture.id).is_empty() && groups(&other.id).is_empty());
@@ -137,7 +140,7 @@ fn what_cannot_be_set_up_is_told_and_taken_back() {
         .unwrap()
         .push(json!({"destination": "/x", "type": "bind", "source": "/nowhere-to-be-found"}));
     launch.spec = serde_json::from_value(spec).unwrap();
-    match run(async { begin(announced(&fixture, true, true)).launch(&launch, None).await }) {
+    match run(async { begin(announced(&fixture, true)).launch(&launch, None).await }) {
         Err(Error::Failed(failure)) => assert!(failure.chain.concat().contains("/nowhere-to-be-found"), "{failure:?}"),
         other => panic!("{other:?}"),
     }
@@ -167,7 +170,7 @@ fn the_root_is_mounted_before_the_launch_is_known_and_another_one_is_not_taken()
         let rootfs = overlay(&fixture, if exists { &lower } else { nowhere }, foreseen);
         let root = RootAhead { rootfs, user_namespace: false, volatile: false };
         let got = run(async {
-            let mut monitor = begin(announced(&fixture, true, true));
+            let mut monitor = begin(announced(&fixture, true));
             monitor.expect_root(&root).await.unwrap();
             let mounted = fixture.root.path().join(format!("work of {foreseen}/work"));
             if exists {
@@ -188,7 +191,7 @@ fn a_monitor_killed_while_it_waits_takes_the_init_with_it() {
     needs!(Root);
     let fixture = Fixture::new();
     run(async {
-        let monitor = begin(announced(&fixture, true, true));
+        let monitor = begin(announced(&fixture, true));
         wait_until("the init is in its group", || (members(&fixture.id) == 1).then_some(()));
         // On v1 it enters one group after the other.
         let pid = |dir: PathBuf| std::fs::read_to_string(dir.join("cgroup.procs")).ok()?.trim().parse().ok();

@@ -11,7 +11,7 @@ use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::rootfs;
 use crate::sys::elsewhere::Elsewhere;
 use crate::sys::mount::{self, Overlay};
-use crate::sys::{clone, loopback, poll, pty};
+use crate::sys::{clone, poll, pty};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::fs::File;
@@ -30,7 +30,6 @@ const GO_ON: u8 = b'G';
 
 /// Waits for its launch; dropped, it is killed.
 pub struct Ahead {
-    flags: u64,
     elsewhere: Elsewhere,
     /// `None`: handed on.
     waiting: Option<Waiting>,
@@ -43,27 +42,25 @@ struct Waiting {
 }
 
 impl Ahead {
-    /// Clones it into `group`; with a network namespace of its own if that is what it is going to have. The caller
-    /// must be single-threaded.
-    pub fn clone(group: &Group, own_network: bool) -> Result<Ahead, Failure> {
-        let flags = USUAL | if own_network { clone::NEWNET } else { 0 };
+    /// Clones it into `group`. The caller must be single-threaded.
+    pub fn clone(group: &Group) -> Result<Ahead, Failure> {
         let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
-        match clone::clone3(flags & !clone::NEWCGROUP, group.clone_fd()).during(CLONING)? {
+        match clone::clone3(USUAL & !clone::NEWCGROUP, group.clone_fd()).during(CLONING)? {
             clone::Side::Child => {
                 drop(ours);
-                become_it(&theirs, || live(flags, group, &theirs))
+                become_it(&theirs, || live(group, &theirs))
             }
             clone::Side::Parent { pid, pidfd } => {
                 // Where both have but one processor, it settles in first.
                 std::thread::yield_now();
-                Ok(Ahead { flags, elsewhere: Elsewhere::find(), waiting: Some(Waiting { pid, pidfd, socket: ours }) })
+                Ok(Ahead { elsewhere: Elsewhere::find(), waiting: Some(Waiting { pid, pidfd, socket: ours }) })
             }
         }
     }
 
     /// Ends it where other namespaces are needed; only that of the network can still be made.
     pub(super) fn fitting(self, flags: u64) -> Option<Ahead> {
-        (self.flags == flags || self.flags | clone::NEWNET == flags).then_some(self)
+        (USUAL == flags || USUAL | clone::NEWNET == flags).then_some(self)
     }
 
     /// Hands it a [`RootAhead`] in JSON.
@@ -117,12 +114,8 @@ fn in_memory(text: &[u8]) -> std::io::Result<File> {
 }
 
 /// The child's side.
-fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failure> {
+fn live(group: &Group, socket: &OwnedFd) -> Result<Infallible, Failure> {
     container::settle_in(true, Some(group))?;
-    let own_network = flags & clone::NEWNET != 0;
-    if own_network {
-        loopback::up().during(container::LOOPBACK)?;
-    }
     let mut root = None;
     let launch: Launch = loop {
         match receive(socket)? {
@@ -131,7 +124,7 @@ fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failu
             _ => return Err(out_of_turn()),
         }
     };
-    // That of most containers; which have a network of somebody else's is known when it comes.
+    // What can be worked out without the network namespace, which comes later.
     let early = container::Plan::new(&launch, Made::default());
     let mut streams = Vec::new();
     let mut network = None;
@@ -147,10 +140,8 @@ fn live(flags: u64, group: &Group, socket: &OwnedFd) -> Result<Infallible, Failu
         Some(network) => container::Plan::new(&launch, Made { network: Some(network.as_fd()), users: None })?,
         None => early?,
     };
-    if plan.flags & !flags != 0 {
-        clone::unshare(plan.flags & !flags).during("making the network namespace")?;
-    } else if own_network {
-        plan.network_is_ready();
+    if plan.flags & !USUAL != 0 {
+        clone::unshare(plan.flags & !USUAL).during("making the network namespace")?;
     }
     let root = root.and_then(|(overlay, mount)| plan.take_root(&overlay).then_some(mount));
     container::run(&plan, Vec::from_iter(root), ChildEnds::new(streams), socket)

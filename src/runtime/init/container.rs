@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-pub(super) const LOOPBACK: &str = "bringing up the loopback interface";
+const LOOPBACK: &str = "bringing up the loopback interface";
 
 /// Everything that can be worked out before the clone.
 pub(super) struct Plan<'a> {
@@ -79,11 +79,6 @@ impl<'a> Plan<'a> {
             self.root = Root::Prepared(0);
         }
         taken
-    }
-
-    /// It was made, and its loopback interface is up.
-    pub fn network_is_ready(&mut self) {
-        self.new_network = false;
     }
 
     /// The new process, and in it what was prepared for it.
@@ -172,7 +167,8 @@ pub(super) fn run(
     drop(mounted);
     process::umask(0o022);
     report::await_go(socket)?;
-    program::run(&plan.program, socket)
+    let ready = program::prepare(&plan.program, || process::cloexec_from(3).during("closing inherited descriptors"))?;
+    ready.execute(socket)
 }
 
 /// Opens a terminal in the container's own devpts, shows it as /dev/console and makes it the controlling one.
@@ -191,11 +187,16 @@ fn console(launch: &Launch, mounted: &Mounted, socket: &OwnedFd) -> Result<(), F
     take_terminal(&pair, socket)
 }
 
+fn take_terminal(pair: &pty::Pair, socket: &OwnedFd) -> Result<(), Failure> {
+    show_terminal(pair, socket)?;
+    pty::control(pair.slave.as_fd()).during("taking the terminal")
+}
+
 /// Hands the master to the monitor and puts the slave on the standard streams.
-pub(super) fn take_terminal(pair: &pty::Pair, socket: &OwnedFd) -> Result<(), Failure> {
+pub(super) fn show_terminal(pair: &pty::Pair, socket: &OwnedFd) -> Result<(), Failure> {
     report::send(socket, &Message::Terminal, Some(pair.master.as_fd()));
     for number in 0..3 {
         process::dup_onto(pair.slave.as_fd(), number).during("setting the standard streams")?;
     }
-    pty::control(pair.slave.as_fd()).during("taking the terminal")
+    Ok(())
 }

@@ -133,15 +133,17 @@ pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Grou
     let plan = session::Plan::new(launch, spec, init)?;
     let streams = Streams::new(spec.tty, spec.stdin)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
-    match plan.clone(group)? {
+    match clone::clone3(0, group.clone_fd()).during("forking")? {
         clone::Side::Child => {
             drop(ours);
-            become_it(&theirs, || session::run(&plan, group, streams.child, &theirs))
+            become_it(&theirs, || session::help(&plan, group, streams.child, &theirs))
         }
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
             plan.settle(pid);
-            Ok(Underway::new(pid, pidfd, ours, streams.parent))
+            let underway = Underway::new(pid, pidfd, ours, streams.parent);
+            underway.go();
+            Ok(underway)
         }
     }
 }

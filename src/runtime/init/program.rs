@@ -10,6 +10,7 @@ use crate::sys::{confine, in_root, process, rlimit};
 use oci_spec::runtime::{Capabilities, PosixRlimit};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 
 /// Largest passwd or group file that is read (CVE-2026-47262).
 pub(in crate::runtime) const MAX_ACCOUNTS: usize = 10 << 20;
@@ -137,8 +138,22 @@ impl Program<'_> {
     }
 }
 
-/// Becomes the command. The root is the container's already.
-pub(super) fn run(program: &Program<'_>, socket: &OwnedFd) -> Result<Infallible, Failure> {
+/// A process with its program's powers, and in addition the one that loading a filter needs where new privileges are not
+/// switched off.
+pub(super) struct Ready<'a> {
+    program: &'a Program<'a>,
+    name: String,
+    file: PathBuf,
+    command: process::Command,
+    held: u64,
+}
+
+/// Up to the moment before the command. The root is the container's already. `close` sees to the descriptors that nothing
+/// needs from here on.
+pub(super) fn prepare<'a>(
+    program: &'a Program<'a>,
+    close: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Ready<'a>, Failure> {
     program.set_limits()?;
     let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
     let who = identify(program, &root)?;
@@ -160,19 +175,30 @@ pub(super) fn run(program: &Program<'_>, socket: &OwnedFd) -> Result<Infallible,
     lookup::refuse_own_binary(&file, program.own_binary)?;
     let command = process::Command::new(&file, args, &env).during("preparing the command")?;
     drop(root);
-    process::cloexec_from(3).during("closing inherited descriptors")?;
-    confine_to(program, &who)?;
-    process::reset_signals().during("resetting signals")?;
-    process::parent_death_signal(0).during("letting go of the monitor")?;
-    if program.no_new_privileges && !program.seccomp.is_empty() {
-        confine::seccomp(program.seccomp, program.seccomp_flags).during("loading the system call filter")?;
+    close()?;
+    let held = confine_to(program, &who)?;
+    Ok(Ready { program, name: args[0].clone(), file, command, held })
+}
+
+impl Ready<'_> {
+    /// Becomes the command.
+    pub fn execute(&self, socket: &OwnedFd) -> Result<Infallible, Failure> {
+        let program = self.program;
+        process::reset_signals().during("resetting signals")?;
+        process::parent_death_signal(0).during("letting go of the monitor")?;
+        if !program.seccomp.is_empty() {
+            confine::seccomp(program.seccomp, program.seccomp_flags).during("loading the system call filter")?;
+            if !program.no_new_privileges {
+                confine::set_capabilities(self.held).during("setting capabilities")?;
+            }
+        }
+        if program.init {
+            reaper::split(socket)?;
+        }
+        report::send(socket, &Message::Ready, None);
+        let error = self.command.execute();
+        Err(lookup::refused(&self.name, &self.file, &error))
     }
-    if program.init {
-        reaper::split(socket)?;
-    }
-    report::send(socket, &Message::Ready, None);
-    let error = command.execute();
-    Err(lookup::refused(&args[0], &file, &error))
 }
 
 fn identify(program: &Program<'_>, root: &OwnedFd) -> Result<user::Identity, Failure> {
@@ -222,14 +248,12 @@ pub(in crate::runtime) fn own_streams(uid: u32) {
     }
 }
 
-/// Order matters: the filter without no-new-privileges needs CAP_SYS_ADMIN, ids need SETUID and SETGID, the bounding
-/// set needs SETPCAP; what is kept is decided last.
-fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<(), Failure> {
-    process::set_dumpable(false).during("hiding the init")?;
+/// Order matters: ids need SETUID and SETGID, the bounding set needs SETPCAP; what is kept is decided last. Returns the
+/// capabilities that the command has.
+fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<u64, Failure> {
+    process::set_dumpable(false).during("hiding the process")?;
     if program.no_new_privileges {
         confine::no_new_privileges().during("switching off new privileges")?;
-    } else if !program.seccomp.is_empty() {
-        confine::seccomp(program.seccomp, program.seccomp_flags).during("loading the system call filter")?;
     }
     confine::drop_bounding(program.capabilities).during("dropping capabilities")?;
     if !program.group_add.iter().any(|name| name == user::KEEP_GROUPS) {
@@ -237,12 +261,14 @@ fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<(), Failure
     }
     confine::keep_capabilities().during("keeping capabilities")?;
     process::set_ids(who.uid, who.gid).during(&format!("becoming user {}:{}", who.uid, who.gid)).map_err(unmapped)?;
+    let permitted = confine::permitted().during("reading capabilities")?;
     // A process of another user has no powers after execve; until then it needs none either.
-    let held =
-        if who.uid == 0 { program.capabilities & confine::permitted().during("reading capabilities")? } else { 0 };
-    confine::set_capabilities(held).during("setting capabilities")?;
-    process::set_dumpable(false).during("hiding the init")?;
-    Ok(())
+    let held = if who.uid == 0 { program.capabilities & permitted } else { 0 };
+    let filter = !program.seccomp.is_empty() && !program.no_new_privileges;
+    let extra = if filter { caps::bit("SYS_ADMIN").unwrap_or(0) & permitted } else { 0 };
+    confine::set_capabilities(held | extra).during("setting capabilities")?;
+    process::set_dumpable(false).during("hiding the process")?;
+    Ok(held)
 }
 
 /// With a single mapped id setgroups is forbidden for good, and there is no other group to drop.

@@ -11,6 +11,8 @@ const STD: &str = "io";
 
 #[derive(Debug)]
 pub(super) enum Message {
+    /// The process is there, under this number and behind this descriptor; its helper has done.
+    Cloned(i32),
     /// The master of the new terminal, as a descriptor.
     Terminal,
     /// The next thing is execve: the end of the connection means that it worked.
@@ -21,6 +23,7 @@ pub(super) enum Message {
 /// Best effort: when the monitor is gone there is nobody to tell.
 pub(super) fn send(socket: &OwnedFd, message: &Message, fd: Option<BorrowedFd<'_>>) {
     let bytes = match message {
+        Message::Cloned(pid) => [b"C".as_slice(), &pid.to_ne_bytes()].concat(),
         Message::Terminal => b"T".to_vec(),
         Message::Ready => b"R".to_vec(),
         Message::Failed(failure) => {
@@ -32,7 +35,7 @@ pub(super) fn send(socket: &OwnedFd, message: &Message, fd: Option<BorrowedFd<'_
     let _ = pty::send(socket.as_fd(), &bytes, fd);
 }
 
-/// The monitor has written down that this process exists.
+/// The monitor knows of this process, and has written down what has to be written down before it goes on.
 pub(super) fn send_go(socket: &OwnedFd) {
     // A child that is gone already says so at its end of the connection.
     let _ = pty::send(socket.as_fd(), b"G", None);
@@ -67,6 +70,7 @@ pub(super) fn hear(socket: &OwnedFd, wait: bool) -> Result<Heard, Failure> {
     let Some((length, fd)) = got.during("reading the init's report")? else { return Ok(Heard::Nothing) };
     let message = match bytes[..length].split_first() {
         None => return Ok(Heard::End),
+        Some((b'C', &[a, b, c, d])) => Message::Cloned(i32::from_ne_bytes([a, b, c, d])),
         Some((b'T', _)) => Message::Terminal,
         Some((b'R', _)) => Message::Ready,
         Some((b'F', json)) => Message::Failed(

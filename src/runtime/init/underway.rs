@@ -17,11 +17,12 @@ pub struct Underway {
     socket: OwnedFd,
     master: Option<OwnedFd>,
     ready: bool,
+    killed: bool,
 }
 
 impl Underway {
     pub(super) fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo) -> Self {
-        Underway { pid, own: Some((pidfd, io)), socket, master: None, ready: false }
+        Underway { pid, own: Some((pidfd, io)), socket, master: None, ready: false, killed: false }
     }
 
     /// As the caller's pid namespace sees it.
@@ -49,7 +50,9 @@ impl Underway {
         outcome
     }
 
-    pub fn kill(&self) {
+    /// Whoever takes its place is killed as well.
+    pub fn kill(&mut self) {
+        self.killed = true;
         if let Some((pidfd, _)) = &self.own {
             let _ = process::pidfd_signal(pidfd, 9);
         }
@@ -66,9 +69,17 @@ impl Underway {
         report::send_go(&self.socket);
     }
 
-    fn hear(&mut self, wait: bool, ended: Option<Ended>) -> Option<Result<Child, Failure>> {
+    fn hear(&mut self, wait: bool, mut ended: Option<Ended>) -> Option<Result<Child, Failure>> {
         loop {
             match report::hear(&self.socket, wait) {
+                Ok(Heard::Message(Message::Cloned(pid), Some(pidfd))) => {
+                    // Who has ended, if anybody, was its helper.
+                    ended = None;
+                    self.take_up(pid, pidfd);
+                }
+                Ok(Heard::Message(Message::Cloned(_), None)) => {
+                    return Some(Err(failure(FailureKind::Internal, "the new process came without a handle")));
+                }
                 Ok(Heard::Message(Message::Terminal, fd)) => self.master = fd,
                 Ok(Heard::Message(Message::Ready, _)) => self.ready = true,
                 Ok(Heard::Message(Message::Failed(failure), _)) | Err(failure) => return Some(Err(failure)),
@@ -76,6 +87,19 @@ impl Underway {
                 Ok(Heard::End) => return Some(Err(self.died(ended))),
                 Ok(Heard::Nothing) => return None,
             }
+        }
+    }
+
+    /// The process itself, which waits for its monitor, takes its helper's place.
+    fn take_up(&mut self, pid: i32, pidfd: OwnedFd) {
+        self.pid = pid;
+        if let Some((own, _)) = &mut self.own {
+            *own = pidfd;
+        }
+        if self.killed {
+            self.kill();
+        } else {
+            self.go();
         }
     }
 

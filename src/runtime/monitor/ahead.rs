@@ -18,7 +18,7 @@ impl Ahead {
     pub fn make(announced: &Announced) -> Self {
         let Some(id) = &announced.id else { return Self::default() };
         let Ok(group) = Group::make(id.as_str(), userns::identity()) else { return Self::default() };
-        Self { init: init::Ahead::clone(&group, announced.own_network).ok(), group: Some(group) }
+        Self { init: init::Ahead::clone(&group).ok(), group: Some(group) }
     }
 
     /// What was made for another container, or in another place than it is to be in, is of no use.

@@ -19,6 +19,7 @@ mod requests;
 mod screen;
 mod session;
 mod start;
+mod starter;
 mod underway;
 
 use self::client::Client;

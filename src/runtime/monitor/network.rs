@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Empty where the spec alone decides: the host's network, or a namespace with loopback alone.
+/// Empty where the spec alone decides: the host's network, or a namespace with loopback alone that the init makes.
 #[derive(Default)]
 pub(super) struct Network {
     /// What every init of the container joins: it stays the same over restarts.
@@ -51,10 +51,11 @@ struct Joined {
 }
 
 impl Network {
-    /// Makes or finds the namespace.
-    pub fn prepare(launch: &Launch) -> Result<Network, Failure> {
+    /// Makes or finds the namespace, unless it was `handed` over with the launch.
+    pub fn prepare(launch: &Launch, handed: Option<OwnedFd>) -> Result<Network, Failure> {
         let users = launch.users.as_ref().map(init::users::make).transpose()?;
         let namespace = match &launch.network {
+            _ if handed.is_some() && launch.makes_network() => handed,
             NetworkPlan::Isolated | NetworkPlan::Host => None,
             NetworkPlan::Join { container, pid, pid_start } => Some(find(container, *pid, *pid_start)?),
             NetworkPlan::Attached(_) if let Some(users) = &users => Some(init::users::network(users.as_fd())?),

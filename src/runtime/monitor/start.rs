@@ -1,9 +1,9 @@
 //! From the first frame to a running container, or to an error with nothing left behind.
 
 use super::ahead::Ahead;
-use super::client::Client;
 use super::network::Network;
 use super::session::Session;
+use super::starter::Starter;
 use super::{Monitor, Phase, clock, failure, tokens};
 use crate::model::container::{ExitStatus, State, Status};
 use crate::model::health::Health;
@@ -11,11 +11,10 @@ use crate::runtime::announced::Announced;
 use crate::runtime::cgroup::{Group, devices};
 use crate::runtime::init;
 use crate::runtime::launch::Launch;
-use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Hello, Kind, Reply};
+use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::{log, state};
 use crate::sys::poll::{Epoll, Interest, Signals};
 use crate::sys::{channel, facts, poll, process, userns};
-use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -27,91 +26,31 @@ pub(super) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const BUFFER: usize = 64 << 10;
 
 /// Reads the launch, starts the container and answers. `None`: nothing runs (and the client knows why).
-pub(super) fn begin(mut control: UnixStream, announced: &Announced) -> Option<Monitor> {
-    let mut decoder = Decoder::default();
+pub(super) fn begin(control: UnixStream, announced: &Announced) -> Option<Monitor> {
+    let mut starter = Starter::new(control);
     let ahead = Ahead::make(announced);
-    let received = receive(&mut control, &mut decoder, &ahead);
-    let Received { launch, hello } = match received {
-        Ok(received) => received,
+    let launch = match starter.launch(&ahead) {
+        Ok(launch) => launch,
         Err(message) => {
             ahead.discard();
-            refuse(&mut control, failure(FailureKind::Invalid, message));
+            starter.refuse(failure(FailureKind::Invalid, message));
             return None;
         }
     };
     let ahead = ahead.meant_for(announced, &launch);
     poll::trim_heap();
     let (dir, run_dir) = (launch.dir.clone(), launch.run_dir.clone());
-    match prepare(launch, ahead) {
+    match prepare(launch, &mut starter, ahead) {
         Ok(mut monitor) => {
-            let pid = monitor.state.pid;
-            if control.set_nonblocking(true).is_ok() {
-                let mut client = Client::new(0, control, decoder.buffer);
-                client.reply(&Reply::Started { pid });
-                if monitor.epoll.add(&client.stream, tokens::client(0), Interest::READ).is_ok() {
-                    monitor.clients.push(client);
-                    if let Some(hello) = hello {
-                        monitor.greet(0, hello);
-                    }
-                    monitor.read_frames(0);
-                }
-            }
+            starter.stay(&mut monitor);
             monitor.event("start", &[]);
             monitor.await_probe();
             Some(monitor)
         }
         Err(failure) => {
             record_failure(&dir, &run_dir, &failure);
-            refuse(&mut control, failure);
+            starter.refuse(failure);
             None
-        }
-    }
-}
-
-fn refuse(control: &mut UnixStream, failure: Failure) {
-    if let Ok(frame) = protocol::json_frame(Kind::Reply, &Reply::Failed(failure)) {
-        let _ = control.write_all(&frame);
-    }
-}
-
-/// What the client sent first.
-struct Received {
-    launch: Launch,
-    hello: Option<Hello>,
-}
-
-/// The launch, and the greeting when one came before it.
-fn receive(control: &mut UnixStream, decoder: &mut Decoder, ahead: &Ahead) -> Result<Received, String> {
-    let mut hello = None;
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        while let Some(frame) = decoder.next().map_err(|e| e.to_string())? {
-            match frame.kind {
-                Kind::Hello => hello = Some(frame.json().map_err(|e| e.to_string())?),
-                Kind::Root => {
-                    if let Some(init) = &ahead.init {
-                        init.tell_root(&frame.payload).map_err(|e| e.chain.join(": "))?;
-                    }
-                }
-                Kind::Launch => {
-                    if let Some(init) = &ahead.init {
-                        init.tell(&frame.payload).map_err(|e| e.chain.join(": "))?;
-                    }
-                    let launch: Launch = frame.json().map_err(|e| e.to_string())?;
-                    if launch.version != protocol::VERSION {
-                        let (theirs, ours) = (launch.version, protocol::VERSION);
-                        return Err(format!("this teu speaks version {ours} of the monitor's protocol, not {theirs}"));
-                    }
-                    return Ok(Received { launch, hello });
-                }
-                other => return Err(format!("unexpected {other:?} frame")),
-            }
-        }
-        match control.read(&mut buffer) {
-            Ok(0) => return Err("the connection ended before the launch".into()),
-            Ok(count) => decoder.buffer.extend_from_slice(&buffer[..count]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e.to_string()),
         }
     }
 }
@@ -129,7 +68,7 @@ fn make_group(launch: &Launch) -> Result<Group, Failure> {
 }
 
 /// Everything up to the running process. On failure all of it is undone.
-fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
+fn prepare(launch: Launch, starter: &mut Starter, ahead: Ahead) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let mut undo = Undo { run_dir: &launch.run_dir, group: ahead.group, network: None, done: false };
     let mut init = ahead.init;
@@ -145,7 +84,6 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
     still_there(&launch)?;
     let made = undo.group.take();
     let group = undo.group.insert(made.map_or_else(|| make_group(&launch), Ok)?);
-    let network = undo.network.insert(Network::prepare(&launch)?);
     // On v1 rules are written one after the other, and before the last of them the init could not make its devices.
     let stepwise = group.clone_fd().is_none();
     let mut warnings = Vec::new();
@@ -159,6 +97,7 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
         init = None;
         warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
     }
+    let network = undo.network.insert(Network::prepare(&launch, starter.network(&launch)?)?);
     let starting = begin_in(network, &launch, group, init)?;
     // From here on the init and its monitor work side by side.
     let (epoll, signals) = events().map_err(|e| internal("set up", &e))?;

@@ -61,8 +61,8 @@ impl Monitor {
     }
 
     /// Kills it; its end is news.
-    pub(super) fn kill_underway(&self, session: u32) {
-        self.underway.iter().filter(|f| f.session == session).for_each(|f| f.process.kill());
+    pub(super) fn kill_underway(&mut self, session: u32) {
+        self.underway.iter_mut().filter(|f| f.session == session).for_each(|f| f.process.kill());
     }
 
     /// Nobody waits for it any more.

@@ -3,12 +3,14 @@
 use super::connection::{Connection, hello, unexpected};
 use super::{Attach, Error, Result, Session};
 use crate::model::id::ContainerId;
+use crate::net::netns::NetNs;
 use crate::runtime::announced::Announced;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::{Launch, RootAhead};
 use crate::runtime::protocol::{self, Kind, Reply};
 use crate::sys::{self, elsewhere::Elsewhere};
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -156,6 +158,11 @@ async fn start(mut connection: Connection, launch: &Launch, attach: Option<Attac
     }
     wire.extend(protocol::json_frame(Kind::Launch, launch)?);
     connection.send(&wire).await?;
+    if launch.makes_network() {
+        // The monitor makes it where this one could not, and tells why it cannot either.
+        let namespace = NetNs::create().ok();
+        connection.send_with(&protocol::frame(Kind::Network, &[]), namespace.as_ref().map(AsFd::as_fd)).await?;
+    }
     let pid = match connection.reply().await? {
         Reply::Started { pid } => pid,
         other => return Err(unexpected(&other)),

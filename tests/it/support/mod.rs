@@ -12,6 +12,7 @@ pub mod screen;
 pub mod state;
 pub mod syscall;
 pub mod wait;
+pub mod watcher;
 
 pub use program::Answer;
 pub use state::StateRoot;
