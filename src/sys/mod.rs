@@ -24,6 +24,7 @@ pub mod mount_op;
 mod mount_seal;
 pub mod netlink;
 pub mod overlay;
+pub mod owner;
 pub mod poll;
 pub mod port;
 pub mod process;

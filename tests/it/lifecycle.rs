@@ -122,13 +122,7 @@ fn a_new_volume_has_the_images_files_and_outlives_the_container() {
         let bench = Bench::new().await;
         let with_volume = |command: &[&str]| {
             let mut args = run_args("", command, false);
-            args.create.config.mounts.push(Mount {
-                source: MountSource::Volume { name: "data".into() },
-                target: "/etc".into(),
-                read_only: false,
-                propagation: None,
-                no_copy: false,
-            });
+            args.create.config.mounts.push(Mount::new(MountSource::Volume { name: "data".into() }, "/etc"));
             args.create.config.auto_remove = true;
             Request::Run(Box::new(args))
         };

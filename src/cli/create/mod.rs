@@ -40,7 +40,7 @@ pub(super) fn create_args(args: Args) -> Result<CreateArgs> {
         image: image.clone(),
         name: name.map(str::to_owned),
         command: command.to_vec(),
-        entrypoint: args.text("entrypoint").map(|e| if e.is_empty() { vec![] } else { vec![e.to_owned()] }),
+        entrypoint: args.text("entrypoint").map(entrypoint),
         config: container_config(args, &networking)?,
         default_network: networking.unnamed,
         pull: pull_policy(args)?,
@@ -150,9 +150,18 @@ fn workdir(text: &str) -> Result<String> {
     }
 }
 
+/// A program, or podman's list in JSON; empty: none.
+fn entrypoint(text: &str) -> Vec<String> {
+    match serde_json::from_str(text) {
+        Ok(list) => list,
+        Err(_) if text.is_empty() => Vec::new(),
+        Err(_) => vec![text.to_owned()],
+    }
+}
+
 fn hostname(flag: &str, text: &str) -> Result<String> {
-    let fits =
-        text.len() <= 64 && !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    // Docker's: an empty name asks for the usual one.
+    let fits = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if fits { Ok(text.to_owned()) } else { Err(wrong(flag, text, "letters, digits, '-' and '.', at most 64")) }
 }
 

@@ -4,10 +4,13 @@ use crate::cli::args::{Args, wrong};
 use crate::engine::request::VolumesFrom;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::id::{ContainerId, check_name};
-use crate::model::mount::{Mount, MountSource, Tmpfs};
+use crate::model::mount::{Below, Mount, MountSource, Tmpfs};
 use crate::model::units::parse_bytes;
 
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+
+/// Those of a mount that podman's `-v` takes.
+const ATTRIBUTES: [&str; 6] = ["nosuid", "suid", "nodev", "dev", "noexec", "exec"];
 
 /// All three flags; two mounts on one target are an error.
 pub(super) fn all(args: Args) -> Result<(Vec<Mount>, Vec<Tmpfs>)> {
@@ -67,14 +70,25 @@ fn volume(text: &str) -> Result<Mount> {
         Some(s) if is_path(s) => MountSource::Bind { path: host_path(s), create: true },
         Some(name) => named("volume", text, name)?,
     };
-    let mut mount =
-        Mount { source, target: target("volume", text, path)?, read_only: false, propagation: None, no_copy: false };
+    let mut mount = Mount::new(source, target("volume", text, path)?);
     for option in options.split(',').filter(|o| !o.is_empty()) {
         match option {
             "ro" | "readonly" => mount.read_only = true,
             "nocopy" => mount.no_copy = true,
+            "copy" => mount.no_copy = false,
+            "rbind" => mount.below = Below::Same,
+            "bind" => mount.below = Below::Hidden,
+            "U" => mount.give_to_user = true,
+            "idmap" => mount.id_mapped = true,
+            a if ATTRIBUTES.contains(&a) => mount.attributes.push(a.to_owned()),
+            "O" => {
+                return Err(
+                    unsupported("--volume option O").because("an overlay over a directory is what an image is for")
+                );
+            }
             // SELinux labels and Docker Desktop's cache hints: teu labels nothing and has no file sharing to tune.
-            "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" => {}
+            "rw" => mount.read_only = false,
+            "z" | "Z" | "cached" | "delegated" | "consistent" => {}
             p if PROPAGATIONS.contains(&p) => mount.propagation = Some(p.to_owned()),
             other => return Err(wrong("volume", text, format!("unknown option '{other}'"))),
         }
@@ -97,6 +111,12 @@ struct Spec {
     propagation: Option<String>,
     no_copy: bool,
     create: bool,
+    below: Below,
+    /// Asked for by its own name: it is what `readonly` does anyway.
+    all_read_only: bool,
+    give_to_user: bool,
+    id_mapped: bool,
+    attributes: Vec<String>,
     tmpfs: Vec<String>,
 }
 
@@ -115,6 +135,7 @@ fn mount(text: &str) -> Result<Either> {
             if spec.read_only {
                 spec.tmpfs.push("ro".into());
             }
+            spec.tmpfs.append(&mut spec.attributes);
             return Ok(Either::Tmpfs(Tmpfs { target: path, options: spec.tmpfs.join(",") }));
         }
         ("bind", None | Some("")) => return Err(bad("a bind needs a source")),
@@ -124,12 +145,23 @@ fn mount(text: &str) -> Result<Either> {
         ("volume", Some(s)) if is_path(s) => return Err(bad("a volume's source is a name; for a path use type=bind")),
         ("volume", Some(name)) => named("mount", text, name)?,
         ("image" | "npipe" | "cluster", _) => {
-            return Err(Error::new(ErrorKind::Unsupported, format!("--mount type={} is not supported yet", spec.kind)));
+            return Err(unsupported(&format!("--mount type={}", spec.kind)));
         }
         (other, _) => return Err(bad(&format!("unknown type '{other}'; there are bind, volume, tmpfs"))),
     };
-    let (read_only, propagation, no_copy) = (spec.read_only, spec.propagation, spec.no_copy);
-    Ok(Either::Mount(Mount { source, target: path, read_only, propagation, no_copy }))
+    if spec.all_read_only && !spec.read_only {
+        return Err(bad("bind-recursive=readonly needs readonly"));
+    }
+    Ok(Either::Mount(Mount {
+        read_only: spec.read_only,
+        propagation: spec.propagation,
+        no_copy: spec.no_copy,
+        attributes: spec.attributes,
+        below: spec.below,
+        give_to_user: spec.give_to_user,
+        id_mapped: spec.id_mapped,
+        ..Mount::new(source, path)
+    }))
 }
 
 fn set(spec: &mut Spec, text: &str, key: &str, value: Option<&str>) -> Result<()> {
@@ -143,6 +175,13 @@ fn set(spec: &mut Spec, text: &str, key: &str, value: Option<&str>) -> Result<()
         "readonly" | "ro" => spec.read_only = flag()?,
         "volume-nocopy" => spec.no_copy = flag()?,
         "bind-create-src" => spec.create = flag()?,
+        "bind-nonrecursive" => spec.below = if flag()? { Below::Hidden } else { Below::Same },
+        "rw" => spec.read_only = !flag()?,
+        "u" | "chown" => spec.give_to_user = flag()?,
+        "idmap" => spec.id_mapped = flag()?,
+        "nosuid" | "nodev" | "noexec" | "suid" | "dev" | "exec" if value.is_none() => {
+            spec.attributes.push(key.to_owned())
+        }
         _ => {
             let value = value.ok_or_else(|| bad(format!("'{key}' must be {key}=VALUE")))?.to_owned();
             match key {
@@ -160,15 +199,27 @@ fn set(spec: &mut Spec, text: &str, key: &str, value: Option<&str>) -> Result<()
                     u32::from_str_radix(&value, 8).map_err(|_| bad(format!("'{value}' is not an octal mode")))?;
                     spec.tmpfs.push(format!("mode={value}"));
                 }
-                "bind-nonrecursive" | "bind-recursive" | "volume-driver" | "volume-opt" | "volume-label"
-                | "volume-subpath" => {
-                    return Err(Error::new(ErrorKind::Unsupported, format!("--mount {key} is not supported yet")));
+                "bind-recursive" => match value.as_str() {
+                    "enabled" => spec.below = Below::Same,
+                    "disabled" => spec.below = Below::Hidden,
+                    "writable" => spec.below = Below::Writable,
+                    "readonly" => (spec.below, spec.all_read_only) = (Below::Same, true),
+                    _ => return Err(bad("bind-recursive is enabled, disabled, writable or readonly".into())),
+                },
+                // SELinux labels: see the short form.
+                "relabel" if matches!(value.as_str(), "shared" | "private") => {}
+                "volume-driver" | "volume-opt" | "volume-label" | "volume-subpath" => {
+                    return Err(unsupported(&format!("--mount {key}")));
                 }
                 _ => return Err(bad(format!("unexpected key '{key}'"))),
             }
         }
     }
     Ok(())
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{what} is not supported"))
 }
 
 /// Fields between commas; a field in double quotes may hold commas, `""` is a quote.
@@ -262,6 +313,31 @@ mod tests {
         assert_eq!(volume("/a:/b:rshared").unwrap().propagation.as_deref(), Some("rshared"));
         for bad in ["", ":", ":/b", "/a:b", "/a:/b:ro:x", "/a:/", "na me:/b", "/a:/b:what", "data:ro"] {
             assert!(volume(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn podman_s_options_and_docker_s_recursion() {
+        let m = volume("/a:/b:nosuid,exec,U,bind,ro,rw").unwrap();
+        assert_eq!((m.attributes.join(","), m.below, m.give_to_user), ("nosuid,exec".into(), Below::Hidden, true));
+        assert!(!m.read_only, "the last one wins");
+        assert!(volume("v:/b:idmap").unwrap().id_mapped);
+        for (option, below) in [
+            ("bind-nonrecursive", Below::Hidden),
+            ("bind-nonrecursive=false", Below::Same),
+            ("bind-recursive=disabled", Below::Hidden),
+            ("bind-recursive=writable", Below::Writable),
+            ("ro,bind-recursive=readonly", Below::Same),
+        ] {
+            let Either::Mount(m) = mount(&format!("type=bind,src=/a,dst=/b,{option}")).unwrap() else { unreachable!() };
+            assert_eq!(m.below, below, "{option}");
+        }
+        match mount("type=tmpfs,dst=/t,exec").unwrap() {
+            Either::Tmpfs(t) => assert_eq!(t.options, "exec"),
+            Either::Mount(_) => unreachable!(),
+        }
+        for bad in ["bind-recursive=readonly", "bind-recursive=yes", "bind-nonrecursive=maybe", "nosuid=1"] {
+            assert!(mount(&format!("type=bind,src=/a,dst=/b,{bad}")).is_err(), "{bad}");
         }
     }
 

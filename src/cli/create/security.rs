@@ -20,14 +20,15 @@ pub(super) fn security(args: Args) -> Result<Security> {
 /// Upper case, without `CAP_`. Whether the kernel knows the name is found out when the container is created.
 fn capabilities(flag: &str, args: Args) -> Result<Vec<String>> {
     let one = |text: &&str| {
-        let upper = text.to_ascii_uppercase();
+        let upper = text.trim().to_ascii_uppercase();
         let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
         match !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
             true => Ok(name.to_owned()),
             false => Err(wrong(flag, text, "it is not a capability's name")),
         }
     };
-    args.texts(flag).iter().map(one).collect()
+    // Podman's lists: several between commas.
+    args.texts(flag).iter().flat_map(|text| text.split(',')).map(|text| one(&text)).collect()
 }
 
 fn apply(security: &mut Security, option: &str) -> Result<()> {
@@ -35,9 +36,11 @@ fn apply(security: &mut Security, option: &str) -> Result<()> {
     match (key, value) {
         ("no-new-privileges", "" | "true") => security.no_new_privileges = Some(true),
         ("no-new-privileges", "false") => security.no_new_privileges = Some(false),
+        ("no-new-privileges", _) => return Err(wrong("security-opt", option, "it is true or false")),
+        ("seccomp", "") => return Err(wrong("security-opt", option, "it is unconfined, builtin or a profile's file")),
         ("seccomp", "unconfined") => security.seccomp = SeccompProfile::Unconfined,
         ("seccomp", "builtin") => security.seccomp = SeccompProfile::Default,
-        ("seccomp", path) if !path.is_empty() => security.seccomp = profile(path)?,
+        ("seccomp", path) => security.seccomp = profile(path)?,
         ("systempaths", "unconfined") | ("unmask", "ALL" | "all") => security.unmask_all = true,
         ("mask", paths) => security.mask.extend(absolute(option, paths)?),
         ("unmask", paths) => security.unmask.extend(absolute(option, paths)?),

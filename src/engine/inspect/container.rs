@@ -3,7 +3,7 @@
 use super::{NEVER, isolation, limits, network};
 use crate::model::container::{Container, ContainerConfig, RestartPolicy, State, Status};
 use crate::model::health::Health;
-use crate::model::mount::{Mount, MountSource};
+use crate::model::mount::{Below, Mount, MountSource};
 use crate::model::time::Timestamp;
 use crate::store::StateRoot;
 use serde_json::{Map, Value, json};
@@ -146,11 +146,24 @@ fn bind(mount: &Mount) -> Option<String> {
         MountSource::Volume { name } => name,
         MountSource::Anonymous { .. } => return None,
     };
-    Some(format!("{source}:{}{}", mount.target, if mount.read_only { ":ro" } else { "" }))
+    let mode = mode(mount);
+    Some(format!("{source}:{}{}{mode}", mount.target, if mode.is_empty() { "" } else { ":" }))
+}
+
+/// What was asked for besides source and target, in the words of `-v`.
+fn mode(mount: &Mount) -> String {
+    let words = [
+        (mount.read_only, "ro"),
+        (mount.below == Below::Hidden, "bind"),
+        (mount.give_to_user, "U"),
+        (mount.id_mapped, "idmap"),
+    ];
+    let words = words.into_iter().filter(|(asked, _)| *asked).map(|(_, word)| word);
+    words.chain(mount.attributes.iter().map(String::as_str)).collect::<Vec<_>>().join(",")
 }
 
 fn mount(mount: &Mount, root: &StateRoot) -> Value {
-    let mode = if mount.read_only { "ro" } else { "" };
+    let mode = mode(mount);
     match &mount.source {
         MountSource::Bind { path, .. } => json!({
             "Type": "bind",

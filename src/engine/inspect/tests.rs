@@ -15,13 +15,7 @@ fn a_container_as_docker_shows_it() {
         args: vec!["/e".into(), "-x".into(), "c".into()],
         entrypoint_len: 2,
         limits: Limits { memory: Some(64 << 20), nano_cpus: Some(500_000_000), ..Limits::default() },
-        mounts: vec![Mount {
-            source: MountSource::Volume { name: "v".into() },
-            target: "/data".into(),
-            read_only: true,
-            propagation: None,
-            no_copy: false,
-        }],
+        mounts: vec![Mount { read_only: true, ..Mount::new(MountSource::Volume { name: "v".into() }, "/data") }],
         exposed: vec![(80, Protocol::Tcp)],
         ..ContainerConfig::default()
     };

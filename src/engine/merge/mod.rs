@@ -150,13 +150,7 @@ fn mounts(config: &mut ContainerConfig, defaults: &Config, mut anonymous: impl F
     let mut volumes = defaults.volumes().clone().unwrap_or_default();
     volumes.sort();
     for target in volumes.into_iter().map(|v| clean(&v)).filter(|v| v != "/" && !taken.contains(v)) {
-        config.mounts.push(Mount {
-            source: MountSource::Anonymous { name: anonymous() },
-            target,
-            read_only: false,
-            propagation: None,
-            no_copy: false,
-        });
+        config.mounts.push(Mount::new(MountSource::Anonymous { name: anonymous() }, target));
     }
     Ok(())
 }

@@ -57,13 +57,7 @@ fn the_rest_comes_from_the_image_unless_given() {
     let mut args = CreateArgs::default();
     args.config.env = vec!["A=2".into(), "PATH".into(), "B=".into()];
     args.config.labels.insert("a".into(), "user".into());
-    args.config.mounts.push(Mount {
-        source: MountSource::Bind { path: "/h".into(), create: false },
-        target: "/v".into(),
-        read_only: false,
-        propagation: None,
-        no_copy: false,
-    });
+    args.config.mounts.push(Mount::new(MountSource::Bind { path: "/h".into(), create: false }, "/v"));
     let config = merged(&args, BOTH).unwrap();
     assert_eq!(config.env, ["A=2", "B="]);
     assert_eq!(

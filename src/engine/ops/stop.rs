@@ -13,6 +13,8 @@ use crate::runtime::task::{self, Task};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// For a process that is beyond even that signal's reach, in the kernel.
+const PATIENCE_AFTER_KILL: Duration = Duration::from_secs(10);
 /// What `kill` sends unless told otherwise.
 pub(super) const SIGKILL: i32 = 9;
 /// Docker's grace between the stop signal and SIGKILL.
@@ -127,7 +129,15 @@ async fn send(core: &Arc<Core>, entry: &ContainerEntry, number: i32) -> Result<(
         Status::Running | Status::Paused => match core.task(&entry.container.id).kill(number).await {
             // It ended while we asked.
             Err(task::Error::Gone(_) | task::Error::Lost(_)) => Err(not_running()),
-            sent => Ok(sent?),
+            sent => {
+                sent?;
+                if number == SIGKILL {
+                    // Docker's: what comes next finds it dead.
+                    let end = super::wait::end(core, entry.container.id.as_str(), entry.state.clone());
+                    let _ = tokio::time::timeout(PATIENCE_AFTER_KILL, end).await;
+                }
+                Ok(())
+            }
         },
         Status::Orphaned if number == SIGKILL => end_orphan(core, &entry.container.id).await,
         Status::Orphaned => Err(Error::new(ErrorKind::Conflict, "its monitor was killed")

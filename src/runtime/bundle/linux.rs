@@ -75,6 +75,8 @@ pub(super) fn check_sysctls(config: &ContainerConfig) -> Result<(), Error> {
                 _ if !named => "that is no name of a setting",
                 (true, _) => "the network it is on is not the container's own",
                 (_, true) => "the IPC namespace it is in is not the container's own",
+                _ if key == "kernel.hostname" => "--hostname does it",
+                _ if key == "kernel.domainname" => "--domainname does it",
                 _ => "it is the whole machine's",
             };
             return Err(Error::invalid(format!("sysctl '{key}' cannot be set for a container: {why}")));

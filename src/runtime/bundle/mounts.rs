@@ -2,10 +2,10 @@
 
 use super::{BundleInput, Error, devices, joined};
 use crate::model::container::ContainerConfig;
-use crate::model::isolation::{IdRange, Ipc, Sharing};
-use crate::model::mount::{Mount as Wanted, MountSource, Tmpfs};
+use crate::model::isolation::{IdRange, Ipc, Sharing, Users};
+use crate::model::mount::{Below, Mount as Wanted, MountSource, Tmpfs};
 use crate::model::network::NetworkMode;
-use crate::runtime::rootfs::{COPY_UP, DIRECTORY, JOINED, LINK, OPTIONAL};
+use crate::runtime::rootfs::{ALONE, COPY_UP, DIRECTORY, GIVE, ID_MAPPED, JOINED, LINK, OPTIONAL};
 use oci_spec::runtime::{Mount, MountBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -142,6 +142,7 @@ fn own_files(dir: &Path) -> Result<Vec<Mount>, Error> {
 pub(super) fn check(config: &ContainerConfig) -> Result<(), Error> {
     for wanted in &config.mounts {
         check_target(&wanted.target)?;
+        check_owners(config, wanted)?;
         if let MountSource::Bind { path, create: false } = &wanted.source {
             present(Path::new(path), false)?;
         }
@@ -152,10 +153,16 @@ pub(super) fn check(config: &ContainerConfig) -> Result<(), Error> {
 fn bind(input: &BundleInput<'_>, wanted: &Wanted) -> Result<Mount, Error> {
     let target = check_target(&wanted.target)?;
     let propagation = wanted.propagation.as_deref().unwrap_or("rprivate");
-    let mut options = vec!["rbind", propagation];
-    if wanted.read_only {
-        options.push("ro");
-    }
+    let recursive = if wanted.below == Below::Hidden { "bind" } else { "rbind" };
+    let mut options = vec![recursive, propagation];
+    options.extend(wanted.attributes.iter().map(String::as_str));
+    let ours = [
+        (wanted.read_only, "ro"),
+        (wanted.below == Below::Writable, ALONE),
+        (wanted.give_to_user, GIVE),
+        (wanted.id_mapped, ID_MAPPED),
+    ];
+    options.extend(ours.into_iter().filter(|(asked, _)| *asked).map(|(_, option)| option));
     let source = match &wanted.source {
         MountSource::Bind { path, create } => {
             let path = PathBuf::from(path);
@@ -170,6 +177,40 @@ fn bind(input: &BundleInput<'_>, wanted: &Wanted) -> Result<Mount, Error> {
         }
     };
     mount(target, "bind", source, &options)
+}
+
+/// What is asked for owners must make sense, and must not ruin the machine.
+fn check_owners(config: &ContainerConfig, wanted: &Wanted) -> Result<(), Error> {
+    let refuse = |why: &str| Err(Error::invalid(format!("mount for '{}': {why}", wanted.target)));
+    if wanted.id_mapped {
+        match config.isolation.users {
+            Users::Auto { .. } | Users::Map => {}
+            Users::Shared => return refuse("idmap needs a user namespace of the container's own (--userns auto)"),
+            Users::KeepId { .. } => {
+                return refuse("idmap needs root: the kernel lets no ordinary user map a mount's ids");
+            }
+        }
+    }
+    match &wanted.source {
+        _ if !wanted.give_to_user => Ok(()),
+        _ if wanted.read_only => refuse("U gives files away, and cannot where the mount is read-only"),
+        MountSource::Bind { path, .. } if is_machine_s(path) => {
+            refuse(&format!("U would give {path} to the container's user: it is the machine's"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `/` and what is directly below it, other than a place of one's own making.
+fn is_machine_s(path: &str) -> bool {
+    const NAMES: [&str; 19] = [
+        "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt", "proc", "root",
+        "run", "sbin", "sys", "usr", "var",
+    ];
+    match path.trim_start_matches('/') {
+        "" | "tmp" => true,
+        name => NAMES.contains(&name),
+    }
 }
 
 fn present(path: &Path, create: bool) -> Result<(), Error> {

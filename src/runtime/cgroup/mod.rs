@@ -123,6 +123,11 @@ impl Group {
         }
     }
 
+    /// Why there is no group.
+    pub fn absent(&self) -> Option<&str> {
+        if let Kind::None(reason) = &self.0 { Some(reason) } else { None }
+    }
+
     /// The group with this path (as [`Group::path`] gave it), whether or not it still exists.
     pub fn open(path: &str) -> Group {
         if path.is_empty() {

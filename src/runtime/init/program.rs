@@ -5,8 +5,9 @@ use super::reaper;
 use super::report::{self, During, Message, failure};
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{ExecSpec, Failure, FailureKind};
+use crate::runtime::rootfs::GIVE;
 use crate::runtime::{caps, user};
-use crate::sys::{confine, in_root, process, rlimit};
+use crate::sys::{confine, in_root, owner, process, rlimit};
 use oci_spec::runtime::{Capabilities, PosixRlimit};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,6 +33,8 @@ pub(super) struct Program<'a> {
     seccomp: &'a [u8],
     seccomp_flags: u32,
     init: bool,
+    /// Mounts that the user is given.
+    given: Vec<&'a str>,
     /// A profile of AppArmor's that the command is confined by.
     pub apparmor: Option<&'a str>,
     own_binary: Option<(u64, u64)>,
@@ -58,6 +61,7 @@ impl<'a> Program<'a> {
             seccomp: &launch.seccomp,
             seccomp_flags: launch.seccomp_flags,
             init: launch.init,
+            given: given(launch),
             apparmor: process.apparmor_profile().as_deref(),
             own_binary: lookup::own_binary(),
         })
@@ -67,6 +71,7 @@ impl<'a> Program<'a> {
         let mut program = Self::of_container(launch)?;
         program.args = &spec.args;
         program.init = false;
+        program.given.clear();
         merge_env(&mut program.env, &spec.env);
         if spec.tty && !program.env.iter().any(|e| e.starts_with("TERM=")) {
             program.env.push("TERM=xterm-256color".into());
@@ -86,6 +91,12 @@ impl<'a> Program<'a> {
         }
         Ok(program)
     }
+}
+
+fn given(launch: &Launch) -> Vec<&str> {
+    let mounts = launch.spec.mounts().iter().flatten();
+    let asked = mounts.filter(|m| m.options().iter().flatten().any(|option| option == GIVE));
+    asked.filter_map(|m| m.destination().to_str()).collect()
 }
 
 fn process_of(launch: &Launch) -> Result<&oci_spec::runtime::Process, Failure> {
@@ -157,6 +168,10 @@ pub(super) fn prepare<'a>(
     program.set_limits()?;
     let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
     let who = identify(program, &root)?;
+    for path in &program.given {
+        let what = format!("giving {path} to user {}:{}", who.uid, who.gid);
+        owner::give(root.as_fd(), path, who.uid, who.gid).during(&what)?;
+    }
     enter_directory(&root, &program.cwd, program.make_cwd)?;
     own_streams(who.uid);
     let mut env = program.env.clone();

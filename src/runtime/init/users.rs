@@ -98,6 +98,11 @@ pub(super) const ROOT: Root = Root::Prepared(0);
 pub(super) fn take_binds(launch: &Launch, ops: &mut [MountOp]) -> Vec<Bound> {
     let data = launch.dir.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
     let own = |path: &Path| path.starts_with(&launch.dir) || path.starts_with(data.join("volumes"));
+    let asked = |option: &String| option == crate::runtime::rootfs::ID_MAPPED;
+    let id_mapped = |target: &str| {
+        let mut mounts = launch.spec.mounts().iter().flatten();
+        mounts.any(|m| m.destination() == Path::new(target) && m.options().iter().flatten().any(asked))
+    };
     let mut binds = Vec::new();
     for op in ops {
         let MountOp::Mount(mount) = op else { continue };
@@ -106,7 +111,8 @@ pub(super) fn take_binds(launch: &Launch, ops: &mut [MountOp]) -> Vec<Bound> {
         if mount.optional || path.starts_with("/dev") || path.starts_with("/sys") || path.starts_with("/proc") {
             continue;
         }
-        binds.push(Bound { path: path.clone(), recursive: *recursive, mapped: !launch.user_namespace && own(path) });
+        let mapped = !launch.user_namespace && (own(path) || id_mapped(&mount.target));
+        binds.push(Bound { path: path.clone(), recursive: *recursive, mapped });
         mount.source = Source::Prepared(binds.len());
     }
     binds

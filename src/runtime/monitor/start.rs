@@ -185,7 +185,8 @@ struct Recorded {
 fn restrict(launch: &Launch, group: &Group) -> Result<Option<String>, Failure> {
     // In a user namespace the kernel refuses all devices by itself.
     if userns::identity().in_user_namespace {
-        return Ok(None);
+        let lost = group.absent().filter(|_| !launch.cgroup_parent.is_empty());
+        return Ok(lost.map(|why| format!("cgroup parent {} not applied: {why}", launch.cgroup_parent)));
     }
     match devices::of_spec(&launch.spec).map_err(|e| failure(FailureKind::Invalid, e))? {
         Some(rules) => group.restrict_if_possible(&rules).map_err(|e| group_failure(&e)),

@@ -41,6 +41,12 @@ pub const COPY_UP: &str = "x-teu.copy-up";
 pub const OPTIONAL: &str = "x-teu.optional";
 /// The option of our own for a mount of the container whose IPC namespace is joined: the first prepared tree.
 pub const JOINED: &str = "x-teu.joined";
+/// The option of our own for a bind whose attributes are not those of the mounts below it.
+pub const ALONE: &str = "x-teu.alone";
+/// The option of our own for a mount that the container's user is given, with all that is in it.
+pub const GIVE: &str = "x-teu.give";
+/// The option of our own for a bind whose owners are meant as the container's.
+pub const ID_MAPPED: &str = "x-teu.idmap";
 /// The option prefix of our own for links made in a fresh tmpfs: `x-teu.link=name:target`.
 pub const LINK: &str = "x-teu.link=";
 /// The option prefix of our own for directories made in a fresh tmpfs.

@@ -1,6 +1,6 @@
 //! Mount options as fstab and the OCI runtime spec write them.
 
-use super::{COPY_UP, DIRECTORY, Error, JOINED, LINK, OPTIONAL};
+use super::{ALONE, COPY_UP, DIRECTORY, Error, GIVE, ID_MAPPED, JOINED, LINK, OPTIONAL};
 use crate::sys::mount::{self, Change, Propagation};
 use crate::sys::mount_op::Node;
 
@@ -15,6 +15,7 @@ pub(in crate::runtime) struct Parsed {
     pub copy_up: bool,
     pub optional: bool,
     pub joined: bool,
+    alone: bool,
 }
 
 /// Bits to set and to clear; a later option wins over an earlier one.
@@ -61,6 +62,9 @@ pub(in crate::runtime) fn parse(target: &str, options: &[String]) -> Result<Pars
     if parsed.recursive_bind && (parsed.change.set | parsed.change.clear) != 0 {
         parsed.change.recursive = true;
     }
+    if parsed.alone {
+        parsed.change.recursive = false;
+    }
     Ok(parsed)
 }
 
@@ -85,6 +89,9 @@ fn one(parsed: &mut Parsed, option: &str) -> Option<()> {
             COPY_UP => parsed.copy_up = true,
             OPTIONAL => parsed.optional = true,
             JOINED => parsed.joined = true,
+            ALONE => parsed.alone = true,
+            // Not the mount's: see `init`.
+            GIVE | ID_MAPPED => {}
             "defaults" | "async" | "nolazytime" | "nomand" | "loud" => {}
             "" => return None,
             other => parsed.data.push(match other.split_once('=') {

@@ -117,7 +117,7 @@ fn mount(text: &str) -> Result<Mount, String> {
             MountSource::Volume { name: name.to_owned() }
         }
     };
-    Ok(Mount { source, target: target.to_owned(), read_only, propagation: None, no_copy: false })
+    Ok(Mount { read_only, ..Mount::new(source, target) })
 }
 
 #[cfg(test)]

@@ -13,13 +13,7 @@ use std::process::{Command, Stdio};
 use teu::model::mount::{Mount, MountSource};
 
 fn bind(source: &Path, target: &str) -> Mount {
-    Mount {
-        source: MountSource::Bind { path: source.to_str().unwrap().into(), create: false },
-        target: target.into(),
-        read_only: false,
-        propagation: None,
-        no_copy: false,
-    }
+    Mount::new(MountSource::Bind { path: source.to_str().unwrap().into(), create: false }, target)
 }
 
 /// CVE-2025-31133: what masks a file is the null device itself. Here the host's own is something else.

@@ -38,7 +38,7 @@ fn cve_2025_52565_a_console_that_is_a_link_stays_inside() {
     fs::write(dev.join("null"), "").unwrap();
     symlink(&victim, dev.join("console")).unwrap();
     let source = MountSource::Bind { path: dev.to_str().unwrap().into(), create: false };
-    let mount = |source| Mount { source, target: "/dev".into(), read_only: false, propagation: None, no_copy: false };
+    let mount = |source| Mount::new(source, "/dev");
     place.config.mounts = vec![mount(source)];
     place.config.tty = true;
     let result = place.run();

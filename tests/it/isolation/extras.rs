@@ -92,3 +92,34 @@ fn refused_file(root: &StateRoot, path: &str) {
     let answer = super::run(root, &["--label-file", path], "true").exits(125);
     assert!(answer.stderr.contains(path), "{}", answer.stderr);
 }
+
+#[test]
+fn a_killed_container_is_dead_when_kill_is_back() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    for name in ["one", "two", "three"] {
+        root.run_detached(name, &["--restart", "always"], &["sleep", "600"]);
+    }
+    root.teu(&["kill", "one", "two", "three"]).exits(0);
+    root.teu(&["rm", "one", "two", "three"]).exits(0);
+    leaks::assert_none(root.path());
+}
+
+#[test]
+fn words_of_docker_s_and_podman_s_that_scripts_use() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    assert_eq!(out(&root, &["--hostname", ""], "hostname | wc -c"), "13\n", "the usual name");
+    let image = image::name();
+    let json = ["run", "--rm", "--network", "none", "--entrypoint", r#"["echo","a"]"#, &image, "b"];
+    assert_eq!(root.teu(&json).exits(0).stdout, "a b\n");
+    let dropped = out(&root, &["--cap-drop", "chown,kill"], "grep CapBnd /proc/self/status | cut -f 2");
+    let dropped = u64::from_str_radix(dropped.trim(), 16).unwrap();
+    assert_eq!((dropped & 1, dropped >> 5 & 1, dropped >> 6 & 1), (0, 0, 1), "{dropped:x}");
+    refused(&root, &["--security-opt", "no-new-privileges=maybe"], "true or false");
+    refused(&root, &["--security-opt", "seccomp="], "a profile's file");
+    refused(&root, &["--sysctl", "kernel.hostname=x"], "--hostname does it");
+    let lost = super::run(&root, &["--cgroup-parent", "/teu-test-parent"], "true").exits(0);
+    let said = lost.stderr.contains("cgroup parent /teu-test-parent not applied");
+    assert_eq!(said, probes::lacking(probes::Need::Cgroup).is_some(), "{}", lost.stderr);
+}

@@ -5,6 +5,7 @@ mod devices;
 mod exec;
 mod extras;
 mod limits;
+mod mounts;
 mod namespaces;
 mod security;
 mod users;

@@ -151,13 +151,7 @@ fn binds_and_volumes() {
     std::fs::create_dir(&data).unwrap();
     std::fs::create_dir(&volume).unwrap();
     std::fs::write(data.join("given"), "given\n").unwrap();
-    let mount = |source, target: &str, read_only| Mount {
-        source,
-        target: target.into(),
-        read_only,
-        propagation: None,
-        no_copy: false,
-    };
+    let mount = |source, target: &str, read_only| Mount { read_only, ..Mount::new(source, target) };
     let bind = |path: &std::path::Path, create| MountSource::Bind { path: path.to_str().unwrap().into(), create };
     place.config.mounts = vec![
         mount(bind(&data.join("given"), false), "/deep/er/file", false),
