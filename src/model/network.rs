@@ -65,6 +65,10 @@ pub struct Network {
     /// Nobody outside is reached, by name neither.
     pub internal: bool,
     pub ipv6: bool,
+    /// Docker's word for networks of a swarm that any container may join; here every one may join every network, and it is
+    /// only shown.
+    #[serde(default)]
+    pub attachable: bool,
     pub labels: BTreeMap<String, String>,
     pub options: BTreeMap<String, String>,
     pub created: Timestamp,

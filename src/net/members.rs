@@ -27,7 +27,12 @@ pub fn write(dir: &Path, container: &str, endpoint: &Endpoint) -> io::Result<()>
         match written.and_then(|()| fs::rename(&fresh, network.join(file_name(container)))) {
             // The last one to leave may have taken the directory away in between.
             Err(e) if e.kind() == io::ErrorKind::NotFound && tries < 5 => {}
-            done => return done,
+            Err(e) => {
+                let _ = fs::remove_file(&fresh);
+                let _ = fs::remove_dir(&network);
+                return Err(e);
+            }
+            Ok(()) => return Ok(()),
         }
     }
 }

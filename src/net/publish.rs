@@ -49,8 +49,9 @@ impl Route {
         self.kernel.is_none() && self.forward.is_none()
     }
 
+    /// A port that leads nowhere yet is taken as by the forwarder, which refuses: old connections of it may linger.
     pub fn way(&self) -> Way {
-        if self.forward.is_some() { Way::Forwarder } else { Way::Kernel }
+        if self.forward.is_some() || self.leads_nowhere() { Way::Forwarder } else { Way::Kernel }
     }
 
     pub fn rule(&self, port: &PublishedPort) -> Option<nft::Port> {
@@ -64,7 +65,7 @@ impl Publication {
         self.route.rule(&self.held.port)
     }
 
-    /// Where it leads from now on.
+    /// Where it leads from now on. A socket that has listened once goes on: the port could not be held otherwise.
     pub fn lead(&mut self, route: Route) -> Result<()> {
         if route.forward.is_some() && self.route.forward.is_none() {
             self.held.listen()?;
@@ -74,7 +75,7 @@ impl Publication {
     }
 }
 
-/// Ports with their routes; all must lead somewhere.
+/// Ports with their routes; all must lead somewhere, unless the container is on no network at all: then they wait for one.
 pub fn routes(
     ports: &[PublishedPort],
     endpoints: &[EndpointPlan],
@@ -82,7 +83,7 @@ pub fn routes(
 ) -> Result<Vec<(PublishedPort, Route)>> {
     let with_route = |port: &PublishedPort| {
         let route = Route::of(port, endpoints, by_kernel);
-        if route.leads_nowhere() {
+        if route.leads_nowhere() && !endpoints.is_empty() {
             return Err(Error::NoPublicNetwork(Box::new(port.clone())));
         }
         Ok((port.clone(), route))

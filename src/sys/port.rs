@@ -33,6 +33,25 @@ pub fn listen(socket: impl AsFd, backlog: i32) -> Result<()> {
     rustix::net::listen(socket, backlog).map_err(|e| Error::new("listen", e))
 }
 
+/// Throws away what has arrived at a non-blocking socket for datagrams.
+pub fn drain(socket: impl AsFd) {
+    // More than a socket keeps; one that is sent to without end is left at some time.
+    const MOST: usize = 4096;
+    for _ in 0..MOST {
+        if rustix::net::recv(&socket, &mut [0u8; 0], rustix::net::RecvFlags::DONTWAIT).is_err() {
+            break;
+        }
+    }
+}
+
+/// Ends a connection so that its other side is told of a failure: it is reset.
+pub fn reset(connection: impl AsFd + Into<OwnedFd>) -> Result<()> {
+    let no_time = Some(std::time::Duration::ZERO);
+    sockopt::set_socket_linger(&connection, no_time).map_err(|e| Error::new("setsockopt", e))?;
+    drop(connection.into());
+    Ok(())
+}
+
 /// Sets a socket's option whose value is a number.
 pub(super) fn set_option(socket: impl AsFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> Result<()> {
     let size = size_of::<libc::c_int>() as libc::socklen_t;

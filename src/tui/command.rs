@@ -146,7 +146,7 @@ fn create_network(a: &CreateNetworkArgs) -> Vec<String> {
     a.subnets.iter().for_each(|s| pair("--subnet", s.to_string()));
     a.gateways.iter().for_each(|g| pair("--gateway", g.to_string()));
     a.ranges.iter().for_each(|r| pair("--ip-range", r.to_string()));
-    for (flag, on) in [("--internal", a.internal), ("--ipv6", a.ipv6)] {
+    for (flag, on) in [("--internal", a.internal), ("--ipv6", a.ipv6), ("--attachable", a.attachable)] {
         words.extend(on.then(|| flag.to_owned()));
     }
     for (key, value) in &a.options {

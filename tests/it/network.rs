@@ -7,6 +7,7 @@ mod leftovers;
 mod moved;
 mod parents;
 mod plain;
+mod ports;
 mod user;
 mod words;
 

@@ -27,6 +27,7 @@ fn network() -> CreateNetworkArgs {
         auxiliary: Vec::new(),
         internal: false,
         ipv6: false,
+        attachable: false,
         labels: std::collections::BTreeMap::new(),
         options: std::collections::BTreeMap::new(),
     }

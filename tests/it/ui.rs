@@ -10,6 +10,7 @@ macro_rules! snapshot {
 }
 
 mod fixture;
+mod forms;
 mod health;
 mod idle;
 mod logs;

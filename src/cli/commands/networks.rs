@@ -103,6 +103,7 @@ pub(super) async fn create(cx: &Context<'_>) -> Result<u8> {
         auxiliary: auxiliary(cx)?,
         internal: args.on("internal"),
         ipv6: args.on("ipv6"),
+        attachable: args.on("attachable"),
         labels: labels(&args.texts("label")),
         options: options(cx)?,
     };

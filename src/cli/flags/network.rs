@@ -42,7 +42,7 @@ pub(in crate::cli) fn network_create(command: Command) -> Command {
             switch("ipv6", "Give IPv6 addresses too"),
             list("label", "K=V", "Set metadata on the network"),
             list("opt", "K=V", "Options of the driver: com.docker.network.driver.mtu=1400, parent=eth0").short('o'),
-            switch("attachable", "").hide(true),
+            switch("attachable", "Say so in `network inspect`; every container may join any network").hide(true),
             Arg::new("name").value_name("NEW_NETWORK").required(true),
         ])
         .args(refused(NETWORK_UNSUPPORTED))

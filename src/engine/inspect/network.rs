@@ -35,7 +35,7 @@ pub(crate) fn network(network: &Network, members: &[ContainerEntry]) -> Value {
             "Config": network.subnets.iter().map(subnet).collect::<Vec<_>>(),
         },
         "Internal": network.internal,
-        "Attachable": false,
+        "Attachable": network.attachable,
         "Ingress": false,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": false,

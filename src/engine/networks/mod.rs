@@ -73,6 +73,7 @@ impl Core {
             subnets: Vec::new(),
             internal: false,
             ipv6: false,
+            attachable: false,
             labels: BTreeMap::new(),
             options: BTreeMap::new(),
             created: Timestamp(0),

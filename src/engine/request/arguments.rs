@@ -244,6 +244,8 @@ pub struct CreateNetworkArgs {
     pub internal: bool,
     /// An IPv6 subnet too, a unique local one unless it is given.
     pub ipv6: bool,
+    /// See [`crate::model::network::Network::attachable`].
+    pub attachable: bool,
     pub labels: BTreeMap<String, String>,
     pub options: BTreeMap<String, String>,
 }

@@ -274,6 +274,27 @@ impl Firewall {
         Ok(found)
     }
 
+    /// Removes a table that has neither a network nor a port; whether it did. Whoever comes to use it meanwhile keeps it.
+    pub fn remove_unused(&mut self) -> Result<bool> {
+        for _ in 0..ATTEMPTS {
+            let generation = self.generation().doing(|| "list firewall rules".into())?;
+            for set in [&[rules::BRIDGES][..], &rules::PORT_MAPS].concat() {
+                if !self.dump(set)?.is_empty() {
+                    return Ok(false);
+                }
+            }
+            let mut batch = Batch::default();
+            wire::begin_at(&mut batch, generation);
+            batch.push(wire::DELTABLE, 0, &wire::named(&self.table));
+            match self.commit(batch) {
+                Err(e) if e.outdated() => {}
+                Err(e) if e.missing() => return Ok(false),
+                other => return other.map(|()| true).doing(|| format!("remove firewall table {}", self.table)),
+            }
+        }
+        Ok(false)
+    }
+
     /// Removes everything.
     pub fn remove_table(&mut self) -> Result<()> {
         let mut batch = Batch::default();

@@ -44,15 +44,27 @@ pub struct Reservation {
     /// With the host's port as the kernel gave it.
     pub port: PublishedPort,
     socket: OwnedFd,
+    listens: bool,
 }
 
 impl Reservation {
-    /// Accepts connections from now on; nothing to do for UDP.
-    pub fn listen(&self) -> Result<()> {
+    /// Accepts connections from now on. Datagrams that came before are no news any more.
+    pub fn listen(&mut self) -> Result<()> {
         if self.port.protocol == Protocol::Udp {
+            port::drain(&self.socket);
             return Ok(());
         }
-        port::listen(&self.socket, BACKLOG).map_err(|source| failure(&self.port, source))
+        if self.listens {
+            return Ok(());
+        }
+        port::listen(&self.socket, BACKLOG).map_err(|source| failure(&self.port, source))?;
+        self.listens = true;
+        Ok(())
+    }
+
+    /// Connections are made with it, whoever takes them.
+    pub fn listens(&self) -> bool {
+        self.listens
     }
 }
 
@@ -138,7 +150,7 @@ fn take(port: &PublishedPort, way: Way) -> Result<Reservation> {
         port::listen(&socket, BACKLOG).map_err(explain)?;
     }
     let host_port = if port.host_port == 0 { port::number(&socket).map_err(explain)? } else { port.host_port };
-    Ok(Reservation { port: PublishedPort { host_port, ..port.clone() }, socket })
+    Ok(Reservation { port: PublishedPort { host_port, ..port.clone() }, socket, listens })
 }
 
 fn failure(port: &PublishedPort, source: sys::Error) -> Error {

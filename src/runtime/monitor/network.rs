@@ -97,7 +97,7 @@ impl Network {
         let done = joined.announce().and_then(|()| joined.settle(epoll));
         if done.is_err() {
             self.close();
-        } else if self.attached.as_ref().is_some_and(|joined| joined.attached.rebuilt()) {
+        } else if self.attached.as_mut().is_some_and(|joined| joined.attached.take_rebuilt()) {
             call_neighbours(launch);
         }
         done
@@ -193,12 +193,8 @@ impl Joined {
 
     fn change(&mut self, change: NetworkChange, epoll: &Epoll) -> Result<(), Failure> {
         match change {
-            NetworkChange::Connect { endpoint, resolvers } => self.connect(*endpoint, resolvers)?,
-            NetworkChange::Disconnect { network } => {
-                let left = self.attached.disconnect(&network).map_err(refused)?;
-                self.outside.retain(|(id, _)| *id != left.network);
-                members::remove(&self.dir, &self.container, &left.network);
-            }
+            NetworkChange::Connect { endpoint, resolvers } => return self.connect(*endpoint, resolvers, epoll),
+            NetworkChange::Disconnect { network } => self.leave(&network)?,
             NetworkChange::Publish(ports) => drop(self.attached.publish(&ports).map_err(refused)?),
             NetworkChange::Unpublish(ports) => {
                 for port in &ports {
@@ -225,20 +221,26 @@ impl Joined {
         hosts::follow(dir, &before, &now).map_err(|e| failure(FailureKind::Internal, e.to_string()))
     }
 
-    fn connect(&mut self, endpoint: EndpointPlan, resolvers: Vec<IpAddr>) -> Result<(), Failure> {
+    fn connect(&mut self, endpoint: EndpointPlan, resolvers: Vec<IpAddr>, epoll: &Epoll) -> Result<(), Failure> {
         let (network, outside) = leads_outside(&endpoint);
         self.attached.connect(endpoint).map_err(refused)?;
         self.outside.push((network.clone(), outside));
         if self.resolvers.is_empty() {
             self.resolvers = resolvers;
         }
-        let announced = self.announce();
-        if announced.is_err() {
-            self.outside.retain(|(id, _)| *id != network);
-            let _ = self.attached.disconnect(&network);
-            members::remove(&self.dir, &self.container, &network);
+        let settled = self.announce().and_then(|()| self.settle(epoll));
+        if settled.is_err() {
+            // The first failure is the news.
+            let _ = self.leave(&network).and_then(|()| self.settle(epoll));
         }
-        announced
+        settled
+    }
+
+    fn leave(&mut self, network: &str) -> Result<(), Failure> {
+        let left = self.attached.disconnect(network).map_err(refused)?;
+        self.outside.retain(|(id, _)| *id != left.network);
+        members::remove(&self.dir, &self.container, &left.network);
+        Ok(())
     }
 }
 
@@ -318,6 +320,9 @@ impl Monitor {
         };
         let before: Vec<Endpoint> = joined.attached.endpoints().cloned().collect();
         let done = joined.change(change, &self.epoll);
+        if joined.attached.take_rebuilt() {
+            call_neighbours(&self.launch);
+        }
         let now: Vec<&Endpoint> = joined.attached.endpoints().collect();
         let followed = hosts::follow(&self.launch.dir, &before, &now);
         let done = done.and(followed.map_err(|e| failure(FailureKind::Internal, e.to_string())));

@@ -110,6 +110,7 @@ fn a_network(name: &str) -> Network {
         driver: crate::model::network::Driver::Bridge,
         subnets: Vec::new(),
         internal: false,
+        attachable: false,
         ipv6: false,
         labels: Default::default(),
         options: Default::default(),

@@ -9,7 +9,7 @@ use crate::model::id::ContainerId;
 use crate::model::reference::Reference;
 use crate::tui::action::Scope;
 use crate::tui::figures::quote;
-use crate::tui::overlay::{Overlay, Page, PageKind, Picker};
+use crate::tui::overlay::{Form, Overlay, Page, PageKind, Picker};
 use crate::tui::panes::Pane;
 use crate::tui::views::shell::Place;
 use std::time::{Duration, Instant};
@@ -160,8 +160,8 @@ impl App {
         }
     }
 
-    /// Runs what the form said; with a terminal it opens in the shells pane.
-    pub fn run(&mut self, args: RunArgs, texts: Vec<String>) {
+    /// Runs what the form said; with a terminal it opens in the shells pane, and there is nothing to wait for.
+    pub fn run(&mut self, args: RunArgs, texts: Vec<String>, form: &Form) -> Option<Ticket> {
         self.last_run = texts;
         self.save();
         let name = args.create.name.clone().unwrap_or_else(|| short_image(&args.create.image));
@@ -169,10 +169,11 @@ impl App {
         let detach = args.detach;
         let request = Request::Run(Box::new(args));
         if detach {
-            self.submit(Purpose::Act, request);
-        } else {
-            self.open_term(request, &name, &program, None, Place::Tab);
+            return Some(self.submit(Purpose::Act, request));
         }
+        self.open_term(request, &name, &program, None, Place::Tab);
+        self.sent_form = self.terms.current().and_then(|term| term.ticket).map(|ticket| (ticket, form.clone()));
+        None
     }
 
     pub fn cancel(&mut self, ticket: Ticket) {

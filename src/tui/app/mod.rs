@@ -5,6 +5,7 @@ pub mod changes;
 mod commands;
 pub mod containers;
 pub mod detail;
+mod forms;
 pub mod images;
 mod keys;
 pub mod leader;
@@ -23,7 +24,7 @@ pub use detail::Subject;
 pub use tab::Tab;
 
 use super::keymap::Keymap;
-use super::overlay::Overlay;
+use super::overlay::{Form, Overlay};
 use super::panes::{Pane, Panes, Proportions};
 use super::theme::{self, Theme};
 use super::views::{shell::Leader, stats::GlyphSet};
@@ -152,6 +153,8 @@ pub struct App {
     pub terms: Terms,
     /// The last has the keyboard.
     pub overlays: Vec<Overlay>,
+    /// The form whose container opens in a terminal: comes back when it cannot.
+    sent_form: Option<(work::Ticket, Form)>,
     /// What the doctor found; `None`: still looking.
     pub doctor: Option<Result<Vec<Check>, String>>,
     /// What is wrong with keys and themes, for the doctor's page.
@@ -223,6 +226,7 @@ impl App {
             detail: Detail::default(),
             terms: Terms::new(leader.unwrap_or_default(), config.tui.scrollback),
             overlays: Vec::new(),
+            sent_form: None,
             doctor: None,
             problems: Vec::new(),
             events: VecDeque::new(),

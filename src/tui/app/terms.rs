@@ -45,7 +45,7 @@ impl Terms {
         Terms { view: Shells::new(leader, scrollback), terms: BTreeMap::new(), reattached: false }
     }
 
-    fn by_ticket(&self, ticket: Ticket) -> Option<TermId> {
+    pub(super) fn by_ticket(&self, ticket: Ticket) -> Option<TermId> {
         self.terms.iter().find(|(_, t)| t.ticket == Some(ticket)).map(|(id, _)| *id)
     }
 
@@ -325,7 +325,7 @@ impl App {
     }
 
     /// An exec session is hung up; a container's main process is only left, for ending it is `stop`'s work.
-    fn close_term(&mut self, id: TermId) {
+    pub(super) fn close_term(&mut self, id: TermId) {
         if let Some(term) = self.terms.terms.remove(&id)
             && let Some(ticket) = term.ticket
         {

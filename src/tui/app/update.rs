@@ -131,12 +131,14 @@ impl App {
         match &task.purpose {
             Purpose::Act | Purpose::Pull => {
                 self.report(&task, &result);
+                self.answer_form(ticket, &result);
                 // What was just made is what one wants to look at.
                 if let Ok(Output::Container { id, .. }) = &result {
                     self.containers.list.want(id.clone());
                     self.rebuild_lists();
                 }
             }
+            Purpose::Shell if self.reopen_form(ticket, &result) => self.report(&task, &result),
             Purpose::Shell => self.term_done(&task, ticket, &result),
             Purpose::Logs => {
                 let error = result.err().filter(|e| e.kind() != ErrorKind::Cancelled);
@@ -222,7 +224,7 @@ fn spaced(detail: &str) -> String {
 }
 
 /// Whether all went well, and what came of it in a few words.
-fn describe(output: &Output) -> (bool, String) {
+pub(super) fn describe(output: &Output) -> (bool, String) {
     match output {
         Output::Pulled { up_to_date: true, .. } => (true, String::from("is up to date")),
         Output::Container { warnings, .. } => (true, warnings.join("; ")),

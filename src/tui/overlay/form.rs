@@ -6,7 +6,7 @@ use crate::model::container::Limits;
 use crate::model::id::check_name;
 use crate::model::reference::Reference;
 use crate::model::units::parse_bytes;
-use crate::tui::app::work::Purpose;
+use crate::tui::app::work::{Purpose, Ticket};
 use crate::tui::app::{App, Hit};
 use crate::tui::command;
 use crate::tui::input::Input;
@@ -18,11 +18,13 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+#[derive(Clone)]
 pub(super) enum Value {
     Text(Input),
     Toggle(bool),
 }
 
+#[derive(Clone)]
 pub(super) struct Field {
     pub label: &'static str,
     pub value: Value,
@@ -30,6 +32,7 @@ pub(super) struct Field {
     pub help: &'static str,
 }
 
+#[derive(Clone)]
 enum Kind {
     Run,
     Limits(Vec<String>),
@@ -43,6 +46,7 @@ enum Kind {
 /// A field's index and why it is wrong.
 pub(super) type Problem = (usize, String);
 
+#[derive(Clone)]
 pub struct Form {
     kind: Kind,
     title: String,
@@ -50,6 +54,10 @@ pub struct Form {
     focus: usize,
     /// What is wrong now, or what will be done.
     verdict: Result<String, Problem>,
+    /// Sent, and not yet answered.
+    asked: Option<Ticket>,
+    /// Why the engine did not do what is written.
+    refused: Option<String>,
 }
 
 impl Field {
@@ -73,7 +81,7 @@ impl Field {
 
 impl Form {
     fn new(kind: Kind, title: String, fields: Vec<Field>) -> Form {
-        let mut form = Form { kind, title, fields, focus: 0, verdict: Ok(String::new()) };
+        let mut form = Form { kind, title, fields, focus: 0, verdict: Ok(String::new()), asked: None, refused: None };
         form.check();
         form
     }
@@ -135,6 +143,7 @@ impl Form {
         match chord.code {
             KeyCode::Esc => return Flow::Close,
             KeyCode::Char('c') if chord.mods.contains(KeyModifiers::CONTROL) => return Flow::Close,
+            KeyCode::Enter if self.asked.is_some() => {}
             KeyCode::Enter => return self.submit(app),
             KeyCode::Tab if chord.mods.contains(KeyModifiers::SHIFT) => self.focus = (self.focus + count - 1) % count,
             KeyCode::Up => self.focus = (self.focus + count - 1) % count,
@@ -170,19 +179,30 @@ impl Form {
                 return Flow::Keep;
             }
         };
-        match (&self.kind, request) {
+        self.refused = None;
+        self.asked = match (&self.kind, request) {
             (Kind::Run, Request::Run(args)) => {
                 let texts = self.fields.iter().map(|f| f.as_text().to_owned()).collect();
-                app.run(*args, texts);
+                app.run(*args, texts, self)
             }
-            (_, request) => {
-                app.submit(Purpose::Act, request);
-            }
-        }
-        Flow::Close
+            (_, request) => Some(app.submit(Purpose::Act, request)),
+        };
+        if self.asked.is_some() { Flow::Keep } else { Flow::Close }
+    }
+
+    /// It is this request's answer that decides whether it stays.
+    pub fn waits_for(&self, ticket: Ticket) -> bool {
+        self.asked == Some(ticket)
+    }
+
+    /// What is written cannot be done; it can be changed and sent again.
+    pub fn refuse(&mut self, why: String) {
+        self.asked = None;
+        self.refused = Some(why);
     }
 
     fn check(&mut self) {
+        self.refused = None;
         self.verdict = self.request().map(|r| command::line(&r));
     }
 
@@ -225,13 +245,20 @@ impl Form {
             self.draw_field(app, scratch, i, field, label_width, line, buf);
         }
         let room = usize::from(inner.width);
-        let (note, role) = match &self.verdict {
-            Ok(command) => (command.clone(), Role::Dim),
-            Err((i, why)) => (format!("{}: {why}", self.fields[*i].label), Role::Error),
-        };
+        let (note, role) = self.note(app);
         let top = inner.y + (self.fields.len() as u16).min(rows) + 1;
         for (y, line) in (top..inner.bottom()).zip(wrap(&note, room).iter().take(4)) {
             text::put(buf, inner.x, y, inner.width, line, app.theme.style(role));
+        }
+    }
+
+    fn note(&self, app: &App) -> (String, Role) {
+        let under_way = self.asked.and_then(|ticket| app.work.running.get(&ticket));
+        match (under_way, &self.refused, &self.verdict) {
+            (Some(task), _, _) => (format!("{} … Esc leaves it to itself", task.title), Role::Dim),
+            (None, Some(why), _) => (why.clone(), Role::Error),
+            (None, None, Ok(command)) => (command.clone(), Role::Dim),
+            (None, None, Err((i, why))) => (format!("{}: {why}", self.fields[*i].label), Role::Error),
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) fn create(fields: &[Field]) -> Result<Request, Problem> {
         auxiliary: Vec::new(),
         internal: text(5) == "yes",
         ipv6: text(6) == "yes",
+        attachable: false,
         labels: BTreeMap::new(),
         options,
     };

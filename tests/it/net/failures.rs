@@ -51,6 +51,7 @@ fn what_a_plan_cannot_mean_is_refused() {
         // The second endpoint fails: the first is taken down again.
         assert!(!refused(plan(1, vec![endpoint(3, 2), endpoint(1, 2)], Vec::new())).is_empty());
         no_veths();
+        assert!(!output("nft list ruleset").contains("teu-7e57"), "a firewall table for nobody");
     });
 }
 
@@ -66,12 +67,38 @@ fn forwarding_that_cannot_be_switched_on_is_told_and_leaves_nothing() {
         assert!(error.hint().unwrap().contains("sysctl -w net.ipv4.ip_forward=1"));
         no_veths();
         assert!(!output("ip -br link").contains("tb1"), "no bridge either");
-        assert!(!output("nft list table inet teu-7e57").contains("8080"));
+        assert_eq!(output("nft list ruleset"), "");
         output("umount /proc/sys");
         let web = up(&wanted, NetNs::create().unwrap(), None).unwrap();
         serve(web.ns(), "web", 80);
         assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
         assert!(web.warnings().iter().any(|t| t.contains("forwarding was off")), "{:?}", web.warnings());
+    });
+}
+
+#[test]
+fn a_network_that_cannot_be_joined_live_leaves_everything_as_it_was() {
+    needs!(Netns, Nft);
+    world(|w| {
+        let mut macvlan = endpoint(9, 2);
+        macvlan.driver = Driver::Macvlan;
+        macvlan.host_interface = "lan0".into();
+        macvlan.internal = true;
+        let mut web = up(&plan(1, vec![macvlan], Vec::new()), NetNs::create().unwrap(), None).unwrap();
+        output("ip link add tb3 type veth peer name other");
+        let error = web.connect(endpoint(3, 2)).unwrap_err();
+        assert!(matches!(error, Error::WrongKind { .. }), "{error}");
+        assert_eq!(output("nft list ruleset"), "", "a firewall table for nobody");
+        assert_eq!(web.endpoints().count(), 1);
+        web.connect(endpoint(1, 2)).unwrap();
+        let port = web.publish(&[tcp("0.0.0.0", 8080, 80)]).unwrap();
+        // Somebody has the table flushed: what fails then still brings this container's own ports back.
+        output("nft flush ruleset");
+        web.connect(endpoint(3, 2)).unwrap_err();
+        serve(web.ns(), "web", 80);
+        assert_eq!(ask(Some(&w.outside), HOST, port[0].host_port).unwrap(), format!("web sees {OUTSIDE}"));
+        assert!(web.take_rebuilt(), "the others' ports are missing");
+        assert_eq!(web.endpoints().map(|e| e.interface.as_str()).collect::<Vec<_>>(), ["eth0", "eth1"]);
     });
 }
 

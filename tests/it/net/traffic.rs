@@ -80,7 +80,7 @@ fn containers_on_a_parent_interface() {
         assert_eq!(ask(Some(one.ns()), "10.77.9.3", 7).unwrap(), "two sees 10.77.9.2");
         assert_eq!(ask(Some(&w.outside), "10.77.9.3", 7).unwrap(), "two sees 10.77.9.1");
         let forwards = one.forwards();
-        assert_eq!(forwards[0].target.to_string(), "10.77.9.2:7");
+        assert_eq!(forwards[0].target.unwrap().to_string(), "10.77.9.2:7");
         assert!(one.down().is_empty());
     });
 }
@@ -103,7 +103,7 @@ fn published_ports_of_ipv6() {
         // What the kernel cannot translate is left to the forwarder.
         let forwards = web.forwards();
         assert!(forwards.iter().all(|f| f.port.host_ip.is_unspecified()), "{forwards:?}");
-        assert_eq!(forwards[0].target.to_string(), "[fd77:1::2]:80");
+        assert_eq!(forwards[0].target.unwrap().to_string(), "[fd77:1::2]:80");
         assert_eq!(forwards.len(), 2);
     });
 }

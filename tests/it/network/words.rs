@@ -2,8 +2,8 @@
 
 use super::{fails, inside, start, web};
 use crate::needs;
-use crate::support::host::{OUTSIDE, on_own_host};
-use crate::support::image;
+use crate::support::host::{OUTSIDE, on_own_host, on_own_loopback};
+use crate::support::{StateRoot, image};
 
 #[test]
 fn addresses_that_are_spoken_for_are_nobodys() {
@@ -187,6 +187,18 @@ fn a_network_that_is_no_more_can_be_left() {
             networks.as_object().map(|n| n.keys().cloned().collect::<Vec<_>>()),
             Some(vec!["bridge".to_owned()])
         );
+    });
+}
+
+#[test]
+fn what_docker_calls_attachable_is_shown() {
+    needs!(Registry);
+    on_own_loopback(|| {
+        let root = StateRoot::new();
+        root.teu(&["network", "create", "plain"]).exits(0);
+        root.teu(&["network", "create", "--attachable", "open"]).exits(0);
+        let shown = |name: &str| root.inspect(name)["Attachable"].clone();
+        assert_eq!((shown("open"), shown("plain"), shown("bridge")), (true.into(), false.into(), false.into()));
     });
 }
 

@@ -23,6 +23,7 @@ fn network(name: &str, driver: Driver, subnet: &str) -> Arc<Network> {
         subnets: subnets.collect(),
         internal: name == "back",
         ipv6: false,
+        attachable: false,
         labels: Default::default(),
         options: Default::default(),
         created: Timestamp(0),

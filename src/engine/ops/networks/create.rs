@@ -50,6 +50,7 @@ fn make(core: &Core, mut args: CreateNetworkArgs) -> Result<Network> {
         subnets,
         internal: args.internal,
         ipv6: args.ipv6,
+        attachable: args.attachable,
         labels: args.labels,
         options: args.options,
         created: now(),

@@ -10,7 +10,7 @@ use crate::model::network::{Protocol, PublishedPort};
 use crate::net::attach::Attached;
 use crate::net::netns;
 use crate::sys::poll::{Epoll, Interest, Ready};
-use crate::sys::{rlimit, splice};
+use crate::sys::{port, rlimit, splice};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -22,7 +22,8 @@ const BURST: usize = 32;
 
 struct Inlet {
     port: PublishedPort,
-    target: SocketAddr,
+    /// `None`: connections are reset.
+    target: Option<SocketAddr>,
     kind: Kind,
 }
 
@@ -73,6 +74,10 @@ impl Forwarder {
             }
         }
         for forward in wanted {
+            // Datagrams have nobody to be refused to.
+            if forward.target.is_none() && forward.port.protocol == Protocol::Udp {
+                continue;
+            }
             if self.inlets.iter().flatten().all(|i| i.port != *forward.port) {
                 self.open(forward.port, forward.target, forward.socket, epoll)?;
             }
@@ -83,7 +88,7 @@ impl Forwarder {
     fn open(
         &mut self,
         port: &PublishedPort,
-        target: SocketAddr,
+        target: Option<SocketAddr>,
         socket: BorrowedFd<'_>,
         epoll: &Epoll,
     ) -> Result<(), String> {
@@ -93,12 +98,12 @@ impl Forwarder {
         let socket = socket.try_clone_to_owned().map_err(|e| failed(&e))?;
         epoll.add(&socket, self.base | INLET | at as u64, Interest::READ).map_err(|e| failed(&e))?;
         raise_limit();
-        let kind = match port.protocol {
-            Protocol::Tcp => Kind::Tcp { listener: socket.into(), watched: true },
-            Protocol::Udp => {
+        let kind = match (port.protocol, target) {
+            (Protocol::Udp, Some(target)) => {
                 let datagrams = Datagrams::new(UdpSocket::from(socket), target, port.host_ip);
                 Kind::Udp(datagrams.map_err(|e| failed(&e))?)
             }
+            _ => Kind::Tcp { listener: socket.into(), watched: true },
         };
         self.inlets[at] = Some(Inlet { port: port.clone(), target, kind });
         Ok(())
@@ -164,7 +169,11 @@ impl Forwarder {
                 return;
             }
             let Ok((client, _)) = listener.accept() else { return };
-            let target = *target;
+            let Some(target) = *target else {
+                // It is closed in any case.
+                let _ = port::reset(client);
+                continue;
+            };
             let Ok(Ok(server)) = netns::enter(ns, || splice::connect(target)) else { continue };
             let at = place(&mut self.flows);
             let tokens = [0, 1].map(|side| self.base | FLOW | (at << 1 | side) as u64);

@@ -41,7 +41,7 @@ impl Place {
             let port =
                 PublishedPort { host_ip: outside.ip(), host_port: outside.port(), container_port: INSIDE, protocol };
             let fd = if protocol == Protocol::Tcp { listener.as_fd() } else { socket.as_fd() };
-            forwarder.open(&port, (Ipv4Addr::LOCALHOST, INSIDE).into(), fd, &epoll).unwrap();
+            forwarder.open(&port, Some((Ipv4Addr::LOCALHOST, INSIDE).into()), fd, &epoll).unwrap();
             let (mut ready, mut turns, mut buffer) = (Vec::new(), 0, vec![0; 64 << 10]);
             while !stopped.load(Ordering::Relaxed) {
                 epoll.wait(&mut ready, Some(Duration::from_millis(20))).unwrap();

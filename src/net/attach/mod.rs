@@ -1,11 +1,13 @@
 //! A container's networks, made by its monitor: interfaces and addresses inside, bridges, rules and ports outside.
 
+mod live;
+
 use super::error::{Error, Result};
 use super::link::Links;
 use super::netns::{self, NetNs};
 use super::nft::{self, Firewall};
 use super::plan::{Attachments, EndpointPlan};
-use super::publish::{self, Publication, Route};
+use super::publish::{self, Publication};
 use super::{inside, outside, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
@@ -38,8 +40,8 @@ pub struct Remains {
 #[derive(Debug)]
 pub struct Forward<'a> {
     pub port: &'a PublishedPort,
-    /// Where to connect to, from inside the container's namespace.
-    pub target: SocketAddr,
+    /// Where to connect to, from inside the container's namespace; `None`: nowhere, so that connections are to be refused.
+    pub target: Option<SocketAddr>,
     /// Bound to the host's port, non-blocking; listening if TCP.
     pub socket: BorrowedFd<'a>,
 }
@@ -63,7 +65,8 @@ pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attach
     match attached.build(endpoints, &ports) {
         Ok(()) => Ok(attached),
         Err(e) => {
-            attached.down();
+            attached.take_down();
+            attached.unmake_table();
             Err(e)
         }
     }
@@ -203,11 +206,8 @@ impl Attached {
 
     /// The ports the monitor has to forward itself: ask again after each change.
     pub fn forwards(&self) -> Vec<Forward<'_>> {
-        let forward = |p: &'_ Publication| p.route.forward;
-        self.published
-            .iter()
-            .filter_map(|p| Some(Forward { port: &p.held.port, target: forward(p)?, socket: p.held.as_fd() }))
-            .collect()
+        let open = self.published.iter().filter(|p| p.route.forward.is_some() || p.held.listens());
+        open.map(|p| Forward { port: &p.held.port, target: p.route.forward, socket: p.held.as_fd() }).collect()
     }
 
     /// By each network's id, what others find it by there.
@@ -230,6 +230,11 @@ impl Attached {
         self.rebuilt
     }
 
+    /// As [`Attached::rebuilt`], and forgets it: the others have been asked.
+    pub fn take_rebuilt(&mut self) -> bool {
+        std::mem::take(&mut self.rebuilt)
+    }
+
     pub fn ns(&self) -> &NetNs {
         &self.ns
     }
@@ -237,127 +242,6 @@ impl Attached {
     /// The namespace the bridges are in, when it is not the caller's.
     pub fn host(&self) -> Option<&OwnedFd> {
         self.host.as_ref()
-    }
-
-    /// One more network, live.
-    pub fn connect(&mut self, endpoint: EndpointPlan) -> Result<()> {
-        let same = |e: &EndpointPlan| e.endpoint.network == endpoint.endpoint.network;
-        if self.plan.endpoints.iter().any(same) {
-            return Err(Error::AlreadyConnected(endpoint.endpoint.name.clone()));
-        }
-        let mut hands = self.hands()?;
-        self.table(&mut hands, std::slice::from_ref(&endpoint))?;
-        self.at_host(|| outside::possible(std::slice::from_ref(&endpoint), hands.firewall.is_some()))?;
-        let before = self.plan.endpoints.len();
-        let done = self.attach(&mut hands, endpoint).and_then(|()| self.settle(&mut hands));
-        if done.is_err() && self.plan.endpoints.len() > before {
-            let half = self.plan.endpoints.remove(before);
-            let _ = self.detach(&mut hands, &half);
-        }
-        done
-    }
-
-    /// One network less (by id or name), live. Published ports and the default route move to another network, if there is one.
-    pub fn disconnect(&mut self, network: &str) -> Result<Endpoint> {
-        let named = |e: &EndpointPlan| e.endpoint.network == network || e.endpoint.name == network;
-        let at = self.plan.endpoints.iter().position(named);
-        let at = at.ok_or_else(|| Error::NotConnected(network.to_owned()))?;
-        let mut hands = self.hands()?;
-        self.detach(&mut hands, &self.plan.endpoints[at])?;
-        let gone = self.plan.endpoints.remove(at);
-        self.settle(&mut hands)?;
-        Ok(gone.endpoint)
-    }
-
-    /// Takes an endpoint's interface away.
-    fn detach(&self, hands: &mut Hands, endpoint: &EndpointPlan) -> Result<()> {
-        match endpoint.driver {
-            Driver::Bridge => {
-                hands.outside.remove(&outside::veth_name(&self.plan.container, &endpoint.endpoint.network))?;
-            }
-            _ => {
-                hands.inside.remove(&endpoint.endpoint.interface)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// After a change of endpoints: default routes, rules, and where ports lead.
-    fn settle(&mut self, hands: &mut Hands) -> Result<()> {
-        inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
-        let by_kernel = self.by_kernel(hands);
-        let mut moved = std::mem::take(&mut self.published);
-        let old: Vec<nft::Port> = moved.iter().filter_map(Publication::rule).collect();
-        let mut failure = None;
-        for publication in &mut moved {
-            let route = Route::of(&publication.held.port, &self.plan.endpoints, by_kernel);
-            failure = publication.lead(route).err().or(failure);
-        }
-        let gone: Vec<nft::Port> =
-            old.into_iter().filter(|o| !moved.iter().any(|m| m.rule().as_ref() == Some(o))).collect();
-        if let Some(firewall) = &mut hands.firewall {
-            failure = firewall.remove_ports(&gone).err().or(failure);
-            firewall.forget_flows(&gone);
-        }
-        self.published = moved;
-        let done = self.firewall(hands, 0);
-        done.and_then(|()| failure.map_or(Ok(()), Err))
-    }
-
-    /// More published ports, live: all or none. Host port 0: any free one; the answer has it.
-    pub fn publish(&mut self, ports: &[PublishedPort]) -> Result<Vec<PublishedPort>> {
-        let mut hands = self.hands()?;
-        let held = publish::hold(publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?)?;
-        let before = self.published.len();
-        self.published.extend(held);
-        if let Err(e) = self.firewall(&mut hands, before) {
-            let failed: Vec<nft::Port> = self.published.drain(before..).filter_map(|p| p.rule()).collect();
-            if let Some(firewall) = &mut hands.firewall {
-                let _ = firewall.remove_ports(&failed);
-            }
-            return Err(e);
-        }
-        Ok(self.published[before..].iter().map(|p| p.held.port.clone()).collect())
-    }
-
-    /// One published port less, live.
-    pub fn unpublish(&mut self, port: &PublishedPort) -> Result<()> {
-        let at = self.published.iter().position(|p| p.held.port == *port);
-        let at = at.ok_or_else(|| Error::NotPublished {
-            address: SocketAddr::new(port.host_ip, port.host_port),
-            protocol: port.protocol.word(),
-        })?;
-        let rules: Vec<nft::Port> = self.published[at].rule().into_iter().collect();
-        if let (false, Some(firewall)) = (rules.is_empty(), &mut self.hands()?.firewall) {
-            firewall.remove_ports(&rules)?;
-            firewall.forget_flows(&rules);
-        }
-        self.published.remove(at);
-        Ok(())
-    }
-
-    /// Makes everything as it should be: bridges, addresses, the firewall table, this container's ports. Whatever is there
-    /// already stays.
-    pub fn reload(&mut self) -> Result<()> {
-        let mut hands = self.hands()?;
-        let mut warnings = Vec::new();
-        for endpoint in self.plan.endpoints.clone() {
-            if hands.inside.find(&endpoint.endpoint.interface)?.is_none() {
-                self.at_host(|| {
-                    outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings)
-                })?;
-                self.configure(&mut hands, &endpoint)?;
-            } else if endpoint.driver == Driver::Bridge {
-                let name = outside::veth_name(&self.plan.container, &endpoint.endpoint.network);
-                let bridge = self.at_host(|| outside::bridge(&mut hands.outside, &endpoint, &mut warnings))?;
-                hands.outside.put_on_bridge(&name, bridge.index)?;
-                if endpoint.isolated {
-                    hands.outside.isolate(&name)?;
-                }
-            }
-        }
-        self.warnings = warnings;
-        self.settle(&mut hands)
     }
 
     /// Takes rules and addresses away and gives the ports back: from now on the addresses can be given to others. The
@@ -369,10 +253,14 @@ impl Attached {
 
     /// As [`Attached::down`]; what is left to be dropped when nobody waits any more.
     pub fn withdraw(mut self) -> (Vec<Error>, Remains) {
+        (self.take_down(), self.remains)
+    }
+
+    fn take_down(&mut self) -> Vec<Error> {
         let mut failures = Vec::new();
         let mut hands = match self.hands() {
             Ok(hands) => hands,
-            Err(e) => return (vec![e], self.remains),
+            Err(e) => return vec![e],
         };
         let rules: Vec<nft::Port> = self.published.iter().filter_map(Publication::rule).collect();
         if let (false, Some(firewall)) = (rules.is_empty(), &mut hands.firewall) {
@@ -388,6 +276,17 @@ impl Attached {
             failures.extend(left.err());
         }
         self.remains.sockets.extend(hands.firewall);
-        (failures, self.remains)
+        failures
+    }
+
+    /// After a failure: a firewall table that was made on the way goes again, unless it has come to be of use.
+    fn unmake_table(&mut self) {
+        if !self.rebuilt {
+            return;
+        }
+        let tag = &self.plan.root_tag;
+        let removed = self.at_host(|| Firewall::open(tag)?.map_or(Ok(false), |mut firewall| firewall.remove_unused()));
+        // The first failure is the news.
+        self.rebuilt = !matches!(removed, Ok(true));
     }
 }
