@@ -153,6 +153,8 @@ impl Program<'_> {
 /// switched off.
 pub(super) struct Ready<'a> {
     program: &'a Program<'a>,
+    /// Its working directory.
+    entered: bool,
     name: String,
     file: PathBuf,
     command: process::Command,
@@ -172,7 +174,11 @@ pub(super) fn prepare<'a>(
         let what = format!("giving {path} to user {}:{}", who.uid, who.gid);
         owner::give(root.as_fd(), path, who.uid, who.gid).during(&what)?;
     }
-    enter_directory(&root, &program.cwd, program.make_cwd)?;
+    let entered = match enter_directory(&root, &program.cwd, program.make_cwd) {
+        // Who is not in the container's pid namespace does not find what is below /proc/self.
+        Err(failure) if failure.kind == FailureKind::CommandNotFound => false,
+        entered => entered.map(|()| true)?,
+    };
     own_streams(who.uid);
     let mut env = program.env.clone();
     if !env.iter().any(|e| e.starts_with("HOME=")) {
@@ -192,13 +198,17 @@ pub(super) fn prepare<'a>(
     drop(root);
     close()?;
     let held = confine_to(program, &who)?;
-    Ok(Ready { program, name: args[0].clone(), file, command, held })
+    Ok(Ready { program, entered, name: args[0].clone(), file, command, held })
 }
 
 impl Ready<'_> {
     /// Becomes the command.
     pub fn execute(&self, socket: &OwnedFd) -> Result<Infallible, Failure> {
         let program = self.program;
+        if !self.entered {
+            let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
+            enter_directory(&root, &program.cwd, program.make_cwd)?;
+        }
         process::reset_signals().during("resetting signals")?;
         process::parent_death_signal(0).during("letting go of the monitor")?;
         if !program.seccomp.is_empty() {

@@ -10,7 +10,7 @@ use crate::runtime::init::program::{
 use crate::runtime::init::report::During;
 use crate::runtime::oci::create::Sockets;
 use crate::runtime::oci::process::Plan;
-use crate::runtime::oci::{Outcome, invalid};
+use crate::runtime::oci::{FailureKind, Outcome, invalid};
 use crate::runtime::{caps, user};
 use crate::sys::confine::{self, Sets};
 use crate::sys::{attributes, channel, in_root, process, rlimit};
@@ -22,6 +22,8 @@ use std::path::PathBuf;
 /// What is left to do.
 pub struct Ready<'a> {
     plan: &'a Plan,
+    /// Its working directory.
+    entered: bool,
     file: PathBuf,
     command: process::Command,
     /// What the program gets.
@@ -74,7 +76,11 @@ pub fn prepare<'a>(setting: &Setting<'a>) -> Outcome<Ready<'a>> {
         }
     }
     let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
-    enter_directory(&root, &plan.cwd, setting.make_cwd)?;
+    let entered = match enter_directory(&root, &plan.cwd, setting.make_cwd) {
+        // Who is not in the container's pid namespace does not find what is below /proc/self.
+        Err(failure) if failure.kind == FailureKind::CommandNotFound => false,
+        entered => entered.map(|()| true)?,
+    };
     own_streams(plan.uid);
     let mut env = plan.env.clone();
     env.retain(|e| e != "HOME=");
@@ -97,7 +103,7 @@ pub fn prepare<'a>(setting: &Setting<'a>) -> Outcome<Ready<'a>> {
     lookup::check(name, &file)?;
     lookup::refuse_own_binary(&file, setting.own_binary)?;
     let command = process::Command::new(&file, &plan.args, &env).during("preparing the command")?;
-    Ok(Ready { plan, file, command, env, held })
+    Ok(Ready { plan, entered, file, command, env, held })
 }
 
 /// An odd or missing passwd file is no obstacle: the user is a number.
@@ -149,6 +155,10 @@ impl Ready<'_> {
         executing: impl FnOnce(),
         last: impl FnOnce() -> Outcome<()>,
     ) -> Outcome<Infallible> {
+        if !self.entered {
+            let root = OwnedFd::from(std::fs::File::open("/").during("opening the container's root")?);
+            enter_directory(&root, &self.plan.cwd, false)?;
+        }
         process::reset_signals().during("resetting signals")?;
         process::parent_death_signal(0).during("letting go of the runtime")?;
         if let Some(processors) = &self.plan.affinity.1 {
