@@ -58,7 +58,8 @@ impl Error {
         let mut next = Some(source);
         while let Some(cause) = next {
             let text = cause.to_string();
-            if error.0.causes.last() != Some(&text) {
+            // Some say their cause's words themselves.
+            if !error.0.causes.last().is_some_and(|last| last.ends_with(&text)) {
                 error.0.causes.push(text);
             }
             next = cause.source();
@@ -152,3 +153,15 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_said_already_is_not_said_again() {
+        let full = crate::sys::Error::new("unshare", std::io::Error::from_raw_os_error(28));
+        let error = Error::from_source(ErrorKind::Denied, "making it", &full).to_string();
+        assert_eq!(error.matches("No space left").count(), 1, "{error}");
+    }
+}

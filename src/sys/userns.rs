@@ -285,7 +285,8 @@ fn run_map(tool: &str, pid: u32, own: u32, ranges: &[(u32, u32)]) -> Result<(), 
 }
 
 /// What on this machine forbids user namespaces, from the switches distributions have.
-fn hint(errno: i32) -> Option<String> {
+/// What mends it that no user namespace can be had.
+pub fn hint(errno: i32) -> Option<String> {
     let read = |path: &str| std::fs::read_to_string(path).ok().map(|t| t.trim().to_owned());
     if read("/proc/sys/user/max_user_namespaces").as_deref() == Some("0") {
         return Some("user namespaces are switched off: sysctl user.max_user_namespaces=15000".into());

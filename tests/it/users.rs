@@ -52,6 +52,12 @@ fn without_sub_ids_one_id_must_do() {
     let mut command = root.command();
     command.env("PATH", &bin).args(["run", "--rm", "--network", "none", &image, "id", "-u"]);
     assert_eq!(program::finish(&mut command).exits(0).stdout.trim(), "0");
+    let mut command = root.command();
+    command.env("PATH", &bin).args(["run", "--rm", "--network", "none", "--group-add", "5", &image, "id", "-G"]);
+    let answer = program::finish(&mut command).exits(0);
+    // Groups of the user's own cannot be given up there.
+    assert!(answer.stdout.split_whitespace().all(|id| matches!(id, "0" | "65534")), "{}", answer.stdout);
+    assert!(answer.stderr.contains("--group-add not applied"), "{}", answer.stderr);
     let mut doctor = root.command();
     let words = program::finish(doctor.env("PATH", &bin).arg("doctor"));
     let text = format!("{}{}", words.stdout, words.stderr);

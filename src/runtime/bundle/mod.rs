@@ -129,6 +129,10 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
     let mut rootfs = input.rootfs.clone();
     let (Rootfs::Overlay { read_only, .. } | Rootfs::Directory { read_only, .. }) = &mut rootfs;
     *read_only |= config.read_only;
+    let groups = config.group_add.iter().filter(|name| *name != crate::runtime::user::KEEP_GROUPS);
+    if input.identity.rootless && !input.identity.sub_ids && groups.count() > 0 {
+        warnings.push("--group-add not applied: without sub-ids there is a single group".into());
+    }
     Ok(Launch {
         version: protocol::VERSION,
         id: input.container.id.to_string(),

@@ -38,11 +38,14 @@ use std::path::PathBuf;
 /// Where groups of OCI containers are that name a relative place.
 pub const OCI_PARENT: &str = "/teu-oci";
 
-/// Where the group of an OCI container is that names no place: in that parent on v2, beside the machine's own on v1 (see
-/// [`v1`]).
+/// Where the group of an OCI container is that names no place: in that parent on v2, an ordinary user's in the group that
+/// is delegated to him; beside the machine's own on v1 (see [`v1`]).
 pub fn oci_group(id: &str) -> String {
     match version() {
         Version::V1 => format!("{OCI_PARENT}-{id}"),
+        Version::V2 if crate::sys::channel::own_uid() != 0 => {
+            format!("{}{OCI_PARENT}/{id}", v2::delegated_to_user().unwrap_or_default())
+        }
         Version::V2 | Version::None => format!("{OCI_PARENT}/{id}"),
     }
 }

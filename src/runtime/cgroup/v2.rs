@@ -4,7 +4,7 @@ use super::device_limits;
 use super::device_program;
 use super::devices::Rule;
 use super::files::{self, error, keyed, read, write};
-use super::hierarchy::{below, own_v2_path};
+use super::hierarchy::{Hierarchies, below, own_v2_path};
 use super::limits::{self, Plan, io_weight, weight_of_shares};
 use super::{Error, Result, orphans};
 use crate::sys::userns::Identity;
@@ -34,6 +34,17 @@ pub fn place(mount: &Path, identity: &Identity) -> Result<String, String> {
     if !identity.rootless {
         return Ok(format!("/{PARENT}"));
     }
+    place_of_user(mount)
+}
+
+/// The group in which this user may make others; none is the machine's top, where he may not.
+pub fn delegated_to_user() -> Option<String> {
+    let Hierarchies::V2(mount) = Hierarchies::read() else { return None };
+    let place = place_of_user(&mount).ok()?;
+    place.strip_suffix(PARENT).map(|above| above.trim_end_matches('/').to_owned())
+}
+
+fn place_of_user(mount: &Path) -> Result<String, String> {
     let own = own_v2_path().ok_or("this process's control group is outside of what is mounted")?;
     let mut path = own.as_str();
     let mut occupied = None;

@@ -3,6 +3,7 @@
 use super::hooks::Moment;
 use super::{Outcome, SPEC_VERSION, invalid};
 use crate::runtime::bundle::sealed;
+use crate::runtime::init::report::words;
 use crate::runtime::{caps, cgroup};
 use crate::sys::{channel, confine, mount};
 use serde_json::{Value, json};
@@ -155,7 +156,7 @@ pub fn write_template(bundle: &Path, rootless: bool) -> Outcome<()> {
     use std::io::Write;
     let path = bundle.join("config.json");
     let file = std::fs::File::options().write(true).create_new(true).open(&path);
-    let mut file = file.map_err(|e| invalid(format!("making {}: {e}", path.display())))?;
+    let mut file = file.map_err(|e| invalid(format!("making {}: {}", path.display(), words(&e))))?;
     let text = serde_json::to_string_pretty(&template(rootless)).unwrap_or_default();
     file.write_all(text.as_bytes()).map_err(|e| invalid(format!("writing {}: {e}", path.display())))
 }

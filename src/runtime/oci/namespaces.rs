@@ -5,7 +5,7 @@ use super::{Outcome, internal, invalid};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::namespace_flag;
 use crate::runtime::init::report::{During, failure, text};
-use crate::runtime::protocol::FailureKind;
+use crate::runtime::protocol::{Failure, FailureKind};
 use crate::sys::{self, clone, process};
 use oci_spec::runtime::{LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, Spec};
 use std::fs::File;
@@ -134,10 +134,23 @@ impl Plan {
         self.new_cgroup || self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWCGROUP)
     }
 
+    /// Why the kernel makes no such process, where something can be done about it.
+    fn refused(&self, error: &sys::Error) -> Failure {
+        let mut failure = failure(FailureKind::Denied, "cloning the container's first process");
+        failure.chain.push(text(error));
+        failure.hint = match self.makes_users() {
+            true => sys::userns::hint(error.errno()),
+            false if sys::channel::own_uid() == 0 => None,
+            false => Some("an ordinary user's container needs a user namespace of its own".to_owned()),
+        };
+        failure
+    }
+
     /// Clones the first process. It is a child of the caller in every case.
     pub fn clone(&self, group: &Group) -> Outcome<clone::Side> {
         if self.joined.is_empty() && !self.new_time {
-            return clone::clone3(self.new, group.clone_fd()).during("cloning the container's first process");
+            let made = clone::clone3(self.new, group.clone_fd());
+            return made.map_err(|e| self.refused(&e));
         }
         by_helper(|| {
             self.enter()?;

@@ -213,3 +213,26 @@ fn a_container_without_groups_stays_in_its_caller_s() {
     let wrong = bundle.call(&["--cgroup-manager=what", "list"]).exits(1);
     assert!(wrong.stderr.contains("cgroupfs, systemd or disabled"), "{}", wrong.stderr);
 }
+
+#[test]
+fn an_ordinary_user_s_group_is_in_the_one_that_is_his() {
+    needs!(User, Userns, CgroupV2);
+    let mut bundle = Bundle::new("cat /sys/fs/cgroup/pids.max; sleep 1000");
+    bundle.config["linux"]["resources"] = json!({ "pids": { "limit": 17 } });
+    bundle.config["linux"].as_object_mut().unwrap().remove("cgroupsPath");
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    let group = fs::read_to_string(format!("/proc/{}/cgroup", bundle.state()["pid"])).unwrap();
+    let group = Path::new("/sys/fs/cgroup").join(group.trim().trim_start_matches("0::/"));
+    assert!(group.ends_with(format!("teu-oci/{}", bundle.id)), "{}", group.display());
+    assert_eq!(fs::read_to_string(group.join("pids.max")).unwrap(), "17\n");
+    bundle.call(&["update", "--pids-limit", "18", &bundle.id]).exits(0);
+    assert_eq!(fs::read_to_string(group.join("pids.max")).unwrap(), "18\n");
+    bundle.call(&["exec", &bundle.id, "true"]).exits(0);
+    bundle.on(&["pause"]).exits(0);
+    assert_eq!(bundle.status(), "paused");
+    bundle.on(&["resume"]).exits(0);
+    bundle.on(&["delete", "--force"]).exits(0);
+    assert!(!group.exists());
+    bundle.assert_gone();
+}

@@ -158,3 +158,33 @@ fn without_a_mount_namespace_everything_is_mounted_where_the_caller_is_and_goes_
     bundle.run().exits(0);
     bundle.assert_gone();
 }
+
+#[test]
+fn a_user_namespace_that_cannot_be_had_must_be_an_error_that_says_how_to_mend_it() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("true");
+    let ids = json!([{ "containerID": 0, "hostID": 0, "size": 1 }]);
+    bundle.config["linux"]["uidMappings"] = ids.clone();
+    bundle.config["linux"]["gidMappings"] = ids;
+    let namespaces = super::bundle::namespaces(&mut bundle.config);
+    namespaces.retain(|n| n["type"] != "user");
+    namespaces.push(json!({ "type": "user" }));
+    let switched_off = "echo 0 >/proc/sys/user/max_user_namespaces";
+    let mut command = Command::new("unshare");
+    bundle.write();
+    command.args(["-Ur", "sh", "-c", &format!("{switched_off}; exec \"$@\""), "sh"]).arg(binary());
+    command.args(["oci", "--root"]).arg(bundle.dir.join("state")).args(["run", "-b"]).arg(&bundle.dir).arg(&bundle.id);
+    let answer = program::finish(command.env_remove("XDG_RUNTIME_DIR"));
+    assert_ne!(answer.code, 0);
+    assert!(answer.stderr.contains("sysctl user.max_user_namespaces="), "{}", answer.stderr);
+    bundle.assert_gone();
+    if !crate::support::needs::is_root() {
+        super::bundle::namespaces(&mut bundle.config).retain(|n| n["type"] != "user");
+        let linux = bundle.config["linux"].as_object_mut().unwrap();
+        linux.remove("uidMappings");
+        linux.remove("gidMappings");
+        let answer = bundle.run().exits(1);
+        assert!(answer.stderr.contains("needs a user namespace of its own"), "{}", answer.stderr);
+        bundle.assert_gone();
+    }
+}
