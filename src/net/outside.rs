@@ -67,6 +67,14 @@ pub fn interface(
             let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");
             if bridged("bridge/bridge-nf-call-iptables") || bridged("bridge/bridge-nf-call-ip6tables") {
                 links.set_hairpin(&own)?;
+                if endpoint.isolated {
+                    // Redirected on the bridge itself, they would go from one port to another, which is what shall not be.
+                    warnings.push(format!(
+                        "network {}: its containers do not reach each other's published ports while bridged packets go \
+                         through the firewall (sysctl net.bridge.bridge-nf-call-iptables=0)",
+                        endpoint.endpoint.name
+                    ));
+                }
             }
             return Ok(());
         }

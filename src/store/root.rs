@@ -1,6 +1,7 @@
 //! Every path of the state.
 
 use super::{Error, Result};
+use crate::model::time::Timestamp;
 use std::path::{Path, PathBuf};
 
 /// Every path teu owns below its two directories. Two roots never touch each other.
@@ -17,6 +18,13 @@ impl StateRoot {
 
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// When the data directory was made.
+    pub fn born(&self) -> Timestamp {
+        let born = std::fs::metadata(&self.data).and_then(|data| data.created().or_else(|_| data.modified()));
+        let since = born.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
     }
 
     pub fn run(&self) -> &Path {

@@ -137,6 +137,7 @@ fn ports_and_networks_change_while_a_container_runs() {
         assert_eq!((page("http://127.0.0.1:8090").as_deref(), page("http://127.0.0.1:8080")), (Some("front"), None));
         assert_eq!(root.teu(&["port", "front", "80"]).exits(0).out(), "127.0.0.1:8090");
         fails(root, 1, &["port 9999/tcp is not published"], &["update", "--publish-rm", "9999", "front"]);
+        fails(root, 1, &["this machine's port: --publish-rm 8090:80"], &["update", "--publish-rm", "8090", "front"]);
         assert_eq!(inside(root, "client", "http://front"), None);
         root.teu(&["network", "connect", "--alias", "shop", "two", "front"]).exits(0);
         assert_eq!(inside(root, "client", "http://shop").as_deref(), Some("front"));

@@ -14,7 +14,6 @@ use super::{Error, ErrorKind, Result};
 use crate::model::container::{Container, State, Status};
 use crate::model::network::{Cidr, DEFAULT, Driver, Network, NetworkMode, Subnet};
 use crate::model::reference::Digest;
-use crate::model::time::Timestamp;
 use crate::net::{host, ipam};
 use crate::store::records;
 use crate::sys::userns;
@@ -76,7 +75,8 @@ impl Core {
             attachable: false,
             labels: BTreeMap::new(),
             options: BTreeMap::new(),
-            created: Timestamp(0),
+            // As old as the place itself.
+            created: self.root.born(),
         }
     }
 

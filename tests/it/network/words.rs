@@ -72,9 +72,16 @@ fn neighbours_that_are_not_to_meet() {
         // than any other between the two.
         let bridged =
             ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"].map(|f| format!("/proc/sys/net/bridge/{f}"));
+        let warned = || {
+            let said = root.teu(&["run", "--rm", "--network", "apart", &image::name(), "true"]).exits(0).stderr;
+            said.contains("do not reach each other's published ports")
+        };
         for file in bridged.iter().filter(|f| std::path::Path::new(f).exists()) {
+            std::fs::write(file, "1").unwrap();
+            assert!(warned(), "{file}");
             std::fs::write(file, "0").unwrap();
         }
+        assert!(!warned());
         web(root, "a", &["--network", "apart", "-p", "0.0.0.0:8080:80"]);
         start(root, "b", &["--network", "apart"], &["sleep", "1000"]);
         let address = root.inspect("a")["NetworkSettings"]["Networks"]["apart"]["IPAddress"].clone();
@@ -199,6 +206,9 @@ fn what_docker_calls_attachable_is_shown() {
         root.teu(&["network", "create", "--attachable", "open"]).exits(0);
         let shown = |name: &str| root.inspect(name)["Attachable"].clone();
         assert_eq!((shown("open"), shown("plain"), shown("bridge")), (true.into(), false.into(), false.into()));
+        // What is predefined is as old as all the rest, not as the clock.
+        let listed = root.teu(&["network", "ls", "--format", "{{.Name}} {{.CreatedAt}}"]).exits(0).stdout;
+        assert!(listed.contains("none ") && !listed.contains("1970"), "{listed}");
     });
 }
 

@@ -40,8 +40,15 @@ async fn one(core: &Arc<Core>, name: &str, add: &[PortMapping], remove: &[PortMa
     if let Some(unknown) = remove.iter().find(|r| !leaving.iter().any(|p| is_published_as(p, r)))
         && container.config.ports.len() == before
     {
-        return Err(Error::new(ErrorKind::NotFound, format!("port {unknown} is not published"))
-            .hint(format!("`teu port {name}` lists what is")));
+        let its =
+            entry.state.ports.iter().find(|p| p.host_port == unknown.container_port && unknown.host_port.is_none());
+        let hint = match its {
+            Some(p) => {
+                format!("{} is this machine's port: --publish-rm {}:{}", p.host_port, p.host_port, p.container_port)
+            }
+            None => format!("`teu port {name}` lists what is"),
+        };
+        return Err(Error::new(ErrorKind::NotFound, format!("port {unknown} is not published")).hint(hint));
     }
     container.config.ports.extend(add.iter().cloned());
     if holds_network(&entry.state) {
