@@ -20,7 +20,7 @@ fn a_process_on_its_way_must_have_nothing_that_its_program_has_not() {
             let user = ["0:0", "1000:1000"][round % 2];
             root.teu(&["exec", "--user", user, "watched", "true"]).exits(0);
         }
-        root.teu(&["exec", "watched", "touch", "/stop"]).exits(0);
+        root.teu(&["kill", "-s", "USR1", "watched"]).exits(0);
         wait_until("it has seen enough", || said().ends_with("done\n").then_some(()));
         let set = |bits: u64| format!("{bits:016x}");
         let held = 1 << 19 | 1 << 5;

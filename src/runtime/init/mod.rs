@@ -44,6 +44,8 @@ pub struct Child {
     /// The init's mount namespace. Held, it outlives the init: otherwise the kernel takes all of it apart, with waits
     /// of milliseconds, before it tells anybody that the init has ended.
     pub mounts: Option<OwnedFd>,
+    /// It was reaped before it was known that its command ran: its helper held the connection longer than it lived.
+    pub ended: Option<process::Ended>,
 }
 
 /// Starts the container's init in `group` and returns once the command has been executed, or why it was not. Nothing

@@ -20,6 +20,8 @@ use crate::sys::{clone, in_root, process, pty};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+const ENOMEM: i32 = 12;
+
 pub(super) struct Plan<'a> {
     init: BorrowedFd<'a>,
     spec: &'a ExecSpec,
@@ -69,7 +71,12 @@ pub(super) fn help(
         streams.install()?;
     }
     let ready = program::prepare(&plan.program, || close_all_but(socket))?;
-    match clone::clone3_sibling(0, None).during("cloning into the container")? {
+    let side = clone::clone3_sibling(0, None);
+    if side.as_ref().is_err_and(|e| e.errno() == ENOMEM) {
+        // What the kernel says where the namespace's first process has ended.
+        return Err(failure(FailureKind::Conflict, "the container is not running"));
+    }
+    match side.during("cloning into the container")? {
         clone::Side::Child => live(&ready, tty, socket),
         clone::Side::Parent { pid, pidfd } => {
             report::send(socket, &Message::Cloned(pid), Some(pidfd.as_fd()));

@@ -18,11 +18,13 @@ pub struct Underway {
     master: Option<OwnedFd>,
     ready: bool,
     killed: bool,
+    /// How it did, as far as its monitor knows.
+    ended: Option<Ended>,
 }
 
 impl Underway {
     pub(super) fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo) -> Self {
-        Underway { pid, own: Some((pidfd, io)), socket, master: None, ready: false, killed: false }
+        Underway { pid, own: Some((pidfd, io)), socket, master: None, ready: false, killed: false, ended: None }
     }
 
     /// As the caller's pid namespace sees it.
@@ -37,13 +39,14 @@ impl Underway {
 
     /// What has become of it: its command runs, or it failed; `None`: neither yet. `ended`: how it did, if it was reaped.
     pub fn news(&mut self, ended: Option<Ended>) -> Option<Result<Child, Failure>> {
-        self.hear(false, ended)
+        self.ended = ended.or(self.ended);
+        self.hear(false)
     }
 
     /// Waits until the command runs.
     pub fn wait(mut self) -> Result<Child, Failure> {
         let silent = || Err(failure(FailureKind::Internal, "the process was started already"));
-        let outcome = self.hear(true, None).unwrap_or_else(silent);
+        let outcome = self.hear(true).unwrap_or_else(silent);
         if outcome.is_err() {
             self.end();
         }
@@ -69,12 +72,10 @@ impl Underway {
         report::send_go(&self.socket);
     }
 
-    fn hear(&mut self, wait: bool, mut ended: Option<Ended>) -> Option<Result<Child, Failure>> {
+    fn hear(&mut self, wait: bool) -> Option<Result<Child, Failure>> {
         loop {
             match report::hear(&self.socket, wait) {
                 Ok(Heard::Message(Message::Cloned(pid), Some(pidfd))) => {
-                    // Who has ended, if anybody, was its helper.
-                    ended = None;
                     self.take_up(pid, pidfd);
                 }
                 Ok(Heard::Message(Message::Cloned(_), None)) => {
@@ -84,7 +85,7 @@ impl Underway {
                 Ok(Heard::Message(Message::Ready, _)) => self.ready = true,
                 Ok(Heard::Message(Message::Failed(failure), _)) | Err(failure) => return Some(Err(failure)),
                 Ok(Heard::End) if self.ready => return self.complete(),
-                Ok(Heard::End) => return Some(Err(self.died(ended))),
+                Ok(Heard::End) => return Some(Err(self.died())),
                 Ok(Heard::Nothing) => return None,
             }
         }
@@ -93,6 +94,8 @@ impl Underway {
     /// The process itself, which waits for its monitor, takes its helper's place.
     fn take_up(&mut self, pid: i32, pidfd: OwnedFd) {
         self.pid = pid;
+        // Who has ended, if anybody, was the helper.
+        self.ended = None;
         if let Some((own, _)) = &mut self.own {
             *own = pidfd;
         }
@@ -112,14 +115,14 @@ impl Underway {
                 return Some(Err(failure));
             }
         };
-        Some(Ok(Child { pid: self.pid, pidfd, io, mounts: None }))
+        Some(Ok(Child { pid: self.pid, pidfd, io, mounts: None, ended: self.ended }))
     }
 
     /// It died on the way: out of memory under a small limit, or killed by somebody.
-    fn died(&self, ended: Option<Ended>) -> Failure {
+    fn died(&self) -> Failure {
         let reaped =
             || self.own.as_ref().and_then(|(pidfd, _)| process::wait_pidfd(pidfd.as_fd(), true).ok().flatten());
-        let how = match ended.or_else(reaped) {
+        let how = match self.ended.or_else(reaped) {
             Some(Ended::Signal(s)) => format!("was killed by signal {s}"),
             Some(Ended::Code(c)) => format!("ended with {c}"),
             None => "ended".to_owned(),

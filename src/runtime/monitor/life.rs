@@ -39,7 +39,7 @@ impl Monitor {
         }
     }
 
-    fn process_ended(&mut self, pid: i32, ended: Ended) {
+    pub(super) fn process_ended(&mut self, pid: i32, ended: Ended) {
         // It may have begun and ended before anybody heard that it began.
         self.underway_ended(pid, ended);
         let main = self.sessions.first().is_some_and(|s| s.id == 0 && s.pid == pid);

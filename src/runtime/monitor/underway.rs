@@ -35,7 +35,11 @@ impl Monitor {
         let Some(outcome) = self.underway[at].process.news(ended) else { return };
         let further = self.underway.remove(at);
         let _ = self.epoll.remove(further.process.socket());
+        let over = outcome.as_ref().ok().and_then(|child| Some((child.pid, child.ended?)));
         self.further_known(session, further.purpose, outcome);
+        if let Some((pid, ended)) = over {
+            self.process_ended(pid, ended);
+        }
     }
 
     fn further_known(&mut self, session: u32, purpose: Purpose, outcome: Result<Child, Failure>) {

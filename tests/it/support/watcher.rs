@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 /// Looks at every other process as often as it can, and says what is new: powers, and what descriptors lead to.
 pub const WATCHER: &str = r#"
-    $| = 1; my %seen; print "ready\n";
-    until (-e "/stop") {
+    $| = 1; my %seen; my $stop; $SIG{USR1} = sub { $stop = 1 }; print "ready\n";
+    until ($stop || -e "/stop") {
         opendir my $proc, "/proc" or die;
         for my $pid (grep { /^\d+$/ && $_ > 1 } readdir $proc) {
             open my $status, "<", "/proc/$pid/status" or next;
