@@ -54,7 +54,7 @@ fn start<F>(overrides: &Overrides, length: Length, ahead: Option<LoadingMonitor>
 where
     F: AsyncFnOnce(Engine, Config) -> Result<u8>,
 {
-    let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref())?;
+    let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref(), length)?;
     let options = cli::options(&config, length == Length::Screen);
     let monitor = ahead.or_else(|| cli::load_monitor(length));
     let threads = matches!(length, Length::Long | Length::Screen);
@@ -73,7 +73,7 @@ where
 
 /// For shell completion: what there is, or nothing when that cannot be read.
 fn inventory(overrides: &Overrides) -> Option<Arc<Inventory>> {
-    let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref()).ok()?;
+    let config = cli::prepare(overrides, var(entry::USERNS_VARIABLE).ok().as_deref(), Length::Short).ok()?;
     let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { Engine::open(cli::options(&config, false)).await.ok().map(|e| e.inventory()) })
 }

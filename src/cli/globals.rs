@@ -50,6 +50,8 @@ impl Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     Short,
+    /// A short one that looks at the machine: of use where nothing else is, too.
+    Examination,
     /// Starts one container, a new one or one that is there: its monitor is worth loading before anything else.
     Container {
         new: bool,
@@ -82,6 +84,7 @@ fn length(verb: Verb) -> Length {
         Verb::Pull | Verb::FromHost => Length::Long,
         Verb::Run => Length::Container { new: true },
         Verb::Start => Length::Container { new: false },
+        Verb::Doctor => Length::Examination,
         _ => Length::Short,
     }
 }

@@ -8,19 +8,22 @@ use crate::engine::{Error, ErrorKind, LoadingMonitor, Options, Result, entry};
 pub fn load_monitor(length: Length) -> Option<LoadingMonitor> {
     match length {
         Length::Container { new } => Some(entry::load_monitor(config::lasting_environment(), new)),
-        Length::Short | Length::Long | Length::Screen => None,
+        Length::Short | Length::Examination | Length::Long | Length::Screen => None,
     }
 }
 
 /// Settings, directories, and for an ordinary user the user namespace: to be called while there is one thread. `userns`:
 /// the value of [`entry::USERNS_VARIABLE`].
-pub fn prepare(overrides: &Overrides, userns: Option<&str>) -> Result<Config> {
+pub fn prepare(overrides: &Overrides, userns: Option<&str>, length: Length) -> Result<Config> {
     let config = config::open(overrides).map_err(|e| {
         Error::from_source(ErrorKind::Denied, "preparing the directories of teu", &e)
             .hint("--root DIR (or TEU_ROOT) keeps all state in a directory of yours")
     })?;
-    entry::enter_user_namespace(&config.run_dir, userns)?;
-    Ok(config)
+    match entry::enter_user_namespace(&config.run_dir, userns) {
+        // It is among what the doctor finds.
+        Err(_) if length == Length::Examination => Ok(config),
+        entered => entered.map(|()| config),
+    }
 }
 
 /// How the engine is opened for this configuration.

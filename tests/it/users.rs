@@ -65,6 +65,20 @@ fn without_sub_ids_one_id_must_do() {
 }
 
 #[test]
+fn the_doctor_has_its_list_where_there_are_no_user_namespaces() {
+    needs!(Userns);
+    let root = StateRoot::new();
+    let switched_off = "echo 0 >/proc/sys/user/max_user_namespaces; exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-U", "--map-user=1000", "--keep-caps", "sh", "-c", switched_off, "sh"]).arg(program::binary());
+    command.arg("--root").arg(root.path()).env_remove("XDG_RUNTIME_DIR");
+    let answer = program::finish(command.arg("doctor")).exits(1);
+    for part in ["FAIL user namespaces", "mend: sysctl user.max_user_namespaces=", "ok   seccomp", "open files"] {
+        assert!(answer.stdout.contains(part), "{part}: {}{}", answer.stdout, answer.stderr);
+    }
+}
+
+#[test]
 fn a_limit_that_cannot_be_had_is_said_not_swallowed() {
     needs!(Registry, User, Userns);
     if probes::lacking(probes::Need::Cgroup).is_none() {

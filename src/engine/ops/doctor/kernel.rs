@@ -41,8 +41,11 @@ pub(super) fn user_namespaces(who: &Identity) -> Check {
     if who.rootless {
         return ok(name, format!("in use for uid {}", who.uid));
     }
-    let effect = "only root can use teu on this machine";
-    let off = |found: &str, remedy: &str| finding(CheckLevel::Warn, name, found, effect, remedy);
+    let (level, effect) = match who.uid {
+        0 => (CheckLevel::Warn, "only root can use teu on this machine"),
+        _ => (CheckLevel::Fail, "nothing can be pulled or run: only root can use teu on this machine"),
+    };
+    let off = |found: &str, remedy: &str| finding(level, name, found, effect, remedy);
     if !facts::exists("/proc/self/ns/user") {
         return off("not in this kernel", "a kernel with CONFIG_USER_NS");
     }
@@ -54,6 +57,9 @@ pub(super) fn user_namespaces(who: &Identity) -> Check {
     }
     if facts::number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
         return off("AppArmor restricts them", "sysctl kernel.apparmor_restrict_unprivileged_userns=0");
+    }
+    if who.uid != 0 {
+        return off("refused", "as root: see what forbids unshare(2) here (a container's filter, a sandbox, a policy)");
     }
     ok(name, "allowed for everybody (root needs none)")
 }

@@ -28,15 +28,21 @@ fn examine(core: &Core, who: &Identity) -> Vec<Check> {
     // What cannot be written to is not what the kernel refuses.
     let writable = data.level == CheckLevel::Ok;
     checks.push(data);
-    if writable {
+    // An ordinary user without a user namespace has none of what belongs to one.
+    let at_home = who.rootless || who.uid == 0;
+    if writable && at_home {
         checks.push(overlay(core));
     }
-    checks.extend(cgroups(who));
+    if at_home {
+        checks.extend(cgroups(who));
+    }
     checks.push(kernel::seccomp());
     if who.rootless {
         checks.push(kernel::tun());
     }
-    checks.push(networks(core, who));
+    if at_home {
+        checks.push(networks(core, who));
+    }
     checks.push(space(core));
     checks.push(run_dir(core));
     checks.extend(limits::inotify());
