@@ -298,16 +298,18 @@ fn confine_to(program: &Program<'_>, who: &user::Identity) -> Result<u64, Failur
 
 /// `CAP_SETGID` of linux/capability.h.
 const SETGID: u32 = 6;
+const EPERM: i32 = 1;
 
-/// With a single mapped id setgroups is forbidden for good, and there is no other group to drop.
+/// With a single mapped id setgroups is forbidden for good, and there is no other group to drop. A group that is not mapped
+/// is another matter (EINVAL).
 pub(in crate::runtime) fn ignore_single(error: crate::sys::Error) -> crate::sys::Result<()> {
-    let denied = match std::fs::read_to_string("/proc/self/setgroups") {
+    let denied = || match std::fs::read_to_string("/proc/self/setgroups") {
         Ok(text) => text.trim() == "deny",
         // A helper is not in the container's pid namespace, whose /proc knows nothing of it. With the power to set
         // groups there is no other reason.
         Err(_) => confine::permitted().is_ok_and(|held| held >> SETGID & 1 == 1),
     };
-    if denied { Ok(()) } else { Err(error) }
+    if error.errno() == EPERM && denied() { Ok(()) } else { Err(error) }
 }
 
 pub(in crate::runtime) fn unmapped(mut failure: Failure) -> Failure {

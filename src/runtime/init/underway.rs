@@ -136,5 +136,11 @@ impl Underway {
 impl Drop for Underway {
     fn drop(&mut self) {
         self.kill();
+        // Who is to be killed may have been cloned by then, with the news of it still unread.
+        while let Ok(Heard::Message(message, fd)) = report::hear(&self.socket, false) {
+            if let (Message::Cloned(pid), Some(pidfd)) = (message, fd) {
+                self.take_up(pid, pidfd);
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `exec` as the container's processes see it: one who may trace others (CAP_SYS_PTRACE) can do with a process on its way
 //! to its program whatever he likes. It must have nothing by then that its program has not.
 
-use super::bundle::{Bundle, mounts};
+use super::bundle::{Bundle, mounts, namespaces};
 use crate::needs;
 use crate::support::wait_until;
 use crate::support::watcher::{WATCHER, seen_besides};
@@ -42,4 +42,19 @@ fn a_process_on_its_way_must_have_nothing_that_its_program_has_not() {
     let powers = ["0000000000080020", "0000000000000000"];
     assert_eq!(seen_besides(&bundle.out(), &powers, &["", "7"]), Vec::<String>::new());
     assert!(bundle.out().contains("CapPrm 0000000000080020"), "it saw something: {}", bundle.out());
+}
+
+#[test]
+fn groups_that_are_not_mapped_are_refused_not_left_as_they_are() {
+    needs!(Root);
+    let mut bundle = Bundle::new("sleep 1000");
+    namespaces(&mut bundle.config).push(json!({ "type": "user" }));
+    let ids = json!([{ "containerID": 0, "hostID": 0, "size": 1000 }]);
+    bundle.config["linux"]["uidMappings"] = ids.clone();
+    bundle.config["linux"]["gidMappings"] = ids;
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    bundle.call(&["exec", "-g", "7", &bundle.id, "/bin/true"]).exits(0);
+    let answer = bundle.call(&["exec", "-g", "70000", &bundle.id, "/bin/true"]).exits(255);
+    assert!(answer.stderr.contains("setting the groups"), "{}", answer.stderr);
 }
