@@ -31,13 +31,13 @@ pub fn enter_scope(args: &[OsString], runtime_dir: &Path) {
     }
 }
 
-/// Begins to load the program of a monitor, while the engine that will tell it what to run is opened: on another
-/// processor that costs no time. `environment`: what the monitor gets of this process's, which must not be one that
-/// lives for long. `new`: for a container that is yet to be made.
-/// To be called after [`enter_user_namespace`], or by root at any time (see [`is_root`]).
+/// Forks a monitor, which makes ready while the engine that will tell it what to run is opened: on another processor that
+/// costs no time. `environment`: what the monitor gets of this process's, which must not be one that lives for long.
+/// `new`: for a container that is yet to be made.
+/// To be called while there is one thread, after [`enter_user_namespace`] or by root (see [`is_root`]).
 pub fn load_monitor(environment: Vec<(OsString, OsString)>, new: bool) -> LoadingMonitor {
     let announced = if new { Announced::new_container() } else { Announced::default() };
-    LoadingMonitor::begin(Options::PROGRAM.into(), environment, Announced { child: true, ..announced })
+    LoadingMonitor::fork(Options::PROGRAM.as_ref(), &environment, announced)
 }
 
 /// Root of this machine, who needs no namespace. `inherited`: the value of [`USERNS_VARIABLE`].

@@ -71,7 +71,6 @@ pub struct Launch {
 
 impl Launch {
     /// Whether it gets a network namespace that nobody else has, which belongs to the user namespace that all of teu is in.
-    /// That takes the kernel longer than all its other namespaces: whoever launches makes it while the monitor reads.
     pub fn makes_network(&self) -> bool {
         self.users.is_none() && matches!(self.network, NetworkPlan::Isolated | NetworkPlan::Attached(_))
     }

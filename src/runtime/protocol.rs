@@ -49,8 +49,7 @@ pub enum Kind {
     Writer = 14,
     /// JSON [`super::launch::RootAhead`]: may come before `Launch`.
     Root = 15,
-    /// Empty, and follows a `Launch` that [`super::launch::Launch::makes_network`]: with it comes the descriptor of the
-    /// network namespace that was made for it, unless that failed.
+    /// Empty: the launch will say that it [`super::launch::Launch::makes_network`]. May come before `Root`.
     Network = 16,
 }
 

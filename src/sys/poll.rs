@@ -4,7 +4,7 @@ use super::{Error, Result};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::epoll;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// What a descriptor is watched for. An error or hang-up is always reported, as readable.
@@ -181,32 +181,37 @@ pub fn become_daemon() -> Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| Error::new("prctl", e))
 }
 
-/// Takes over the descriptor `from` (moved to 3 or above), puts /dev/null on 0, 1 and 2, closes every other one.
-pub fn keep_only(from: RawFd) -> Result<OwnedFd> {
-    // SAFETY: the descriptor is duplicated, never closed through this handle; a bad number only makes the call fail.
-    let source = unsafe { std::os::fd::BorrowedFd::borrow_raw(from) };
-    let kept = rustix::io::fcntl_dupfd_cloexec(source, 3).map_err(|e| Error::new("fcntl", e))?;
-    let kept = if kept.as_raw_fd() == 3 {
-        kept
-    } else {
-        // SAFETY: nothing in this process owns descriptor 3 yet; whatever was inherited there is closed by the call.
-        let done = unsafe { libc::dup3(kept.as_raw_fd(), 3, libc::O_CLOEXEC) };
+/// Takes over the descriptors `from` (moved to 3 and what follows), puts /dev/null on 0, 1 and 2, closes every other one.
+pub fn keep_only<const COUNT: usize>(from: [RawFd; COUNT]) -> Result<[OwnedFd; COUNT]> {
+    let end = 3 + COUNT as RawFd;
+    let kept = |(number, fd): (RawFd, RawFd)| {
+        // SAFETY: the descriptor is duplicated, never closed through this handle; a bad number only makes the call fail.
+        let source = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+        // Out of the way of the numbers that all get; closed below, with all else.
+        let copy = rustix::io::fcntl_dupfd_cloexec(source, end).map_err(|e| Error::new("fcntl", e))?.into_raw_fd();
+        Ok((number, copy))
+    };
+    let copies = (3..).zip(from).map(kept).collect::<Result<Vec<_>>>()?;
+    for (number, copy) in copies {
+        // SAFETY: nothing in this process owns that number yet; whatever was inherited there is closed by the call.
+        let done = unsafe { libc::dup3(copy, number, libc::O_CLOEXEC) };
         if done < 0 {
             return Err(Error::new("dup3", std::io::Error::last_os_error()));
         }
-        std::mem::forget(kept);
-        // SAFETY: descriptor 3 was just made by dup3 and has no other owner.
-        unsafe { std::os::fd::FromRawFd::from_raw_fd(3) }
-    };
+    }
     let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())
         .map_err(|e| Error::at("open", "/dev/null", e))?;
     rustix::stdio::dup2_stdin(&null).map_err(|e| Error::new("dup2", e))?;
     rustix::stdio::dup2_stdout(&null).map_err(|e| Error::new("dup2", e))?;
     rustix::stdio::dup2_stderr(&null).map_err(|e| Error::new("dup2", e))?;
     drop(null);
-    // SAFETY: only descriptors above the kept one are closed, and none of them has an owner in this process yet.
-    let done = unsafe { libc::close_range(4, libc::c_uint::MAX, 0) };
-    if done == 0 { Ok(kept) } else { Err(Error::new("close_range", std::io::Error::last_os_error())) }
+    // SAFETY: only descriptors above the kept ones are closed, and none of them has an owner in this process.
+    let done = unsafe { libc::close_range(end as libc::c_uint, libc::c_uint::MAX, 0) };
+    if done != 0 {
+        return Err(Error::new("close_range", std::io::Error::last_os_error()));
+    }
+    // SAFETY: each was just made by dup3 and has no other owner.
+    Ok(std::array::from_fn(|number| unsafe { std::os::fd::FromRawFd::from_raw_fd(3 + number as RawFd) }))
 }
 
 /// Gives freed heap pages back to the system (after a large message was parsed).

@@ -4,7 +4,7 @@ use super::{Error, Result, check};
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A process that cannot be mistaken for a later one with the same number. ESRCH: there is none.
 pub fn pidfd_open(pid: i32) -> Result<OwnedFd> {
@@ -310,47 +310,9 @@ impl Command {
     }
 }
 
-/// The descriptor of the program file this process runs.
-pub fn own_program() -> Result<OwnedFd> {
-    let path = "/proc/self/exe";
-    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| Error::at("open", path, e))
-}
-
 /// Device and inode: what a file is, whatever its name.
 pub fn file_identity(fd: impl AsFd) -> Result<(u64, u64)> {
     rustix::fs::fstat(fd).map(|s| (s.st_dev, s.st_ino)).map_err(|e| Error::new("fstat", e))
-}
-
-/// A program's file (`/proc/self/exe`) seen through a read-only mount of its own: executed by the returned name, nothing that runs
-/// in or leaks into a container can open it for writing (its `/proc/PID/exe` lies on that mount), whoever owns the
-/// file. Costs two system calls instead of a copy. The name is good as long as the descriptor is open.
-pub fn read_only_program(program: &Path) -> Result<(OwnedFd, PathBuf)> {
-    let copy = super::mount::clone_tree(rustix::fs::CWD, program, false)?;
-    let seal = super::mount::Change {
-        set: super::mount::RDONLY,
-        propagation: Some(super::mount::Propagation::Private),
-        ..super::mount::Change::default()
-    };
-    super::mount::change(copy.as_fd(), seal)?;
-    let name = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
-    Ok((copy, name))
-}
-
-/// Goes on as the same program with the same arguments and surroundings, but from [`read_only_program`]; returns only when
-/// that failed, or is so already. To be called before anything else is done.
-pub fn become_read_only() -> Result<()> {
-    if program_is_read_only() {
-        return Ok(());
-    }
-    let (_held, name) = read_only_program(Path::new("/proc/self/exe"))?;
-    let text = |bytes: &[u8]| CString::new(bytes).map_err(|e| Error::at("execv", &name, e));
-    let file = text(name.as_os_str().as_bytes())?;
-    let args: Vec<CString> = std::env::args_os().map(|arg| text(arg.as_bytes())).collect::<Result<_>>()?;
-    let pointers: Vec<_> = args.iter().map(|arg| arg.as_ptr()).chain([std::ptr::null()]).collect();
-    // SAFETY: the name is NUL-terminated, the list null-terminated, and both outlive the call.
-    unsafe { libc::execv(file.as_ptr(), pointers.as_ptr()) };
-    Err(Error::at("execv", name, std::io::Error::last_os_error()))
 }
 
 /// The mount namespace of a process, as a descriptor that keeps it alive.
@@ -363,10 +325,4 @@ pub fn mount_namespace(pid: i32) -> Result<OwnedFd> {
 /// What `ps` calls this process; at most 15 bytes count.
 pub fn set_name(name: &std::ffi::CStr) -> Result<()> {
     rustix::thread::set_name(name).map_err(|e| Error::new("prctl PR_SET_NAME", e))
-}
-
-/// Whether this process was started through such a mount (or lies on a read-only file system anyway).
-pub fn program_is_read_only() -> bool {
-    let flags = own_program().and_then(|fd| rustix::fs::fstatvfs(fd).map_err(|e| Error::new("fstatvfs", e)));
-    flags.is_ok_and(|s| s.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }

@@ -104,6 +104,37 @@ fn other_namespaces_than_were_foreseen_are_right_too() {
     }
 }
 
+/// What the launch says of the network is right, whatever was foreseen.
+#[test]
+fn a_network_namespace_that_was_foreseen_is_used_only_where_it_is_meant() {
+    needs!(Root);
+    let pid = i32::try_from(std::process::id()).unwrap();
+    let pid_start = teu::sys::process::start_time(pid).unwrap();
+    for (name, foreseen) in [("isolated", true), ("isolated", false), ("host", true), ("joined", true)] {
+        let fixture = Fixture::new();
+        let mut launch = namespaces(fixture.launch(TELL), |_| {});
+        match name {
+            "host" => {
+                launch = namespaces(launch, |list| list.retain(|n| n["type"] != "network"));
+                launch.network = NetworkPlan::Host;
+            }
+            "joined" => launch.network = NetworkPlan::Join { container: "this".into(), pid, pid_start },
+            _ => {}
+        }
+        let got = run(async {
+            let mut monitor = begin(announced(&fixture, true));
+            if foreseen {
+                monitor.expect_network().await.unwrap();
+            }
+            shared(&launch, monitor).await
+        });
+        let expected = if name == "isolated" { vec![] } else { vec!["net"] };
+        assert_eq!(got, (expected, 3), "{name} {foreseen}");
+        fixture.wait_over();
+        assert!(groups(&fixture.id).is_empty());
+    }
+}
+
 #[test]
 fn nothing_stays_of_what_was_made_for_nothing() {
     needs!(Root);

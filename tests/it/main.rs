@@ -8,6 +8,7 @@ mod crash;
 mod cve;
 mod docker;
 mod engine;
+mod forked;
 mod further;
 mod harness;
 mod health;

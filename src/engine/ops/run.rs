@@ -4,16 +4,21 @@ use super::session::{self, End};
 use super::{Error, ErrorKind, JobContext, Output, Result, create, remove, start};
 use crate::engine::job::Chunk;
 use crate::engine::request::RunArgs;
-use crate::model::container::Container;
+use crate::model::container::{Container, ContainerConfig};
 use crate::model::id::ContainerId;
+use crate::model::isolation::Users;
+use crate::model::network::NetworkMode;
 use crate::runtime::announced::Announced;
 use crate::runtime::task::Attach;
 use crate::store::records;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
-    let (image, mut warnings) = create::find_image(cx, &args.create).await?;
-    // Loading the monitor takes as long as making the container: both at once.
+    // The monitor makes ready while the container is made.
     let mut monitor = cx.core.begin_monitor(Announced::new_container())?;
+    if makes_network(&args.create.config) {
+        monitor.expect_network().await?;
+    }
+    let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     let id = monitor.id().cloned().unwrap_or_else(ContainerId::random);
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image, id).await;
@@ -47,6 +52,11 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     }
     cx.touch_container(&container.id);
     Ok(end.into())
+}
+
+/// What is known before the container is made; where the launch says otherwise, it is right.
+fn makes_network(config: &ContainerConfig) -> bool {
+    matches!(config.network, NetworkMode::None | NetworkMode::Attached) && config.isolation.users == Users::default()
 }
 
 /// What could not be had as it was asked for; a front end that is gone needs no words.

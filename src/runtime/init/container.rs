@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-const LOOPBACK: &str = "bringing up the loopback interface";
+pub(super) const LOOPBACK: &str = "bringing up the loopback interface";
 
 /// Everything that can be worked out before the clone.
 pub(super) struct Plan<'a> {

@@ -2,7 +2,7 @@
 
 use super::report::{failure, words};
 use crate::runtime::protocol::{Failure, FailureKind};
-use crate::sys::{self, process};
+use crate::sys::{self, process, program};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -89,10 +89,10 @@ pub(in crate::runtime) fn refused(command: &str, file: &Path, error: &sys::Error
 
 /// Device and inode of this binary, if it must be kept from the container; read before the container's /proc is ours.
 pub(in crate::runtime) fn own_binary() -> Option<(u64, u64)> {
-    if process::program_is_read_only() {
+    if program::is_read_only() {
         return None;
     }
-    process::own_program().and_then(process::file_identity).ok()
+    program::own().and_then(process::file_identity).ok()
 }
 
 /// Refuses a command that is this very binary, directly, as a script's interpreter or as a program's loader. See the

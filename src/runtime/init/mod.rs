@@ -3,7 +3,7 @@
 //!
 //! The binary itself and the container (CVE-2019-5736): the child runs this same binary until it executes the command.
 //! Three things keep the container's hands off it. The monitor is started from a read-only mount of its own binary
-//! ([`process::read_only_program`]), so whatever descriptor of it leaks cannot be opened for writing again; the child
+//! ([`crate::sys::program::Sealed`]), so whatever descriptor of it leaks cannot be opened for writing again; the child
 //! is not dumpable while it can be seen inside the container, so nobody there may open its `exe`, memory or
 //! descriptors; and a command that *is* this binary (by `/proc/self/exe`, as itself, as a script's interpreter or as a
 //! program's loader) is refused where the first measure could not be had.
@@ -79,7 +79,7 @@ pub struct Starting {
 pub fn begin(launch: &Launch, group: &Group, made: Made<'_>, ahead: Option<Ahead>) -> Result<Starting, Failure> {
     let streams = Streams::new(launch.tty, launch.open_stdin)?;
     let flags = container::flags(launch, made.network.is_some());
-    if let Some(ahead) = ahead.and_then(|ahead| ahead.fitting(flags)) {
+    if let Some(ahead) = ahead.and_then(|ahead| ahead.fitting(launch, flags)) {
         return ahead.go_on(made.network, streams);
     }
     let plan = container::Plan::new(launch, made)?;

@@ -13,6 +13,8 @@ const STD: &str = "io";
 pub(super) enum Message {
     /// The process is there, under this number and behind this descriptor; its helper has done.
     Cloned(i32),
+    /// It is in a network namespace of its own, which comes as a descriptor.
+    Network,
     /// The master of the new terminal, as a descriptor.
     Terminal,
     /// The next thing is execve: the end of the connection means that it worked.
@@ -24,6 +26,7 @@ pub(super) enum Message {
 pub(super) fn send(socket: &OwnedFd, message: &Message, fd: Option<BorrowedFd<'_>>) {
     let bytes = match message {
         Message::Cloned(pid) => [b"C".as_slice(), &pid.to_ne_bytes()].concat(),
+        Message::Network => b"N".to_vec(),
         Message::Terminal => b"T".to_vec(),
         Message::Ready => b"R".to_vec(),
         Message::Failed(failure) => {
@@ -71,6 +74,7 @@ pub(super) fn hear(socket: &OwnedFd, wait: bool) -> Result<Heard, Failure> {
     let message = match bytes[..length].split_first() {
         None => return Ok(Heard::End),
         Some((b'C', &[a, b, c, d])) => Message::Cloned(i32::from_ne_bytes([a, b, c, d])),
+        Some((b'N', _)) => Message::Network,
         Some((b'T', _)) => Message::Terminal,
         Some((b'R', _)) => Message::Ready,
         Some((b'F', json)) => Message::Failed(

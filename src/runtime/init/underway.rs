@@ -81,6 +81,8 @@ impl Underway {
                 Ok(Heard::Message(Message::Cloned(_), None)) => {
                     return Some(Err(failure(FailureKind::Internal, "the new process came without a handle")));
                 }
+                // Of no use where the launch turned out to be another than was announced.
+                Ok(Heard::Message(Message::Network, _)) => {}
                 Ok(Heard::Message(Message::Terminal, fd)) => self.master = fd,
                 Ok(Heard::Message(Message::Ready, _)) => self.ready = true,
                 Ok(Heard::Message(Message::Failed(failure), _)) | Err(failure) => return Some(Err(failure)),

@@ -38,6 +38,7 @@ use crate::sys::poll::{self, Epoll, Ready, Signals};
 use crate::sys::{attributes, clone, process, userns};
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -56,7 +57,25 @@ pub fn main(args: &[OsString], userns: Option<&str>) -> u8 {
             Err(_) => return 1,
         }
     }
-    let Ok(control) = poll::keep_only(control) else { return 1 };
+    let Ok([control]) = poll::keep_only([control]) else { return 1 };
+    live(control, &announced, userns)
+}
+
+/// The same for a process that was forked to become a monitor and may stay its starter's child. `seal`: the mount that it
+/// runs from, if it could be had.
+pub fn forked(control: OwnedFd, seal: Option<OwnedFd>, announced: &Announced, userns: Option<&str>) -> u8 {
+    let Some(seal) = seal else {
+        let Ok([control]) = poll::keep_only([control.into_raw_fd()]) else { return 1 };
+        return live(control, announced, userns);
+    };
+    let Ok([control, seal]) = poll::keep_only([control.into_raw_fd(), seal.into_raw_fd()]) else { return 1 };
+    let code = live(control, announced, userns);
+    // Not before: the kernel takes its time to give a mount up.
+    drop(seal);
+    code
+}
+
+fn live(control: OwnedFd, announced: &Announced, userns: Option<&str>) -> u8 {
     // The keys of whoever starts a container are not the container's: all its processes come from here.
     if poll::become_daemon().and_then(|()| attributes::join_session_keyring(None)).is_err() {
         return 1;
@@ -64,9 +83,9 @@ pub fn main(args: &[OsString], userns: Option<&str>) -> u8 {
     if userns::enter(Path::new("/"), userns).is_err() {
         return 1;
     }
-    // Its file has a descriptor's number for a name (see `task::spawn`).
+    // Its file may have a descriptor's number for a name (see `task::loading`).
     let _ = process::set_name(c"teu-monitor");
-    match start::begin(control.into(), &announced) {
+    match start::begin(control.into(), announced) {
         Some(monitor) => monitor.run(),
         None => 1,
     }

@@ -51,8 +51,9 @@ struct Joined {
 }
 
 impl Network {
-    /// Makes or finds the namespace, unless it was `handed` over with the launch.
-    pub fn prepare(launch: &Launch, handed: Option<OwnedFd>) -> Result<Network, Failure> {
+    /// Makes or finds the namespace, unless the init that was cloned ahead has made it.
+    pub fn prepare(launch: &Launch, ahead: Option<&mut init::Ahead>) -> Result<Network, Failure> {
+        let handed = ahead.map(init::Ahead::network).transpose()?.flatten();
         let users = launch.users.as_ref().map(init::users::make).transpose()?;
         let namespace = match &launch.network {
             _ if handed.is_some() && launch.makes_network() => handed,

@@ -28,8 +28,8 @@ const BUFFER: usize = 64 << 10;
 /// Reads the launch, starts the container and answers. `None`: nothing runs (and the client knows why).
 pub(super) fn begin(control: UnixStream, announced: &Announced) -> Option<Monitor> {
     let mut starter = Starter::new(control);
-    let ahead = Ahead::make(announced);
-    let launch = match starter.launch(&ahead) {
+    let mut ahead = Ahead::make(announced);
+    let launch = match starter.launch(&mut ahead) {
         Ok(launch) => launch,
         Err(message) => {
             ahead.discard();
@@ -40,7 +40,7 @@ pub(super) fn begin(control: UnixStream, announced: &Announced) -> Option<Monito
     let ahead = ahead.meant_for(announced, &launch);
     poll::trim_heap();
     let (dir, run_dir) = (launch.dir.clone(), launch.run_dir.clone());
-    match prepare(launch, &mut starter, ahead) {
+    match prepare(launch, ahead) {
         Ok(mut monitor) => {
             starter.stay(&mut monitor);
             monitor.event("start", &[]);
@@ -68,7 +68,7 @@ fn make_group(launch: &Launch) -> Result<Group, Failure> {
 }
 
 /// Everything up to the running process. On failure all of it is undone.
-fn prepare(launch: Launch, starter: &mut Starter, ahead: Ahead) -> Result<Monitor, Failure> {
+fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
     let internal = |what: &str, e: &dyn std::fmt::Display| failure(FailureKind::Internal, format!("{what}: {e}"));
     let mut undo = Undo { run_dir: &launch.run_dir, group: ahead.group, network: None, done: false };
     let mut init = ahead.init;
@@ -97,7 +97,7 @@ fn prepare(launch: Launch, starter: &mut Starter, ahead: Ahead) -> Result<Monito
         init = None;
         warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
     }
-    let network = undo.network.insert(Network::prepare(&launch, starter.network(&launch)?)?);
+    let network = undo.network.insert(Network::prepare(&launch, init.as_mut())?);
     let starting = begin_in(network, &launch, group, init)?;
     // From here on the init and its monitor work side by side.
     let (epoll, signals) = events().map_err(|e| internal("set up", &e))?;

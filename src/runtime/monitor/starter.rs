@@ -2,13 +2,11 @@
 
 use super::ahead::Ahead;
 use super::client::Client;
-use super::{Monitor, failure, tokens};
+use super::{Monitor, tokens};
 use crate::runtime::launch::Launch;
-use crate::runtime::protocol::{self, Decoder, Failure, FailureKind, Frame, Hello, Kind, Reply};
+use crate::runtime::protocol::{self, Decoder, Failure, Frame, Hello, Kind, Reply};
 use crate::sys::poll::Interest;
-use crate::sys::pty;
-use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 /// Enough for a launch, mostly.
@@ -20,23 +18,27 @@ pub(super) struct Starter {
     decoder: Decoder,
     /// Its greeting, when one came before the launch.
     hello: Option<Hello>,
-    descriptor: Option<OwnedFd>,
     buffer: Vec<u8>,
 }
 
 impl Starter {
     pub fn new(control: UnixStream) -> Self {
-        Self { control, decoder: Decoder::default(), hello: None, descriptor: None, buffer: vec![0; BUFFER] }
+        Self { control, decoder: Decoder::default(), hello: None, buffer: vec![0; BUFFER] }
     }
 
-    pub fn launch(&mut self, ahead: &Ahead) -> Result<Launch, String> {
+    pub fn launch(&mut self, ahead: &mut Ahead) -> Result<Launch, String> {
         loop {
             let frame = self.frame()?;
             match frame.kind {
                 Kind::Hello => self.hello = Some(frame.json().map_err(|e| e.to_string())?),
                 Kind::Root => {
-                    if let Some(init) = &ahead.init {
+                    if let Some(init) = &mut ahead.init {
                         init.tell_root(&frame.payload).map_err(|e| e.chain.join(": "))?;
+                    }
+                }
+                Kind::Network => {
+                    if let Some(init) = &mut ahead.init {
+                        init.make_network();
                     }
                 }
                 Kind::Launch => {
@@ -55,28 +57,17 @@ impl Starter {
         }
     }
 
-    /// The network namespace that it made for the launch meanwhile, if it makes one and could.
-    pub fn network(&mut self, launch: &Launch) -> Result<Option<OwnedFd>, Failure> {
-        if !launch.makes_network() {
-            return Ok(None);
-        }
-        match self.frame().map_err(|message| failure(FailureKind::Invalid, message))?.kind {
-            Kind::Network => Ok(self.descriptor.take()),
-            other => Err(failure(FailureKind::Invalid, format!("unexpected {other:?} frame"))),
-        }
-    }
-
     fn frame(&mut self) -> Result<Frame, String> {
         loop {
             if let Some(frame) = self.decoder.next().map_err(|e| e.to_string())? {
                 return Ok(frame);
             }
-            let (count, fd) = pty::receive(self.control.as_fd(), &mut self.buffer).map_err(|e| e.to_string())?;
-            if count == 0 {
-                return Err("the connection ended before the launch".into());
+            match self.control.read(&mut self.buffer) {
+                Ok(0) => return Err("the connection ended before the launch".into()),
+                Ok(count) => self.decoder.buffer.extend_from_slice(&self.buffer[..count]),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e.to_string()),
             }
-            self.decoder.buffer.extend_from_slice(&self.buffer[..count]);
-            self.descriptor = fd.or(self.descriptor.take());
         }
     }
 

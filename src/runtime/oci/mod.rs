@@ -112,10 +112,13 @@ fn internal(message: impl Into<String>) -> Failure {
 }
 
 /// Before anything of a container is done: this program goes on from a read-only view of its own file, so that nothing in
-/// a container, however it gets hold of the file, can write to it (CVE-2019-5736). Costs an exec. Where the right to
-/// mount is missing, what remains is that the program refuses to be run inside.
+/// a container, however it gets hold of the file, can write to it (CVE-2019-5736). Where the right to mount is missing, what
+/// remains is that the program refuses to be run inside.
 pub fn seal_program() {
-    let _ = crate::sys::process::become_read_only();
+    if let Ok(Some(mount)) = crate::sys::program::become_read_only() {
+        // Open until the end: the kernel takes its time to give a mount up.
+        std::mem::forget(mount);
+    }
 }
 
 /// Whether the caller is an ordinary user, who has a service manager and a runtime directory of his own: also as root of a

@@ -2,9 +2,7 @@
 
 use super::{Error, Result, Session};
 use crate::runtime::protocol::{self, Ask, Decoder, FrameError, Hello, Kind, Reply};
-use crate::sys::pty;
-use std::os::fd::{AsFd, BorrowedFd};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 pub(super) fn hello(ask: Ask) -> Result<Vec<u8>> {
@@ -15,14 +13,6 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
     match reply {
         Reply::Failed(failure) => Error::Failed(failure.clone()),
         other => Error::Protocol(format!("{other:?}")),
-    }
-}
-
-/// The answer that explains why the other end is closed may still be there to read.
-fn unless_gone(sent: std::io::Result<()>) -> Result<()> {
-    match sent {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
-        _ => Ok(()),
     }
 }
 
@@ -38,13 +28,11 @@ impl Connection {
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        unless_gone(self.stream.write_all(bytes).await)
-    }
-
-    /// The same of a few bytes, which go at once or not at all, with a descriptor if there is one.
-    pub(super) async fn send_with(&mut self, bytes: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<()> {
-        let send = || pty::send(self.stream.as_fd(), bytes, fd).map_err(|e| e.source);
-        unless_gone(self.stream.async_io(Interest::WRITABLE, send).await)
+        match self.stream.write_all(bytes).await {
+            // The answer that explains it may still be there to read.
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn reply(&mut self) -> Result<Reply> {

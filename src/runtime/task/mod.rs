@@ -1,11 +1,13 @@
 //! Task: the engine's side of one monitor. Starts it, asks it, and exchanges a session's typed frames with it.
 
 mod connection;
+mod loading;
 mod session;
 mod start;
 
+pub use loading::Loading;
 pub use session::{Output, Session, SessionReader, SessionWriter};
-pub use start::{Loading, Started, Starting, begin, spawn};
+pub use start::{Started, Starting, begin, spawn};
 
 use self::connection::{Connection, hello, unexpected};
 use super::protocol::{Ask, ExecSpec, Failure, FrameError, Reply};

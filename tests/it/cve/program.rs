@@ -35,14 +35,14 @@ fn cve_2019_5736_a_sealed_program_cannot_be_written() {
     use std::os::unix::process::CommandExt;
     let place = Place::sh("true");
     let busybox = place.root().join("bin/busybox");
-    let (held, name) = teu::sys::process::read_only_program(&busybox).unwrap();
+    let held = teu::sys::program::Sealed::new(&busybox).unwrap();
     let before = (fs::read(&busybox).unwrap(), fs::metadata(&busybox).unwrap().permissions());
     // While it runs some kernels say "text file busy" first; by what it leaves behind in another program it is writable again.
     let leaked = "echo x >> /proc/self/fd/3; echo x > /proc/self/fd/3; chmod 777 /proc/self/fd/3";
     let try_it = format!(
         "exec 3< /proc/self/exe; echo x >> /proc/self/exe; chmod 777 /proc/self/exe; exec /bin/sh -c '{leaked}'"
     );
-    let answer = std::process::Command::new(name).arg0("sh").args(["-c", &try_it]).output().unwrap();
+    let answer = std::process::Command::new(held.name()).arg0("sh").args(["-c", &try_it]).output().unwrap();
     drop(held);
     let words = String::from_utf8(answer.stderr).unwrap();
     assert!(words.matches("Read-only file system").count() >= 4, "{words}");
