@@ -1,7 +1,8 @@
 //! Networks: throughput to a container over its bridge and through a published port, beside a veth pair made by hand in
-//! the same run; what attaching a container with a port costs; how long a name takes.
+//! the same run, plain and with its port redirected by hand (what the kernel's address translation takes of it); what
+//! attaching a container with a port costs; how long a name takes.
 //!
-//! `cargo bench --bench net [-- ROUNDS]`; needs root and iproute2. All traffic stays in network namespaces of its own.
+//! `cargo bench --bench net [-- ROUNDS]`; needs root, iproute2 and nft. All traffic stays in network namespaces of its own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -40,6 +41,7 @@ fn throughput(rounds: usize) {
     ip(&format!("ip link add hand0 type veth peer name hand1 netns /proc/{pid}/fd/{fd}"));
     ip("ip addr add 10.76.0.1/24 dev hand0; ip link set hand0 up");
     by_hand.enter(|| ip("ip addr add 10.76.0.2/24 dev hand1; ip link set hand1 up")).unwrap();
+    redirect_by_hand();
     let mut attachments = plan(1, 8080);
     attachments.ports.extend(plan(1, 8081).ports.into_iter().map(|p| PublishedPort { container_port: 81, ..p }));
     let container = up(&attachments, NetNs::create().unwrap(), None).unwrap();
@@ -53,12 +55,13 @@ fn throughput(rounds: usize) {
     let ways = |port: u16| {
         [
             ("veth pair made by hand", to([10, 76, 0, 2], port)),
+            ("the same through a port redirected by hand", to([127, 0, 0, 1], 9000 + port)),
             ("container over its bridge", to([10, 77, 0, 2], port)),
             ("published port on 127.0.0.1", to([127, 0, 0, 1], 8000 + port)),
         ]
     };
     for (direction, ways, sends) in [("into it", ways(80), true), ("out of it", ways(81), false)] {
-        let mut figures = [const { Vec::new() }; 3];
+        let mut figures = [const { Vec::new() }; 4];
         for round in 0..rounds * 8 {
             for place in 0..ways.len() {
                 let way = (place + round) % ways.len();
@@ -72,6 +75,17 @@ fn throughput(rounds: usize) {
         }
     }
     assert!(container.down().is_empty());
+}
+
+/// The least that takes a connection from this machine's loopback address to the other end of the pair.
+fn redirect_by_hand() {
+    std::fs::write("/proc/sys/net/ipv4/conf/hand0/route_localnet", "1").unwrap();
+    ip("nft 'table ip hand {
+        chain out { type nat hook output priority -100
+            ip daddr 127.0.0.1 tcp dport 9080 dnat to 10.76.0.2:80
+            ip daddr 127.0.0.1 tcp dport 9081 dnat to 10.76.0.2:81 }
+        chain post { type nat hook postrouting priority 100
+            oifname hand0 ip saddr 127.0.0.1 masquerade } }'");
 }
 
 /// TCP sends as fast as it can: what paces itself hides what a way costs.

@@ -31,12 +31,17 @@ pub fn enter_scope(args: &[OsString], runtime_dir: &Path) {
     }
 }
 
-/// Forks a monitor, which makes ready while the engine that will tell it what to run is opened: on another processor that
+/// Begins a monitor, which makes ready while the engine that will tell it what to run is opened: on another processor that
 /// costs no time. `environment`: what the monitor gets of this process's, which must not be one that lives for long.
 /// `new`: for a container that is yet to be made.
 /// To be called while there is one thread, after [`enter_user_namespace`] or by root (see [`is_root`]).
 pub fn load_monitor(environment: Vec<(OsString, OsString)>, new: bool) -> LoadingMonitor {
     let announced = if new { Announced::new_container() } else { Announced::default() };
+    if userns::identity().rootless {
+        // A fork's memory would belong to the user namespace that this program was executed in, and what hides in it (an init
+        // that is not dumpable) could not be looked at from within: not joined, not told from others.
+        return LoadingMonitor::execute(Options::PROGRAM.into(), environment, Announced { child: true, ..announced });
+    }
     LoadingMonitor::fork(Options::PROGRAM.as_ref(), &environment, announced)
 }
 

@@ -271,6 +271,13 @@ pub struct State {
     pub health: Option<Health>,
 }
 
+impl State {
+    /// The ports that lead somewhere now: of a container that is on no network they wait for the next one.
+    pub fn published(&self) -> &[PublishedPort] {
+        if self.status.is_live() && !self.endpoints.is_empty() { &self.ports } else { &[] }
+    }
+}
+
 /// An exec session as its monitor reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecState {

@@ -1,7 +1,6 @@
 //! The file of the program this process runs, and how it is kept from whoever gets hold of it in a container.
 
-use super::in_place;
-use super::{Error, Result};
+use super::{Error, Result, in_place, process};
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -26,7 +25,7 @@ impl Sealed {
     /// Of the program (`/proc/self/exe`): run from this mount, nothing that runs in or leaks into a container can open it for
     /// writing (its `/proc/PID/exe` lies on that mount), whoever owns the file. Costs two system calls instead of a copy.
     pub fn new(program: &Path) -> Result<Sealed> {
-        let mount = super::mount::clone_tree(rustix::fs::CWD, program, false)?;
+        let mount = super::mount::clone_tree(rustix::fs::CWD, program, false).or_else(|_| clone_by_name(program))?;
         let seal = super::mount::Change {
             set: super::mount::RDONLY,
             propagation: Some(super::mount::Propagation::Private),
@@ -45,6 +44,21 @@ impl Sealed {
     pub fn into_mount(self) -> OwnedFd {
         self.mount
     }
+}
+
+/// Where the process has left the mount namespace that it was executed in (an ordinary user's always has), that file is on a mount
+/// of the other one, of which the kernel gives no copy. Under the same name there is the same file here, mostly.
+fn clone_by_name(program: &Path) -> Result<OwnedFd> {
+    let open = |path: &Path| {
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| Error::at("open", path, e))
+    };
+    let name = std::fs::read_link(program).map_err(|e| Error::at("readlink", program, e))?;
+    let (wanted, found) = (open(program)?, open(&name)?);
+    if process::file_identity(&wanted)? != process::file_identity(&found)? {
+        return Err(Error::at("open_tree", name, rustix::io::Errno::STALE));
+    }
+    super::mount::clone_tree(found.as_fd(), Path::new(""), false)
 }
 
 /// Goes on as the same program with the same arguments and surroundings, but from a [`Sealed`] view of it, of which the mount is

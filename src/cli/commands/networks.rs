@@ -162,7 +162,7 @@ pub(super) async fn reload(cx: &Context<'_>) -> Result<u8> {
 pub(super) fn port(cx: &Context<'_>) -> Result<u8> {
     let name = cx.args.text("names").unwrap_or_default();
     let entry = find(&*cx.inventory()?, name)?;
-    let mut ports: Vec<&PublishedPort> = entry.state.ports.iter().filter(|_| entry.state.status.is_live()).collect();
+    let mut ports: Vec<&PublishedPort> = entry.state.published().iter().collect();
     ports.sort_by_key(|p| (p.container_port, p.protocol, p.host_ip));
     let address = |p: &PublishedPort| std::net::SocketAddr::new(p.host_ip, p.host_port);
     let Some(wanted) = cx.args.text("port") else {

@@ -134,7 +134,7 @@ pub(super) fn settings(c: &Container, state: &State) -> Value {
         "IPv6Gateway": on_default.and_then(|e| e.gateway6).map(|g| g.to_string()).unwrap_or_default(),
         "SandboxID": if live { c.id.as_str() } else { "" },
         "SandboxKey": if live && state.pid > 0 { format!("/proc/{}/ns/net", state.pid) } else { String::new() },
-        "Ports": ports(&c.config, if live { &state.ports } else { &[] }, live),
+        "Ports": ports(&c.config, state.published(), live),
         "Gateway": on_default.and_then(|e| e.gateway4).map(|g| g.to_string()).unwrap_or_default(),
         "IPAddress": address(on_default),
         "IPPrefixLen": on_default.and_then(|e| e.v4).map_or(0, |v| v.prefix),

@@ -10,6 +10,7 @@ use crate::sys::poll;
 use crate::sys::userns::Identity;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Locks a group that was just made. `None`: it was swept in between.
@@ -19,7 +20,14 @@ pub(super) fn hold(dir: &Path) -> io::Result<Option<File>> {
         other => other?,
     };
     poll::lock(&file, false).map_err(|e| e.source)?;
-    Ok(dir.exists().then_some(file))
+    Ok(is_still(&file, dir).then_some(file))
+}
+
+/// Whether an open directory still is the one of that name: it may have been removed, and another one made, before it was locked.
+fn is_still(file: &File, dir: &Path) -> bool {
+    let identity = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|m| (m.dev(), m.ino()));
+    let now = identity(fs::metadata(dir));
+    now.is_some() && now == identity(file.metadata())
 }
 
 /// Removes the groups that belong to nobody, as far as this user may. Returns how many; an error keeps none of the others.
@@ -58,7 +66,7 @@ pub fn sweep(identity: &Identity) -> Result<usize> {
 /// `false`: it is somebody's.
 fn sweep_one(hierarchies: &Hierarchies, dir: &Path, name: &str) -> Result<bool> {
     let Ok(file) = File::open(dir) else { return Ok(false) };
-    if !poll::try_lock(&file, true).unwrap_or(false) {
+    if !poll::try_lock(&file, true).unwrap_or(false) || !is_still(&file, dir) {
         return Ok(false);
     }
     // A monitor that made it just now waits for the lock, and makes the group anew when this directory is gone: so
@@ -76,4 +84,22 @@ fn sweep_one(hierarchies: &Hierarchies, dir: &Path, name: &str) -> Result<bool> 
         return Ok(false);
     }
     dirs.iter().try_for_each(|dir| files::remove_tree(dir)).map(|()| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_made_anew_is_not_the_one_that_was_opened() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("group");
+        fs::create_dir(&dir).unwrap();
+        let file = File::open(&dir).unwrap();
+        assert!(is_still(&file, &dir));
+        fs::remove_dir(&dir).unwrap();
+        assert!(!is_still(&file, &dir));
+        fs::create_dir(&dir).unwrap();
+        assert!(!is_still(&file, &dir));
+    }
 }

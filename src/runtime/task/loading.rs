@@ -45,7 +45,7 @@ impl Loading {
     }
 
     /// Forks, which is quicker: the monitor is ready before what it is to run is. `program` is the one that runs. To be called
-    /// while there is one thread, by a process that does not live for long.
+    /// while there is one thread, by a process that does not live for long and is in the user namespace that it began in.
     pub fn fork(program: &Path, environment: &[(OsString, OsString)], announced: Announced) -> Loading {
         let announced = Announced { child: true, ..announced };
         let (sender, loaded) = sync_channel(1);
@@ -129,8 +129,6 @@ fn become_monitor(
     environment: Vec<(OsString, OsString)>,
     announced: &Announced,
 ) -> u8 {
-    // As an exec makes it: a process that has entered a user namespace may not look at itself.
-    let _ = process::set_dumpable(true);
     let args: Vec<OsString> = std::iter::once(program.into()).chain(words(announced)).collect();
     if in_place::go_on(sealed.as_ref(), Some(&Face { args: &args, environment: &environment })).is_err() {
         // Returns only when it failed.

@@ -226,7 +226,7 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
         restarts: state.restarts,
         shells: state.execs.iter().filter(|e| e.exit.is_none()).count()
             + usize::from(live && container.config.tty && container.config.open_stdin),
-        ports: if live { ports(&state.ports) } else { String::new() },
+        ports: ports(state.published()),
         alert: live && health == Some(HealthStatus::Unhealthy)
             || sample.is_some_and(|s| s.oom_kills.is_some_and(|n| n > 0))
             || near(memory_share)

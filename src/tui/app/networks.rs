@@ -27,8 +27,7 @@ impl App {
     /// A port of the selected container.
     pub(super) fn open_port(&mut self) {
         let Some(entry) = self.selected_container().cloned() else { return };
-        let live = entry.state.status.is_live();
-        self.open_one_of(entry.state.ports.iter().filter(|_| live).map(|p| (entry.container.name.as_str(), p)));
+        self.open_one_of(entry.state.published().iter().map(|p| (entry.container.name.as_str(), p)));
     }
 
     /// The only one of these ports (of the containers named), or one that is chosen.

@@ -2,6 +2,7 @@
 
 use super::{out, refused, run};
 use crate::needs;
+use crate::support::host::on_own_host;
 use crate::support::{StateRoot, image, leaks, needs as probes};
 use serde_json::Value;
 use std::fs;
@@ -147,10 +148,14 @@ fn a_map_of_one_s_own() {
 #[test]
 fn it_is_on_networks_like_any_other() {
     needs!(Registry, Root, Netns);
-    let root = StateRoot::with_image();
-    if !maps_here(&root) {
-        return;
-    }
+    on_own_host(|root, _| {
+        if maps_here(root) {
+            two_on_a_network(root);
+        }
+    });
+}
+
+fn two_on_a_network(root: &StateRoot) {
     let image = image::name();
     root.teu(&["network", "create", "wire"]).exits(0);
     let server = ["run", "-d", "--name", "server", "--network", "wire", "--userns", "auto", &image, "sh", "-c"];

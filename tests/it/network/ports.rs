@@ -33,6 +33,7 @@ fn a_port_that_leads_nowhere_refuses_and_comes_back() {
             root.teu(&["network", "disconnect", "bridge", "front"]).exits(0);
             refused("[::1]:8080");
             refused("127.0.0.1:8081");
+            assert_eq!(root.teu(&["port", "front"]).exits(0).stdout, "");
             if again {
                 // Nor does it keep the container from a start.
                 root.teu(&["restart", "-t", "0", "front"]).exits(0);
@@ -40,6 +41,7 @@ fn a_port_that_leads_nowhere_refuses_and_comes_back() {
             }
             root.teu(&["network", "connect", "bridge", "front"]).exits(0);
             wait_until("front serves", || page("http://127.0.0.1:8081"));
+            assert_eq!(root.teu(&["port", "front"]).exits(0).stdout.lines().count(), 2);
         }
         assert_eq!(page("http://[::1]:8080").as_deref(), Some("front"));
     });

@@ -59,7 +59,7 @@ pub(super) fn networks(container: &Container) -> Vec<String> {
 
 /// What is published now.
 pub(super) fn published(entry: &ContainerEntry) -> &[PublishedPort] {
-    if entry.state.status.is_live() { &entry.state.ports } else { &[] }
+    entry.state.published()
 }
 
 /// Docker's column; empty for what does not run.

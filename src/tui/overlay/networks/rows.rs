@@ -37,7 +37,7 @@ pub fn rows(inventory: &Inventory) -> Vec<Row<'_>> {
             rows.push(Row::Member { network, entry, endpoint });
             // Ports are the container's: they are told with the network its way out leads through.
             let first = entry.state.endpoints.first().is_some_and(|e| e.network == network.id);
-            let ports = entry.state.ports.iter().filter(|_| first && is_live(entry));
+            let ports = entry.state.published().iter().filter(|_| first);
             rows.extend(ports.map(|port| Row::Port { network, entry, endpoint, port }));
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Row<'a> {
     pub fn ports(&self) -> Vec<(&'a str, &'a PublishedPort)> {
         let of = |entry: &'a ContainerEntry| {
             let name = entry.container.name.as_str();
-            entry.state.ports.iter().filter(|_| is_live(entry)).map(move |port| (name, port)).collect()
+            entry.state.published().iter().map(move |port| (name, port)).collect()
         };
         match self {
             Row::Port { entry, port, .. } => vec![(entry.container.name.as_str(), port)],
