@@ -74,9 +74,12 @@ impl StateRoot {
 /// Makes a directory and its missing parents; what it makes is for the owner alone.
 pub fn create_private_dir(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|e| Error::io("creating directory", path, e))
+    // Whoever removes it at the same moment (a monitor that ends) lets it be there, and then not.
+    for _ in 0..100 {
+        match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && !path.exists() => {}
+            created => return created.map_err(|e| Error::io("creating directory", path, e)),
+        }
+    }
+    Err(Error::io("creating directory", path, std::io::ErrorKind::AlreadyExists.into()))
 }

@@ -13,12 +13,12 @@ use crate::runtime::task::Attach;
 use crate::store::records;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
+    let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     // The monitor makes ready while the container is made.
     let mut monitor = cx.core.begin_monitor(Announced::new_container())?;
     if makes_network(&args.create.config) {
         monitor.expect_network().await?;
     }
-    let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     let id = monitor.id().cloned().unwrap_or_else(ContainerId::random);
     let mut child = cx.child("create", args.create.name.as_deref().unwrap_or(&args.create.image));
     let made = create::make(&mut child, &args.create, &image, id).await;

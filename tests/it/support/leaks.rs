@@ -24,7 +24,7 @@ pub fn leftovers(root: &Path) -> Vec<String> {
         processes(root).iter().map(|pid| format!("process {pid}: {}", cmdline(*pid))).collect();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let name = root.to_string_lossy().into_owned();
-    found.extend(mounts.lines().filter(|line| line.contains(&name)).map(|line| format!("mount {line}")));
+    found.extend(mounts.lines().filter(|line| mentions(line, &name)).map(|line| format!("mount {line}")));
     found.extend(groups(root).iter().map(|dir| format!("control group {}", dir.display())));
     found
 }
@@ -39,15 +39,23 @@ pub fn processes(root: &Path) -> Vec<i32> {
 }
 
 fn belongs(pid: i32, name: &str) -> bool {
-    let has = |file: &str| {
-        let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        String::from_utf8_lossy(&text).contains(name)
-    };
-    if has("cmdline") || has("mountinfo") && !same_mounts(pid) {
+    let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let mounts = read("mountinfo");
+    // A copy of this machine's mounts, which a container has until it enters its root, says nothing of the process.
+    let from_it =
+        |line: &str| mentions(line, name) && !line.split(' ').nth(4).is_some_and(|place| place.starts_with(name));
+    if mentions(&String::from_utf8_lossy(&read("cmdline")), name)
+        || String::from_utf8_lossy(&mounts).lines().any(from_it) && !same_mounts(pid)
+    {
         return true;
     }
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|target| target.to_string_lossy().starts_with(name))
+    fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|target| target.starts_with(name))
+}
+
+/// The names of roots end with numbers: that of another root may begin with this one's.
+fn mentions(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| !text[at + name.len()..].starts_with(|next: char| next.is_ascii_digit()))
 }
 
 fn same_mounts(pid: i32) -> bool {
