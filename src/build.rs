@@ -1,4 +1,4 @@
-//! How `teu` is linked: so that an exec of it is quick. Each `teu run` is two of them, the command's own and its monitor's.
+//! How `teu` is linked: so that an exec of it is quick. Each `teu run` is one or two of them: its own, and its monitor's.
 
 use std::env::var;
 use std::path::Path;

@@ -66,7 +66,7 @@ where
     runtime.block_on(async {
         let engine = ManuallyDrop::new(Engine::open_with(options, monitor).await?);
         let code = then(Engine::clone(&engine), config).await;
-        engine.write_history();
+        engine.end();
         code
     })
 }

@@ -118,11 +118,16 @@ impl Core {
     /// A monitor on its way, for one container.
     /// `announced`: what is known of it; a monitor loaded ahead was told already.
     pub fn begin_monitor(&self, announced: Announced) -> Result<Starting> {
-        let loading = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(match loading {
-            Some(loading) => loading.ready()?,
+        Ok(match self.monitor_ahead()? {
+            Some(starting) => starting,
             None => task::begin(&self.options.program, &self.options.environment, announced)?,
         })
+    }
+
+    /// The monitor that was begun ahead, which on a failure must not stay behind.
+    pub fn monitor_ahead(&self) -> Result<Option<Starting>> {
+        let loading = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(loading.map(Loading::ready).transpose()?)
     }
 
     /// Connections, tokens and credentials, shared by all pulls.

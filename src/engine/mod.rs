@@ -133,10 +133,11 @@ impl Engine {
         self.core.samples.history(container)
     }
 
-    /// Writes what is known of this process's jobs. A program that ends without it leaves jobs behind that seem to have
-    /// been interrupted.
-    pub fn write_history(&self) {
+    /// The last of a program that ends without [`Engine::shutdown`]. Writes what is known of this process's jobs, which
+    /// would seem to have been interrupted; a monitor that was begun for a container that came to nothing ends first.
+    pub fn end(&self) {
         self.core.history.flush(&self.core);
+        let _ = self.core.monitor_ahead();
     }
 
     /// Cancels or finishes this process's jobs; containers live on, their monitors own them.

@@ -9,7 +9,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Raised whenever a frame changes its meaning; a monitor refuses another one's clients with a clear error.
+/// Raised whenever a frame changes its meaning, but for those that come before a launch, between two of the same program; a
+/// monitor refuses another one's clients with a clear error.
 pub const VERSION: u32 = 1;
 /// Largest payload either side accepts.
 pub const MAX_FRAME: usize = 1 << 20;

@@ -4,17 +4,30 @@
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::os::unix::thread::JoinHandleExt;
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
+
+/// What [`Elsewhere::keep`] was told.
+static KEPT: OnceLock<Elsewhere> = OnceLock::new();
 
 /// The processors there are, where this process may use all that the first one may. Elsewhere somebody has chosen, and it
 /// stays at that.
+#[derive(Clone)]
 pub struct Elsewhere(Option<CpuSet>);
 
 impl Elsewhere {
     pub fn find() -> Elsewhere {
+        if let Some(kept) = KEPT.get() {
+            return kept.clone();
+        }
         let own = sched_getaffinity(None).ok();
         let first = sched_getaffinity(Some(Pid::INIT)).ok();
         Elsewhere(own.filter(|own| own.count() > 1 && Some(own) == first.as_ref()))
+    }
+
+    /// This is what will be found from here on: in a fork, which its parent is moving at this moment, what the parent found.
+    pub fn keep(self) {
+        let _ = KEPT.set(self);
     }
 
     /// Runs `work` on a thread of its own; it begins on another processor than this one, if that can be had.

@@ -20,9 +20,11 @@ pub struct Face<'a> {
 
 /// This process's file lies on that mount of it afterwards (`/proc/self/exe`), and its arguments and environment are those of
 /// `face`; what they were before is wiped out. Fails where the kernel lacks PR_SET_MM_MAP (prctl(2), CONFIG_CHECKPOINT_RESTORE) or
-/// the caller the right (CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN in its user namespace): then only an exec helps, and all
-/// else is as before. For a process with one thread, dumpable, that keeps no reference to an argument or a variable.
+/// the caller the right (CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN in its user namespace): then only an exec helps, and nothing
+/// that could be seen has changed. For a process with one thread, dumpable, that keeps no reference to an argument or a
+/// variable.
 pub fn go_on(sealed: Option<&Sealed>, face: Option<&Face<'_>>) -> Result<()> {
+    Map::check()?;
     let mut map = Map::own()?;
     let file = sealed.map(|sealed| {
         let name = sealed.name();
@@ -95,6 +97,18 @@ impl Map {
             auxv_size: 0,
             exe_fd: u32::MAX,
         })
+    }
+
+    /// Whether this kernel can be told one, asked before anything is done (no right is needed for that).
+    fn check() -> Result<()> {
+        let mut size: libc::c_uint = 0;
+        // SAFETY: the number is valid for writes during the call.
+        let result = unsafe {
+            libc::prctl(libc::PR_SET_MM, libc::PR_SET_MM_MAP_SIZE, std::ptr::from_mut(&mut size), 0_usize, 0_usize)
+        };
+        super::check("prctl PR_SET_MM_MAP_SIZE", result)?;
+        let known = size as usize == size_of::<Map>();
+        if known { Ok(()) } else { Err(Error::new("prctl PR_SET_MM_MAP_SIZE", rustix::io::Errno::OPNOTSUPP)) }
     }
 
     fn apply(&self) -> Result<()> {
@@ -225,6 +239,9 @@ fn page_size() -> usize {
 /// Maps the program anew from a file with the same content, part by part: what was written in memory stays as it is.
 fn map_from(file: BorrowedFd<'_>) -> Result<()> {
     let image = Image::own();
+    if let Some(first) = image.segments.first() {
+        first.compare(file)?;
+    }
     for segment in &image.segments {
         if segment.flags & libc::PF_W == 0 {
             segment.replace(file)?;
@@ -244,6 +261,15 @@ impl Segment {
     fn protection(self) -> i32 {
         let of = |flag, protection| if self.flags & flag != 0 { protection } else { 0 };
         of(libc::PF_R, libc::PROT_READ) | of(libc::PF_W, libc::PROT_WRITE) | of(libc::PF_X, libc::PROT_EXEC)
+    }
+
+    /// What runs may be another file than the one that was executed: a loader that was told the program as an argument.
+    fn compare(self, file: BorrowedFd<'_>) -> Result<()> {
+        let mut page = vec![0; page_size().min(self.length)];
+        rustix::io::pread(file, &mut page, self.offset as u64).map_err(|e| Error::new("pread", e))?;
+        // SAFETY: the segment is mapped, readable (the file's and the program's headers are in it) and at least that long.
+        let mapped = unsafe { std::slice::from_raw_parts(self.start as *const u8, page.len()) };
+        if mapped == page { Ok(()) } else { Err(Error::new("mmap", rustix::io::Errno::STALE)) }
     }
 
     /// Maps this part of `file` to an address, or where there is room.
@@ -270,7 +296,8 @@ impl Segment {
         let page = page_size();
         let written = self.written()?;
         let fresh = self.map(file, None)?;
-        for at in written {
+        // The list is given back after that, since an allocator may be among what is moved.
+        for at in &written {
             // SAFETY: both ranges are mapped, of this length, and apart; the first is readable, the second writable.
             unsafe { std::ptr::copy_nonoverlapping((self.start + at) as *const u8, (fresh + at) as *mut u8, page) };
         }

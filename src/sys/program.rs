@@ -61,15 +61,15 @@ fn clone_by_name(program: &Path) -> Result<OwnedFd> {
     super::mount::clone_tree(found.as_fd(), Path::new(""), false)
 }
 
-/// Goes on as the same program with the same arguments and surroundings, but from a [`Sealed`] view of it, of which the mount is
-/// returned: `None` where it is so already. To be called while there is one thread, before anything else is done.
-pub fn become_read_only() -> Result<Option<OwnedFd>> {
+/// Goes on as the same program with the same arguments and surroundings, but from a [`Sealed`] view of it, unless it is so already.
+/// To be called while there is one thread, before anything else is done.
+pub fn become_read_only() -> Result<()> {
     if is_read_only() {
-        return Ok(None);
+        return Ok(());
     }
     let sealed = Sealed::new(Path::new(OWN))?;
     if in_place::go_on(Some(&sealed), None).is_ok() {
-        return Ok(Some(sealed.into_mount()));
+        return Ok(());
     }
     let name = sealed.name();
     let text = |bytes: &[u8]| CString::new(bytes).map_err(|e| Error::at("execv", &name, e));

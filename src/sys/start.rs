@@ -1,5 +1,5 @@
 //! How the program begins. Rust's own way reads the whole memory map of the process, to tell people when its stack is used up:
-//! of two quick execs for each `teu run` that is a noticeable part.
+//! of a quick exec that is a noticeable part.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -13,9 +13,10 @@ use crate::runtime::task::Attach;
 use crate::store::records;
 
 pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
+    let ahead = cx.core.monitor_ahead()?;
     let (image, mut warnings) = create::find_image(cx, &args.create).await?;
     // The monitor makes ready while the container is made.
-    let mut monitor = cx.core.begin_monitor(Announced::new_container())?;
+    let mut monitor = ahead.map_or_else(|| cx.core.begin_monitor(Announced::new_container()), Ok)?;
     if makes_network(&args.create.config) {
         monitor.expect_network().await?;
     }
@@ -54,7 +55,8 @@ pub(super) async fn run(cx: &mut JobContext, args: RunArgs) -> Result<Output> {
     Ok(end.into())
 }
 
-/// What is known before the container is made; where the launch says otherwise, it is right.
+/// What the launch will say ([`crate::runtime::launch::Launch::makes_network`]), known before the container is made. A wrong guess
+/// costs time.
 fn makes_network(config: &ContainerConfig) -> bool {
     matches!(config.network, NetworkMode::None | NetworkMode::Attached) && config.isolation.users == Users::default()
 }

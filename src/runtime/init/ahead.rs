@@ -3,6 +3,7 @@
 //! its monitor does the same.
 
 use super::streams::{ChildEnds, Streams};
+use super::underway::died;
 use super::{CLONING, Made, Starting, become_it, container, end};
 use crate::runtime::cgroup::Group;
 use crate::runtime::init::report::{self, During, Heard, Message, failure};
@@ -11,7 +12,7 @@ use crate::runtime::protocol::{Failure, FailureKind};
 use crate::runtime::rootfs;
 use crate::sys::elsewhere::Elsewhere;
 use crate::sys::mount::{self, Overlay};
-use crate::sys::{clone, loopback, poll, pty};
+use crate::sys::{clone, loopback, poll, process, pty};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::fs::File;
@@ -68,7 +69,7 @@ impl Ahead {
 
     /// Lets it make a network namespace.
     pub fn make_network(&mut self) {
-        if let Some(waiting) = &mut self.waiting {
+        if let Some(waiting) = self.waiting.as_mut().filter(|waiting| !waiting.asked) {
             send(&waiting.socket, NETWORK, None);
             waiting.asked = true;
         }
@@ -110,7 +111,8 @@ impl Ahead {
                 Ok(Some(network))
             }
             Heard::Message(Message::Failed(failure), _) => Err(failure),
-            _ => Err(failure(FailureKind::Internal, "the init ended before it was told what to run")),
+            Heard::End => Err(died(process::wait_pidfd(waiting.pidfd.as_fd(), true).ok().flatten())),
+            _ => Err(failure(FailureKind::Internal, "the init's network namespace came without a descriptor")),
         }
     }
 

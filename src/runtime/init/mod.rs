@@ -2,7 +2,7 @@
 //! goes on in Rust until it executes the command. No tokio, no threads, no database.
 //!
 //! The binary itself and the container (CVE-2019-5736): the child runs this same binary until it executes the command.
-//! Three things keep the container's hands off it. The monitor is started from a read-only mount of its own binary
+//! Three things keep the container's hands off it. The monitor runs from a read-only mount of its own binary
 //! ([`crate::sys::program::Sealed`]), so whatever descriptor of it leaks cannot be opened for writing again; the child
 //! is not dumpable while it can be seen inside the container, so nobody there may open its `exe`, memory or
 //! descriptors; and a command that *is* this binary (by `/proc/self/exe`, as itself, as a script's interpreter or as a

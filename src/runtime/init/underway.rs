@@ -81,8 +81,9 @@ impl Underway {
                 Ok(Heard::Message(Message::Cloned(_), None)) => {
                     return Some(Err(failure(FailureKind::Internal, "the new process came without a handle")));
                 }
-                // Of no use where the launch turned out to be another than was announced.
-                Ok(Heard::Message(Message::Network, _)) => {}
+                Ok(Heard::Message(Message::Network, _)) => {
+                    return Some(Err(failure(FailureKind::Internal, "the init made a network namespace unasked")));
+                }
                 Ok(Heard::Message(Message::Terminal, fd)) => self.master = fd,
                 Ok(Heard::Message(Message::Ready, _)) => self.ready = true,
                 Ok(Heard::Message(Message::Failed(failure), _)) | Err(failure) => return Some(Err(failure)),
@@ -124,15 +125,20 @@ impl Underway {
     fn died(&self) -> Failure {
         let reaped =
             || self.own.as_ref().and_then(|(pidfd, _)| process::wait_pidfd(pidfd.as_fd(), true).ok().flatten());
-        let how = match self.ended.or_else(reaped) {
-            Some(Ended::Signal(s)) => format!("was killed by signal {s}"),
-            Some(Ended::Code(c)) => format!("ended with {c}"),
-            None => "ended".to_owned(),
-        };
-        let mut failure = failure(FailureKind::Internal, format!("the process {how} before its command ran"));
-        failure.hint = Some("a memory limit below 1 MiB leaves no room to set the container up".into());
-        failure
+        died(self.ended.or_else(reaped))
     }
+}
+
+/// What is told of a process that ended too early.
+pub(super) fn died(ended: Option<Ended>) -> Failure {
+    let how = match ended {
+        Some(Ended::Signal(s)) => format!("was killed by signal {s}"),
+        Some(Ended::Code(c)) => format!("ended with {c}"),
+        None => "ended".to_owned(),
+    };
+    let mut failure = failure(FailureKind::Internal, format!("the process {how} before its command ran"));
+    failure.hint = Some("a memory limit below 1 MiB leaves no room to set the container up".into());
+    failure
 }
 
 impl Drop for Underway {

@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Empty where the spec alone decides: the host's network, or a namespace with loopback alone that the init makes.
+/// Empty where the spec alone decides: the host's network, or one with loopback alone in a user namespace of its own.
 #[derive(Default)]
 pub(super) struct Network {
     /// What every init of the container joins: it stays the same over restarts.
@@ -50,20 +50,30 @@ struct Joined {
     rootless: Option<Rootless>,
 }
 
+fn make() -> Result<OwnedFd, Failure> {
+    let made = NetNs::create().map_err(refused)?;
+    made.as_fd().try_clone_to_owned().map_err(|e| failure(FailureKind::Internal, e.to_string()))
+}
+
 impl Network {
     /// Makes or finds the namespace, unless the init that was cloned ahead has made it.
-    pub fn prepare(launch: &Launch, ahead: Option<&mut init::Ahead>) -> Result<Network, Failure> {
-        let handed = ahead.map(init::Ahead::network).transpose()?.flatten();
+    pub fn prepare(launch: &Launch, ahead: &mut Option<init::Ahead>) -> Result<Network, Failure> {
+        let handed = match ahead.as_mut().map(init::Ahead::network).transpose() {
+            // It could not make what was not needed after all.
+            Err(_) if !launch.makes_network() => {
+                *ahead = None;
+                None
+            }
+            handed => handed?.flatten(),
+        };
         let users = launch.users.as_ref().map(init::users::make).transpose()?;
         let namespace = match &launch.network {
             _ if handed.is_some() && launch.makes_network() => handed,
+            NetworkPlan::Isolated if launch.makes_network() => Some(make()?),
             NetworkPlan::Isolated | NetworkPlan::Host => None,
             NetworkPlan::Join { container, pid, pid_start } => Some(find(container, *pid, *pid_start)?),
             NetworkPlan::Attached(_) if let Some(users) = &users => Some(init::users::network(users.as_fd())?),
-            NetworkPlan::Attached(_) => {
-                let made = NetNs::create().map_err(refused)?;
-                Some(made.as_fd().try_clone_to_owned().map_err(|e| failure(FailureKind::Internal, e.to_string()))?)
-            }
+            NetworkPlan::Attached(_) => Some(make()?),
         };
         Ok(Network { namespace, users, ..Network::default() })
     }

@@ -97,7 +97,7 @@ fn prepare(launch: Launch, ahead: Ahead) -> Result<Monitor, Failure> {
         init = None;
         warnings.extend(group.limit(&launch.limits).map_err(|e| group_failure(&e))?);
     }
-    let network = undo.network.insert(Network::prepare(&launch, init.as_mut())?);
+    let network = undo.network.insert(Network::prepare(&launch, &mut init)?);
     let starting = begin_in(network, &launch, group, init)?;
     // From here on the init and its monitor work side by side.
     let (epoll, signals) = events().map_err(|e| internal("set up", &e))?;

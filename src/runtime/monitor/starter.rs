@@ -32,7 +32,7 @@ impl Starter {
             match frame.kind {
                 Kind::Hello => self.hello = Some(frame.json().map_err(|e| e.to_string())?),
                 Kind::Root => {
-                    if let Some(init) = &mut ahead.init {
+                    if let Some(init) = &ahead.init {
                         init.tell_root(&frame.payload).map_err(|e| e.chain.join(": "))?;
                     }
                 }

@@ -115,10 +115,7 @@ fn internal(message: impl Into<String>) -> Failure {
 /// a container, however it gets hold of the file, can write to it (CVE-2019-5736). Where the right to mount is missing, what
 /// remains is that the program refuses to be run inside.
 pub fn seal_program() {
-    if let Ok(Some(mount)) = crate::sys::program::become_read_only() {
-        // Open until the end: the kernel takes its time to give a mount up.
-        std::mem::forget(mount);
-    }
+    let _ = crate::sys::program::become_read_only();
 }
 
 /// Whether the caller is an ordinary user, who has a service manager and a runtime directory of his own: also as root of a

@@ -20,7 +20,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 /// A monitor on its way; needs no async runtime yet.
 pub struct Loading {
-    loaded: Receiver<Result<Loaded>>,
+    /// `None`: it was taken.
+    loaded: Option<Receiver<Result<Loaded>>>,
     announced: Announced,
 }
 
@@ -41,7 +42,7 @@ impl Loading {
             // The kernel takes up to a millisecond to give this mount up: nobody needs to wait for it.
             drop(sealed);
         });
-        Loading { loaded, announced }
+        Loading { loaded: Some(loaded), announced }
     }
 
     /// Forks, which is quicker: the monitor is ready before what it is to run is. `program` is the one that runs. To be called
@@ -50,15 +51,26 @@ impl Loading {
         let announced = Announced { child: true, ..announced };
         let (sender, loaded) = sync_channel(1);
         let _ = sender.send(fork(program, environment, &announced));
-        Loading { loaded, announced }
+        Loading { loaded: Some(loaded), announced }
     }
 
-    /// Waits until the program has been executed.
-    pub fn ready(self) -> Result<Starting> {
-        let (socket, pid) = self.loaded.recv().map_err(|_| Error::Lost(" (its thread broke down)".into()))??;
+    /// Waits until there is a process that is to be it.
+    pub fn ready(mut self) -> Result<Starting> {
+        let loaded = self.loaded.take().and_then(|loaded| loaded.recv().ok());
+        let (socket, pid) = loaded.ok_or_else(|| Error::Lost(" (its thread broke down)".into()))??;
         socket.set_nonblocking(true)?;
         let connection = Connection::new(tokio::net::UnixStream::from_std(socket)?);
-        Ok(Starting { connection: Some(connection), pid, announced: self.announced })
+        Ok(Starting { connection: Some(connection), pid, announced: self.announced.clone() })
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        if let Some(Ok(Ok((socket, pid)))) = self.loaded.take().map(|loaded| loaded.recv()) {
+            drop(socket);
+            // Without a launch it leaves at once, and nobody else would reap it.
+            let _ = process::wait_pid(pid);
+        }
     }
 }
 
@@ -105,9 +117,12 @@ fn fork(program: &Path, environment: &[(OsString, OsString)], announced: &Announ
     let (ours, theirs) = UnixStream::pair()?;
     let sealed = Sealed::new(program).ok();
     let environment = surroundings(environment);
+    // The fork must know it too: what it finds itself is what this one does to it below.
     let elsewhere = Elsewhere::find();
     match clone::fork()? {
         None => {
+            drop(ours);
+            elsewhere.keep();
             let become_it = || become_monitor(program, theirs, sealed, environment, announced);
             // What has broken down must not go on as the one it was forked from.
             let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(become_it)).unwrap_or(1);

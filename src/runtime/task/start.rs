@@ -27,7 +27,7 @@ pub async fn spawn(program: &Path, launch: &Launch, attach: Option<Attach>) -> R
     begin(program, &[], Announced::default())?.launch(launch, attach).await
 }
 
-/// A monitor's program that is being loaded, while what it is to run is still being prepared. Dropped, it goes away.
+/// A monitor on its way, while what it is to run is still being prepared. Dropped, it goes away.
 pub struct Starting {
     pub(super) connection: Option<Connection>,
     /// The number of our child, which is waited for.
