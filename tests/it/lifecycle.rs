@@ -219,3 +219,35 @@ fn a_new_volume_may_be_mounted_read_only() {
     // What the image has there came along all the same.
     assert_eq!(run("etc:/etc:ro", &["grep", "-c", "^root:", "/etc/passwd"]).exits(0).out(), "1");
 }
+
+/// Others may have joined it.
+#[test]
+fn its_network_namespace_outlives_a_restart_by_policy_however_it_was_started() {
+    needs!(Registry, Userns);
+    let root = StateRoot::with_image();
+    let script =
+        ["sh", "-c", "readlink /proc/self/ns/net; cat /proc/self/status | grep Cpus_allowed_list; exec sleep 600"];
+    let create = ["create", "--name", "box", "--network", "none", "--restart", "always", &image::name()];
+    root.teu(&[&create[..], &script].concat()).exits(0);
+    root.teu(&["start", "box"]).exits(0);
+    root.run_detached("ran", &["--restart", "always"], &script);
+    let own = std::fs::read_to_string("/proc/1/status").unwrap();
+    let processors = own.lines().find(|line| line.starts_with("Cpus_allowed_list:")).unwrap();
+    for name in ["box", "ran"] {
+        let said = |lines| {
+            wait_until("it has begun", || {
+                let said = root.teu(&["logs", name]).stdout;
+                (said.lines().count() == lines).then_some(said)
+            })
+        };
+        said(2);
+        let pid = root.inspect(name)["State"]["Pid"].as_i64().unwrap();
+        teu::sys::process::kill(i32::try_from(pid).unwrap(), 9).unwrap();
+        let said = said(4);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[0], lines[2], "{name}");
+        // Where they are placed at their start is not where they have to stay.
+        assert_eq!((lines[1], lines[3]), (processors, processors), "{name}");
+        root.teu(&["rm", "-f", name]).exits(0);
+    }
+}
