@@ -44,6 +44,7 @@ fn a_group_lives_and_goes() {
     child.wait().expect("the killed child");
     group.remove().expect("removing");
     group.remove().expect("removing twice");
+    group.thaw().expect("of what is gone nothing stands still");
     assert!(!group.populated());
     assert!(matches!(sampler.sample(Timestamp(2), false), Err(Error::Gone(_))));
     assert!(Sampler::open(group.path(), 1).is_err());

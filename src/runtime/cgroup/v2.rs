@@ -204,8 +204,9 @@ impl Group {
         result
     }
 
+    /// Of one that is gone meanwhile (a manager removes a scope whose last process has ended) nothing stands still.
     pub fn thaw(&self) -> Result<()> {
-        self.set_frozen(false)
+        self.set_frozen(false).or_else(|e| if self.dir.exists() { Err(e) } else { Ok(()) })
     }
 
     fn set_frozen(&self, frozen: bool) -> Result<()> {

@@ -220,8 +220,10 @@ impl Group {
         result
     }
 
+    /// Of one that is gone meanwhile (a manager removes a scope whose last process has ended) nothing stands still.
     pub fn thaw(&self) -> Result<()> {
-        self.set_freezer("THAWED")
+        let gone = || self.dirs.get("freezer").is_some_and(|dir| !dir.exists());
+        self.set_freezer("THAWED").or_else(|e| if gone() { Ok(()) } else { Err(e) })
     }
 
     /// Writes the state until the kernel reports it; a fork in the middle needs another write.
