@@ -9,7 +9,7 @@ mod common;
 #[path = "common/turns.rs"]
 mod turns;
 
-use common::{BINARY, Root};
+use common::Root;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, execve, pivot_root};
 use std::ffi::CString;
@@ -32,7 +32,12 @@ fn contenders(root: &Root, lower: &Path) -> Vec<Contender> {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (lower_text, bundle_text) = (lower.display().to_string(), bundle.display().to_string());
     let floor = Floor::new(root.path(), lower);
-    let teu = format!("{} --root {} run --rm --network none localhost/starter true", BINARY, root.path().display());
+    let program = turns::installed(root);
+    let teu = format!(
+        "{} --root {} run --rm --network none localhost/starter true",
+        program.display(),
+        root.path().display()
+    );
     let bwrap = format!("bwrap --unshare-all --ro-bind {lower_text} / --proc /proc --dev /dev true");
     let mut all = vec![
         Contender { name: "floor", run: Box::new(move || floor.run()) },

@@ -6,7 +6,7 @@ mod common;
 #[path = "common/turns.rs"]
 mod turns;
 
-use common::{BINARY, Root};
+use common::Root;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +21,9 @@ fn main() {
     let Some((root, rounds)) = turns::begin("runtime", 40) else { return };
     let bundle = root.path().join("bundle");
     let lower = only_layer(&root);
+    let program = turns::installed(&root).display().to_string();
     let runtimes =
-        [("teu oci", vec![BINARY, "oci"]), ("crun", vec!["crun"]), ("runc", vec!["runc"]), ("youki", vec!["youki"])];
+        [("teu oci", vec![&*program, "oci"]), ("crun", vec!["crun"]), ("runc", vec!["runc"]), ("youki", vec!["youki"])];
     println!("run of a bundle");
     measure(runtimes.iter().map(|(name, words)| run(name, words, &bundle, &lower)).collect(), rounds, "teu oci");
     println!("create, start, delete of a bundle");

@@ -1,6 +1,6 @@
 //! Commands that take turns in one run, so that a noisy machine is noisy for all; and what they need.
 
-use crate::common::{Root, median};
+use crate::common::{BINARY, Root, median};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,14 @@ pub fn begin(name: &str, rounds: usize) -> Option<(Root, usize)> {
     let root = Root::new(name);
     root.teu(&["image", "from-host"]);
     Some((root, std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(rounds)))
+}
+
+/// The program as it is installed, and as the others are: a copy. What a linker has just written lies in the page cache in smaller
+/// pieces, and each page fault in it takes longer.
+pub fn installed(root: &Root) -> PathBuf {
+    let place = root.path().join("installed-teu");
+    fs::copy(BINARY, &place).expect("a copy of the program");
+    place
 }
 
 /// Prints each one's median, minimum, and how many times the median of `ours` its own is.
