@@ -80,12 +80,14 @@ fn throughput(rounds: usize) {
 /// The least that takes a connection from this machine's loopback address to the other end of the pair.
 fn redirect_by_hand() {
     std::fs::write("/proc/sys/net/ipv4/conf/hand0/route_localnet", "1").unwrap();
-    ip("nft 'table ip hand {
-        chain out { type nat hook output priority -100
-            ip daddr 127.0.0.1 tcp dport 9080 dnat to 10.76.0.2:80
-            ip daddr 127.0.0.1 tcp dport 9081 dnat to 10.76.0.2:81 }
-        chain post { type nat hook postrouting priority 100
-            oifname hand0 ip saddr 127.0.0.1 masquerade } }'");
+    let dnat = |from: u16, to: u16| format!("ip daddr 127.0.0.1 tcp dport {from} dnat to 10.76.0.2:{to};");
+    ip(&format!(
+        "nft 'table ip hand {{ \
+            chain out {{ type nat hook output priority -100; {} {} }}; \
+            chain post {{ type nat hook postrouting priority 100; oifname hand0 ip saddr 127.0.0.1 masquerade; }}; }}'",
+        dnat(9080, 80),
+        dnat(9081, 81)
+    ));
 }
 
 /// TCP sends as fast as it can: what paces itself hides what a way costs.
