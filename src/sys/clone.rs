@@ -1,6 +1,7 @@
 //! New processes and namespaces: `clone3`, `fork`, `unshare`, `setns`. All for single-threaded callers only:
 //! the child goes on in Rust, and a lock held by another thread at that moment would stay locked for ever.
 
+use super::told::Told;
 use super::{Error, Result};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -43,25 +44,32 @@ pub enum Side {
 /// clone3(2) with a copied address space, SIGCHLD at exit and a pidfd. `cgroup` (a v2 directory) is where the child
 /// is born, so that nothing it does escapes its limits.
 pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
-    clone_as(flags, libc::SIGCHLD, cgroup)
+    clone_as(flags, libc::SIGCHLD, cgroup, None)
 }
 
 /// The same, but the new process is the caller's sibling: a child of the caller's parent, which must reap it.
 pub fn clone3_sibling(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
     // With CLONE_PARENT the exit signal is the caller's own, and none may be given.
-    clone_as(flags | libc::CLONE_PARENT as u64, 0, cgroup)
+    clone_as(flags | libc::CLONE_PARENT as u64, 0, cgroup, None)
 }
 
-fn clone_as(flags: u64, exit_signal: libc::c_int, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+/// The same, of which others know by `told`, also if the caller is killed in the meantime.
+pub fn clone3_sibling_told(flags: u64, told: &Told) -> Result<Side> {
+    clone_as(flags | libc::CLONE_PARENT as u64, 0, None, Some(told))
+}
+
+fn clone_as(flags: u64, exit_signal: libc::c_int, cgroup: Option<BorrowedFd<'_>>, told: Option<&Told>) -> Result<Side> {
     let mut pidfd: libc::c_int = -1;
+    let flags = flags | if told.is_some() { libc::CLONE_PARENT_SETTID as u64 } else { 0 };
     let args = CloneArgs {
         flags: flags | PIDFD | if cgroup.is_some() { INTO_CGROUP } else { 0 },
+        parent_tid: told.map_or(0, Told::address),
         pidfd: &raw mut pidfd as u64,
         exit_signal: exit_signal as u64,
         cgroup: cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
         ..CloneArgs::default()
     };
-    // SAFETY: args outlives the call, without CLONE_VM the child has a copy of this stack, and the caller is
+    // SAFETY: args outlives the call, as does what `told` maps; without CLONE_VM the child has a copy of this stack, and the caller is
     // single-threaded (module contract), so the child may go on as Rust.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) };
     match pid {

@@ -36,6 +36,7 @@ pub mod rlimit;
 pub mod splice;
 pub mod start;
 pub mod sub_ids;
+pub mod told;
 pub mod tree;
 pub mod userns;
 pub mod watch;

@@ -28,6 +28,7 @@ pub use underway::Underway;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{ExecSpec, Failure, FailureKind};
+use crate::sys::told::Told;
 use crate::sys::{clone, process, pty};
 use oci_spec::runtime::LinuxNamespaceType;
 use report::{During, Message, failure};
@@ -135,15 +136,16 @@ pub fn exec(init: BorrowedFd<'_>, launch: &Launch, spec: &ExecSpec, group: &Grou
     let plan = session::Plan::new(launch, spec, init)?;
     let streams = Streams::new(spec.tty, spec.stdin)?;
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
+    let told = Told::new().during("sharing memory with the process's helper")?;
     match clone::clone3(0, group.clone_fd()).during("forking")? {
         clone::Side::Child => {
             drop(ours);
-            become_it(&theirs, || session::help(&plan, group, streams.child, &theirs))
+            become_it(&theirs, || session::help(&plan, group, streams.child, &theirs, &told))
         }
         clone::Side::Parent { pid, pidfd } => {
             drop((theirs, streams.child));
             plan.settle(pid);
-            let underway = Underway::new(pid, pidfd, ours, streams.parent);
+            let underway = Underway::of_helper(pid, pidfd, ours, streams.parent, told);
             underway.go();
             Ok(underway)
         }

@@ -16,6 +16,7 @@ use super::users;
 use crate::runtime::cgroup::Group;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{ExecSpec, Failure, FailureKind};
+use crate::sys::told::Told;
 use crate::sys::{clone, in_root, process, pty};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -58,6 +59,7 @@ pub(super) fn help(
     group: &Group,
     streams: ChildEnds,
     socket: &OwnedFd,
+    told: &Told,
 ) -> Result<Infallible, Failure> {
     process::set_dumpable(false).during("hiding the process")?;
     process::parent_death_signal(9).during("tying the process to the monitor")?;
@@ -71,7 +73,7 @@ pub(super) fn help(
         streams.install()?;
     }
     let ready = program::prepare(&plan.program, || close_all_but(socket))?;
-    let side = clone::clone3_sibling(0, None);
+    let side = clone::clone3_sibling_told(0, told);
     if side.as_ref().is_err_and(|e| e.errno() == ENOMEM) {
         // What the kernel says where the namespace's first process has ended.
         return Err(failure(FailureKind::Conflict, "the container is not running"));

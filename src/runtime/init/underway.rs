@@ -6,8 +6,11 @@
 use super::report::{self, Heard, Message, failure};
 use super::{Child, streams};
 use crate::runtime::protocol::{Failure, FailureKind};
+use crate::sys::poll;
 use crate::sys::process::{self, Ended};
+use crate::sys::told::Told;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// Dropped before its command runs, it is killed (and not waited for).
 pub struct Underway {
@@ -20,11 +23,24 @@ pub struct Underway {
     killed: bool,
     /// How it did, as far as its monitor knows.
     ended: Option<Ended>,
+    /// As long as this is its helper: whom that has cloned.
+    told: Option<Told>,
 }
+
+/// So long the end of a killed helper is waited for. A process of a group that is frozen does not end at all.
+const ENDING: Duration = Duration::from_millis(50);
 
 impl Underway {
     pub(super) fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo) -> Self {
-        Underway { pid, own: Some((pidfd, io)), socket, master: None, ready: false, killed: false, ended: None }
+        let own = Some((pidfd, io));
+        Underway { pid, own, socket, master: None, ready: false, killed: false, ended: None, told: None }
+    }
+
+    /// Of the helper that is going to clone it.
+    pub(super) fn of_helper(pid: i32, pidfd: OwnedFd, socket: OwnedFd, io: streams::ParentIo, told: Told) -> Self {
+        let mut underway = Underway::new(pid, pidfd, socket, io);
+        underway.told = Some(told);
+        underway
     }
 
     /// As the caller's pid namespace sees it.
@@ -97,6 +113,7 @@ impl Underway {
     /// The process itself, which waits for its monitor, takes its helper's place.
     fn take_up(&mut self, pid: i32, pidfd: OwnedFd) {
         self.pid = pid;
+        self.told = None;
         // Who has ended, if anybody, was the helper.
         self.ended = None;
         if let Some((own, _)) = &mut self.own {
@@ -144,11 +161,22 @@ pub(super) fn died(ended: Option<Ended>) -> Failure {
 impl Drop for Underway {
     fn drop(&mut self) {
         self.kill();
+        if let (Some(_), Some((helper, _))) = (&self.told, &self.own) {
+            let _ = poll::wait_end(helper, ENDING);
+        }
         // Who is to be killed may have been cloned by then, with the news of it still unread.
         while let Ok(Heard::Message(message, fd)) = report::hear(&self.socket, false) {
             if let (Message::Cloned(pid), Some(pidfd)) = (message, fd) {
                 self.take_up(pid, pidfd);
             }
+        }
+        // Or never sent: killed between the two, and stopped by the container's processes it would stay for ever.
+        if let Some(pid) = self.told.take().map(|told| told.number()).filter(|pid| *pid > 0)
+            && let Ok(pidfd) = process::pidfd_open(pid)
+            // A child of ours, so that it is the one.
+            && let Ok(None) = process::wait_pidfd(pidfd.as_fd(), false)
+        {
+            let _ = process::pidfd_signal(&pidfd, 9);
         }
     }
 }
