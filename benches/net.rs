@@ -19,6 +19,7 @@ use teu::net::attach::up;
 use teu::net::members;
 use teu::net::netns::{self, NetNs};
 use teu::net::plan::{Attachments, EndpointPlan};
+use teu::net::redirect;
 use teu::sys::{clone, loopback};
 
 const MEASURE: Duration = Duration::from_millis(250);
@@ -45,6 +46,8 @@ fn throughput(rounds: usize) {
     let mut attachments = plan(1, 8080);
     attachments.ports.extend(plan(1, 8081).ports.into_iter().map(|p| PublishedPort { container_port: 81, ..p }));
     let container = up(&attachments, NetNs::create().unwrap(), None).unwrap();
+    // As in every container that asks its monitor for names.
+    redirect::resolver(container.ns(), 5300, 5300, false).unwrap();
     unpaced();
     for ns in [&by_hand, container.ns()] {
         ns.enter(unpaced).unwrap();
@@ -158,7 +161,7 @@ fn question(id: u16, name: &str) -> Vec<u8> {
 }
 
 fn attaching() {
-    for already in [0, 100] {
+    for already in [0, 100, 500] {
         let others: Vec<_> =
             (0..already).map(|n| up(&plan(1000 + n, 0), NetNs::create().unwrap(), None).unwrap()).collect();
         let (mut made, mut attached, mut ended) = (Vec::new(), Vec::new(), Vec::new());

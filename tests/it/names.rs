@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use teu::model::container::{RestartPolicy, State};
@@ -209,6 +210,72 @@ fn an_internal_network_asks_nobody_and_port_53_is_the_containers_own() {
     drop(own);
     stop(&one);
     stop(&two);
+}
+
+/// Asks for the address of a name, as a client of the namespace.
+fn ask(namespace: &impl AsFd, name: &str, tcp: bool) -> std::io::Result<Ipv4Addr> {
+    let head = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let question = [&head, &[name.len() as u8][..], name.as_bytes(), &[0, 0, 1, 0, 1]].concat();
+    let patience = Some(std::time::Duration::from_secs(5));
+    let mut answer = vec![0; 512];
+    teu::net::netns::enter(namespace.as_fd(), || {
+        let length = if tcp {
+            let mut stream = TcpStream::connect("127.0.0.11:53")?;
+            stream.set_read_timeout(patience)?;
+            stream.write_all(&[&(question.len() as u16).to_be_bytes(), &question[..]].concat())?;
+            let mut head = [0; 2];
+            stream.read_exact(&mut head)?;
+            let length = usize::from(u16::from_be_bytes(head));
+            stream.read_exact(&mut answer[..length])?;
+            length
+        } else {
+            let socket = UdpSocket::bind("0.0.0.0:0")?;
+            socket.set_read_timeout(patience)?;
+            socket.connect("127.0.0.11:53")?;
+            socket.send(&question)?;
+            socket.recv(&mut answer)?
+        };
+        let last: [u8; 4] = answer[length - 4..length].try_into().unwrap();
+        Ok(Ipv4Addr::from(last))
+    })
+    .unwrap()
+}
+
+/// Translation would have the kernel track every packet of the container. What tracks all the same, as the container's own
+/// rules may, sees connections that are whole.
+#[test]
+fn names_have_no_connection_tracked_and_bear_it() {
+    needs!(Root, Nft);
+    own_machine();
+    let (one, two) = (Fixture::new(), Fixture::new());
+    let dir = one.root.path().join("run/networks");
+    let state = start(&attached(&dir, &one, "exec sleep 600", vec![endpoint(1, 2, &["one"], false)]));
+    start(&attached(&dir, &two, "exec sleep 600", vec![endpoint(1, 3, &["two"], false)]));
+    let namespace = teu::net::netns::open(Path::new(&format!("/proc/{}/ns/net", state.pid))).unwrap();
+    let nft = |rules: &str| {
+        let told = teu::net::netns::enter(namespace.as_fd(), || Command::new("nft").arg(rules).output().unwrap());
+        let told = told.unwrap();
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let tracked = || {
+        let count = || std::fs::read_to_string("/proc/thread-self/net/stat/nf_conntrack").unwrap();
+        let text = teu::net::netns::enter(namespace.as_fd(), count).unwrap();
+        let entries = text.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        u32::from_str_radix(&entries, 16).unwrap()
+    };
+    let two = Ipv4Addr::new(10, 111, 1, 3);
+    for tcp in [false, true] {
+        assert_eq!(ask(&namespace, "two", tcp).unwrap(), two);
+    }
+    assert_eq!(tracked(), 0);
+    let drop_invalid =
+        |hook: &str| format!("chain {hook} {{ type filter hook {hook} priority 0; ct state invalid drop; }};");
+    nft(&format!("table inet own {{ {} {} }}", drop_invalid("input"), drop_invalid("output")));
+    for tcp in [false, true] {
+        assert_eq!(ask(&namespace, "two", tcp).unwrap(), two);
+    }
+    assert_eq!(tracked(), 2, "{}", nft("list ruleset"));
 }
 
 #[test]

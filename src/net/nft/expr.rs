@@ -68,6 +68,12 @@ pub enum Expr {
         length: u32,
         to: Register,
     },
+    /// Puts two bytes of the register into the transport header, whose checksum is at `checksum`.
+    Write {
+        from: Register,
+        offset: u32,
+        checksum: u32,
+    },
     /// The rule ends here unless the register's bytes are (`equal`), or are not, those.
     Compare {
         register: Register,
@@ -120,6 +126,11 @@ impl Expr {
             Expr::Meta(key, to) => ("meta", a.be32(2, *key as u32).be32(1, to.number())),
             Expr::Payload { base, offset, length, to } => {
                 ("payload", a.be32(1, to.number()).be32(2, *base as u32).be32(3, *offset).be32(4, *length))
+            }
+            Expr::Write { from, offset, checksum } => {
+                const INTERNET_CHECKSUM: u32 = 1;
+                let place = a.be32(5, from.number()).be32(2, Base::Transport as u32).be32(3, *offset).be32(4, 2);
+                ("payload", place.be32(6, INTERNET_CHECKSUM).be32(7, *checksum))
             }
             Expr::Compare { register, equal, value: with } => {
                 ("cmp", a.be32(1, register.number()).be32(2, u32::from(!equal)).nested(3, &value(with)))
