@@ -109,21 +109,25 @@ fn id(text: &str) -> Option<u32> {
     if text.is_empty() { None } else { numeric(text).ok().flatten() }
 }
 
+/// As Docker's reader (moby/sys/user) and the C library's have it, lines may be cut short after the ids: who is listed so
+/// has the group that is named there. What follows the last field is nobody's.
 fn passwd_entries(file: &str) -> impl Iterator<Item = Passwd<'_>> {
     file.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, uid, gid, _, home, shell] = fields[..] else { return None };
-        (!name.is_empty()).then_some(())?;
-        Some(Passwd { name, uid: id(uid)?, gid: id(gid)?, home, shell: shell.trim() })
+        let mut fields = line.trim().split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let (uid, gid) = (id(fields.nth(1)?)?, id(fields.next()?)?);
+        let home = fields.nth(1).unwrap_or_default();
+        Some(Passwd { name, uid, gid, home, shell: fields.next().unwrap_or_default().trim() })
     })
 }
 
+/// The members may be missing.
 fn group_entries(file: &str) -> impl Iterator<Item = Group<'_>> {
     file.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, gid, members] = fields[..] else { return None };
-        (!name.is_empty()).then_some(())?;
-        Some(Group { name, gid: id(gid)?, members })
+        let mut fields = line.trim().split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let gid = id(fields.nth(1)?)?;
+        Some(Group { name, gid, members: fields.next().unwrap_or_default() })
     })
 }
 
@@ -151,6 +155,26 @@ mod tests {
         check("1234:5678", 1234, 5678, &[5678], "/");
         let more = resolve("ann", &["video".into(), "7".into()], PASSWD, GROUP).expect("a user");
         assert_eq!(more.groups, [100, 10, 44, 7]);
+    }
+
+    #[test]
+    fn lines_that_end_after_the_ids_are_users_and_groups_all_the_same() {
+        let group = "wheel:x:10:x\nusers:x:100\nmore:x:7:app,x:y\n";
+        for rest in ["", ":", ":App", ":App:/srv", ":App:/srv:/bin/sh", ":App:/srv:/bin/sh:more:still"] {
+            let passwd = format!("root:x:0:0\napp:x:1000:100{rest}\n");
+            for spec in ["app", "1000"] {
+                let found = resolve(spec, &[], &passwd, group).expect("a user");
+                assert_eq!((found.uid, found.gid, &found.groups[..]), (1000, 100, &[100, 7][..]), "{spec} {rest}");
+                assert_eq!(found.home, if rest.contains("/srv") { "/srv" } else { "/" }, "{spec} {rest}");
+                assert_eq!(found.shell.as_deref(), rest.contains("/bin/sh").then_some("/bin/sh"), "{spec} {rest}");
+            }
+            assert_eq!(resolve("app:users", &[], &passwd, group).expect("a group").gid, 100);
+        }
+        // Without a group, or with what is no number, it is nobody.
+        for passwd in ["app:x:1000\n", "app:x:1000:\n", "app:x::100\n", "app\n"] {
+            assert!(resolve("app", &[], passwd, group).is_err(), "{passwd}");
+        }
+        assert!(resolve("0:odd", &[], "", "odd:x\nodd:x:\n").is_err());
     }
 
     #[test]
@@ -199,7 +223,7 @@ mod tests {
                 && found.uid == 0
             {
                 let user = spec.split(':').next().unwrap_or("");
-                let named = passwd.lines().any(|l| l.starts_with(&format!("{user}:")));
+                let named = passwd.lines().any(|l| l.trim().starts_with(&format!("{user}:")));
                 prop_assert!(user.is_empty() || user.bytes().all(|b| b == b'0') || named);
             }
         }
