@@ -100,15 +100,24 @@ fn set_attributes(
 /// A new, detached file system of a type with its options; a key without a value is a flag.
 pub fn new_file_system(kind: &str, options: &[(String, Option<String>)], attributes: u64) -> Result<OwnedFd> {
     let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|e| Error::at("fsopen", kind, e))?;
-    for (key, value) in options {
-        let set = match value {
-            Some(value) => rustix::mount::fsconfig_set_string(&context, key.as_str(), value.as_str()),
-            None => rustix::mount::fsconfig_set_flag(&context, key.as_str()),
-        };
-        set.map_err(|e| explain("fsconfig", &context, kind, &option_text(key, value.as_deref()), e))?;
-    }
+    configure(&context, kind, options)?;
     rustix::mount::fsconfig_create(&context).map_err(|e| explain("fsconfig create", &context, kind, "", e))?;
     finish(&context, kind, attributes)
+}
+
+fn configure(context: &OwnedFd, kind: &str, options: &[(String, Option<String>)]) -> Result<()> {
+    for (key, value) in options {
+        let set = match value {
+            Some(value) => rustix::mount::fsconfig_set_string(context, key.as_str(), value.as_str()),
+            None => rustix::mount::fsconfig_set_flag(context, key.as_str()),
+        };
+        match set {
+            // Flags of mount(2), which every file system takes and fsconfig(2) has no word for.
+            Err(_) if value.is_none() && ["acl", "iversion", "noacl", "silent"].contains(&key.as_str()) => {}
+            other => other.map_err(|e| explain("fsconfig", context, kind, &option_text(key, value.as_deref()), e))?,
+        }
+    }
+    Ok(())
 }
 
 /// Options of a file system that is mounted, as fsconfig(2) takes them.
@@ -116,13 +125,7 @@ pub fn reconfigure(mount: BorrowedFd<'_>, options: &[(String, Option<String>)]) 
     use rustix::mount::FsPickFlags;
     let flags = FsPickFlags::FSPICK_EMPTY_PATH | FsPickFlags::FSPICK_CLOEXEC;
     let context = rustix::mount::fspick(mount, "", flags).map_err(|e| Error::new("fspick", e))?;
-    for (key, value) in options {
-        let set = match value {
-            Some(value) => rustix::mount::fsconfig_set_string(&context, key.as_str(), value.as_str()),
-            None => rustix::mount::fsconfig_set_flag(&context, key.as_str()),
-        };
-        set.map_err(|e| explain("fsconfig", &context, "remount", &option_text(key, value.as_deref()), e))?;
-    }
+    configure(&context, "remount", options)?;
     rustix::mount::fsconfig_reconfigure(&context)
         .map_err(|e| explain("fsconfig reconfigure", &context, "remount", "", e))
 }

@@ -231,10 +231,10 @@ fn one(wanted: &Wanted, bundle: &Bundle, label: Option<&str>) -> Outcome<Mount> 
     let mut parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
     let kind = wanted.typ().as_deref().filter(|k| !k.is_empty()).unwrap_or("none");
     let binds = parsed.bind.is_some() || matches!(kind, "bind" | "rbind" | "none");
-    if let Some((key, _)) = parsed.data.first().filter(|_| binds) {
-        return Err(invalid(format!("mount option '{key}' for '{target}' means nothing to a bind mount")));
-    }
-    let data = std::mem::take(&mut parsed.data);
+    // A bind's file system is mounted already: as with mount(2) and the other runtimes, what it would be told is nobody's.
+    let of_bind = parsed.bind.is_some() || (binds && !parsed.remount);
+    let data = if of_bind { Vec::new() } else { std::mem::take(&mut parsed.data) };
+    parsed.copy_up &= kind == "tmpfs" && !binds;
     let source = if parsed.remount {
         Source::Remount { options: data }
     } else if binds {

@@ -145,6 +145,53 @@ fn propagation_must_be_that_of_the_mount_or_with_an_r_of_those_below_too() {
     assert_eq!(fields("nosuid"), pair("", ""), "without a word of it nothing travels");
 }
 
+/// Of those with maps of ids: the tests of them, above.
+#[test]
+fn every_option_that_features_promises_is_taken_on_a_tmpfs_and_on_a_bind() {
+    needs!(Root);
+    let mut bundle = Bundle::new("cat /proc/self/mountinfo; ls /bind/tmpcopyup");
+    let features: Value = serde_json::from_str(&bundle.call(&["features"]).exits(0).stdout).unwrap();
+    let promised = features["mountOptions"].as_array().unwrap().iter().map(|o| o.as_str().unwrap().to_owned());
+    let promised: Vec<String> = promised.filter(|o| !["idmap", "ridmap"].contains(&o.as_str())).collect();
+    assert!(promised.len() > 50, "{promised:?}");
+    fs::create_dir(bundle.dir.join("source")).unwrap();
+    fs::write(bundle.dir.join("source/file"), "").unwrap();
+    let covered = bundle.dir.join("rootfs/bind/tmpcopyup");
+    fs::create_dir_all(&covered).unwrap();
+    fs::write(covered.join("covered"), "").unwrap();
+    let list = mounts(&mut bundle.config);
+    let mut places = Vec::new();
+    let mut put = |kind: &str, option: &str, options: Value| {
+        let place = format!("/{kind}/{option}");
+        let mount = json!({ "destination": place, "type": kind, "source": "source", "options": options });
+        list.push(mount);
+        places.push(place);
+    };
+    // Data is a file system's; a bind's has it already.
+    for option in promised.iter().map(String::as_str).chain(["mode=755", "size=3m", "context=x", "z"]) {
+        if option == "remount" {
+            put("bind", option, json!(["bind"]));
+            put("tmpfs", option, json!([]));
+        }
+        put("bind", option, json!(["rbind", option]));
+        if !["bind", "rbind", "context=x", "z"].contains(&option) {
+            put("tmpfs", option, json!([option]));
+        }
+    }
+    let out = bundle.outcome();
+    for place in places {
+        assert!(out.lines().any(|line| line.split(' ').nth(4) == Some(&place)), "{place}: {out}");
+    }
+    assert!(out.ends_with("\nfile\n"), "a bind shows its source: {out}");
+    let left: Vec<_> = fs::read_dir(bundle.dir.join("source")).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, ["file"], "and nothing is copied into that");
+    let unknown = json!({ "destination": "/mine", "type": "tmpfs", "options": ["x-foo"] });
+    mounts(&mut bundle.config).push(unknown);
+    let answer = bundle.create().exits(1);
+    assert!(answer.stderr.contains("x-foo"), "{}", answer.stderr);
+    bundle.assert_gone();
+}
+
 #[test]
 fn a_remount_must_change_what_is_mounted() {
     needs!(Userns);
