@@ -211,6 +211,7 @@ fn plan(number: usize, host_port: u16) -> Attachments {
         mtu: None,
         masquerade: true,
         isolated: false,
+        shared: false,
         priority: 0,
         mode: None,
         endpoint,
@@ -218,7 +219,7 @@ fn plan(number: usize, host_port: u16) -> Attachments {
     Attachments {
         container: format!("{number:08x}{}", "b".repeat(56)),
         root_tag: "bench".into(),
-        dir: "/nonexistent".into(),
+        dir: "/dev/null/none".into(),
         rootless: false,
         endpoints: vec![endpoint],
         ports: vec![port],

@@ -6,8 +6,8 @@ use super::plan::EndpointPlan;
 use crate::model::network::Driver;
 use std::net::IpAddr;
 
-/// Brings an endpoint's interface up with its addresses.
-pub fn configure(inside: &mut Links, endpoint: &EndpointPlan) -> Result<()> {
+/// Brings an endpoint's interface up with its addresses. `tell`: its neighbours too, on a bridge; elsewhere they are always told.
+pub fn configure(inside: &mut Links, endpoint: &EndpointPlan, tell: bool) -> Result<()> {
     let index = index(inside, endpoint)?;
     inside.set_up(index, endpoint.endpoint.v6.is_some())?;
     for address in [endpoint.endpoint.v4, endpoint.endpoint.v6].into_iter().flatten() {
@@ -15,8 +15,9 @@ pub fn configure(inside: &mut Links, endpoint: &EndpointPlan) -> Result<()> {
     }
     match endpoint.endpoint.mac {
         // ipvlan's addresses are all their parent's, by one MAC.
-        Some(mac) if endpoint.driver != Driver::Ipvlan => inside.announce(index, mac),
-        _ => Ok(()),
+        Some(_) if endpoint.driver == Driver::Ipvlan || endpoint.driver == Driver::Bridge && !tell => Ok(()),
+        Some(mac) => inside.announce(index, mac),
+        None => Ok(()),
     }
 }
 

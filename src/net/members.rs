@@ -67,6 +67,28 @@ pub fn sweep(dir: &Path, alive: impl Fn(&str) -> bool) {
     }
 }
 
+/// Beside a network's directory, till the network or the machine ends: one of its members had a MAC that does not come from its
+/// address, and whoever talked to it may remember that.
+fn own_macs(dir: &Path, network: &str) -> PathBuf {
+    dir.join(format!("{network}.macs"))
+}
+
+/// A MAC of a container's own is on the network.
+pub fn note_own_mac(dir: &Path, network: &str) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    fs::File::create(own_macs(dir, network)).map(drop)
+}
+
+/// Whether there ever was such a MAC on the network.
+pub fn has_had_own_macs(dir: &Path, network: &str) -> bool {
+    own_macs(dir, network).exists()
+}
+
+/// The network is removed.
+pub fn forget_network(dir: &Path, network: &str) {
+    let _ = fs::remove_file(own_macs(dir, network));
+}
+
 fn file_name(container: &str) -> String {
     format!("{container}.json")
 }

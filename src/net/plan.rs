@@ -54,6 +54,9 @@ pub struct EndpointPlan {
     /// Containers on it do not reach each other.
     #[serde(default)]
     pub isolated: bool,
+    /// The bridge is not the network's alone: there may be other machines on it.
+    #[serde(default)]
+    pub shared: bool,
     /// The default route leads through the endpoint where it is highest; among equal ones, through the first.
     #[serde(default)]
     pub priority: i32,

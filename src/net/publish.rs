@@ -131,6 +131,7 @@ mod tests {
             mtu: None,
             masquerade: true,
             isolated: false,
+            shared: false,
             priority: 0,
             mode: None,
             endpoint,

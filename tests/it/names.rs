@@ -36,6 +36,7 @@ pub fn endpoint(network: u8, host: u8, names: &[&str], internal: bool) -> Endpoi
         mtu: None,
         masquerade: true,
         isolated: false,
+        shared: false,
         priority: 0,
         mode: None,
         endpoint: Endpoint {

@@ -1,7 +1,7 @@
 //! From a container's record to the plan its monitor carries out: networks, addresses, names, ports.
 
 use super::names as network_names;
-use super::{OPTION_ADDRESS, OPTION_MASQUERADE, OPTION_MTU, OPTION_NEIGHBOURS, OPTION_PREFIX, Starting};
+use super::{OPTION_ADDRESS, OPTION_BRIDGE, OPTION_MASQUERADE, OPTION_MTU, OPTION_NEIGHBOURS, OPTION_PREFIX, Starting};
 use crate::engine::core::Core;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::{Container, State};
@@ -141,6 +141,7 @@ pub(crate) fn endpoint_plan(
         mtu: option(OPTION_MTU).and_then(|m| m.parse().ok()),
         masquerade: option(OPTION_MASQUERADE) != Some("false"),
         isolated: option(OPTION_NEIGHBOURS) == Some("false"),
+        shared: option(OPTION_BRIDGE).is_some(),
         priority: config.priority,
         mode: mode.map(str::to_owned),
         endpoint,

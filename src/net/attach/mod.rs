@@ -8,7 +8,7 @@ use super::netns::{self, NetNs};
 use super::nft::{self, Firewall};
 use super::plan::{Attachments, EndpointPlan};
 use super::publish::{self, Publication};
-use super::{inside, outside, sysctl};
+use super::{inside, members, outside, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -147,7 +147,18 @@ impl Attached {
             // Where it cannot be set, neighbours find out by themselves.
             let _ = self.ns.enter(|| sysctl::ensure(&notify, "1"))?;
         }
-        inside::configure(&mut hands.inside, endpoint)
+        inside::configure(&mut hands.inside, endpoint, self.may_be_mistaken(endpoint))
+    }
+
+    /// Whether neighbours may remember another MAC for these addresses. Ours are made from the IPv4 address, and what is told to
+    /// a bridge costs a packet to each of its containers: done for those only that have, or come after, a MAC of their own.
+    fn may_be_mistaken(&self, plan: &EndpointPlan) -> bool {
+        let (dir, endpoint) = (&self.plan.dir, &plan.endpoint);
+        let own = endpoint.mac != outside::mac_of(endpoint);
+        if own && let Err(e) = members::note_own_mac(dir, &endpoint.network) {
+            tracing::debug!(error = %e, "noting a MAC address");
+        }
+        own || plan.shared || endpoint.v6.is_some() || members::has_had_own_macs(dir, &endpoint.network)
     }
 
     /// Rules for all our networks and the ports from that one on; then forwarding, once there are rules that keep networks

@@ -1,10 +1,13 @@
 //! Changes of a running container's networks and ports, and repair.
 
-use super::world::{HOST, OUTSIDE, ask, ask_udp, endpoint, output, serve, silence, start, tcp, udp, world};
+use super::world::{HOST, OUTSIDE, ask, ask_udp, endpoint, output, plan, serve, silence, start, tcp, udp, world};
 use crate::needs;
 use crate::support::wait_until;
 use teu::model::network::Mac;
 use teu::net::Error;
+use teu::net::attach::up;
+use teu::net::netns::NetNs;
+use teu::net::plan::Attachments;
 
 #[test]
 fn neighbours_learn_at_once_who_has_an_address_now() {
@@ -34,6 +37,42 @@ fn neighbours_learn_at_once_who_has_an_address_now() {
         let second = with_mac(3, [2, 0x11, 0, 0, 0, 2]);
         wait_until("all know the new one", || (known("02:11:00:00:00:02") == (2, 2)).then_some(()));
         assert!(second.down().is_empty());
+    });
+}
+
+/// What is told to a bridge costs a packet to each container: only those do that somebody may mistake for another.
+#[test]
+fn neighbours_are_told_only_where_a_mac_is_not_the_addresss_own() {
+    needs!(Netns);
+    world(|_| {
+        let dir = tempfile::tempdir().unwrap();
+        let start = |id: usize, host: u8, mac: Option<Mac>| {
+            let mut four = endpoint(1, host);
+            (four.endpoint.v6, four.endpoint.gateway6, four.endpoint.mac) = (None, None, mac);
+            let plan = Attachments { dir: dir.path().to_owned(), ..plan(id, vec![four], Vec::new()) };
+            up(&plan, NetNs::create().unwrap(), None).unwrap()
+        };
+        let neighbour = start(1, 2, None);
+        let broadcasts = || {
+            let text = neighbour.ns().enter(|| std::fs::read_to_string("/proc/thread-self/net/dev").unwrap()).unwrap();
+            let row = text.lines().find_map(|l| l.trim().strip_prefix("eth0:").map(str::to_owned)).unwrap();
+            row.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap()
+        };
+        let before = broadcasts();
+        let usual = start(2, 9, None);
+        assert_eq!(broadcasts(), before);
+        assert!(usual.down().is_empty());
+        let own = start(3, 9, Some(Mac([2, 0x11, 0, 0, 0, 1])));
+        assert!(broadcasts() > before);
+        serve(own.ns(), "own", 80);
+        assert!(ask(Some(neighbour.ns()), "10.77.1.9", 80).unwrap().starts_with("own sees"));
+        assert!(own.down().is_empty());
+        // The address has the usual MAC again, and the neighbour remembers the other.
+        let usual = start(4, 9, None);
+        serve(usual.ns(), "usual", 80);
+        let known = || neighbour.ns().enter(|| output("ip neigh")).unwrap();
+        wait_until("the neighbour knows", || known().contains("02:42:0a:4d:01:09").then_some(()));
+        assert!(usual.down().is_empty());
     });
 }
 

@@ -78,6 +78,7 @@ pub fn endpoint(network: u8, host: u8) -> EndpointPlan {
         mtu: None,
         masquerade: true,
         isolated: false,
+        shared: false,
         priority: 0,
         mode: None,
         endpoint: Endpoint {
@@ -98,7 +99,7 @@ pub fn plan(id: usize, endpoints: Vec<EndpointPlan>, ports: Vec<PublishedPort>) 
     Attachments {
         container: container_id(id),
         root_tag: "7e57".into(),
-        dir: "/nonexistent".into(),
+        dir: "/dev/null/none".into(),
         rootless: false,
         endpoints,
         ports,

@@ -15,7 +15,7 @@ use crate::engine::networks::{OPTION_BRIDGE, forget, holds_network, is_predefine
 use crate::engine::request::PruneFilter;
 use crate::model::id::ContainerId;
 use crate::model::network::{DEFAULT, Driver, Network, NetworkMode};
-use crate::net::{bridge, cleanup, support};
+use crate::net::{bridge, cleanup, members, support};
 use crate::store::records::{self, Lease};
 use crate::sys::userns;
 use std::collections::BTreeSet;
@@ -70,6 +70,7 @@ fn erase(core: &Core, network: &Network) -> Result<()> {
             .hint("stop these containers, or take them off it with `teu network disconnect`"));
     }
     announce(core, "destroy", network);
+    members::forget_network(&core.networks_dir(), &network.id);
     remove_bridge(core, network)
 }
 
