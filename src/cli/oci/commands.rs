@@ -30,7 +30,7 @@ pub fn run(name: &str, runtime: &Runtime, globals: &Globals, matches: &ArgMatche
         "list" => lists::list(runtime, args)?,
         "ps" => lists::processes(runtime, id, args)?,
         "events" => figures::events(runtime, id, args)?,
-        "update" => figures::update(runtime, id, args)?,
+        "update" => warn(globals, &figures::update(runtime, id, args)?),
         "features" => output::json(&features::features()),
         "spec" => {
             let bundle = args.text("bundle").unwrap_or(".");

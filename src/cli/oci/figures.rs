@@ -44,7 +44,8 @@ fn interval(text: &str) -> Outcome<Duration> {
     millis.map(Duration::from_millis).ok_or_else(|| misuse(format!("invalid interval '{text}': write 5s or 500ms")))
 }
 
-pub fn update(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<()> {
+/// Returns warnings.
+pub fn update(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<Vec<String>> {
     let wanted = match args.text("resources") {
         Some(file) => {
             let mut text = String::new();
@@ -85,7 +86,8 @@ fn of_flags(args: Args<'_>) -> Outcome<Value> {
         };
         put(part, key, value.into());
     }
-    if let Some(limit) = number::<i64>(args, "pids-limit")? {
+    // Of all flags zero means unchanged; only a configuration's is a limit.
+    if let Some(limit) = number::<i64>(args, "pids-limit")?.filter(|limit| *limit != 0) {
         put("pids", "limit", limit.into());
     }
     for (flag, key) in [("cpuset-cpus", "cpus"), ("cpuset-mems", "mems")] {

@@ -9,6 +9,7 @@ mod device_program;
 pub mod devices;
 mod files;
 mod hierarchy;
+mod in_force;
 mod interfaces;
 mod limits;
 mod orphans;
@@ -22,6 +23,7 @@ mod support;
 mod v1;
 mod v2;
 
+pub use in_force::InForce;
 pub use limits::{io_weight, parse_list, weight_of_shares};
 pub use orphans::sweep;
 pub use place::version;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::time::Timestamp;
 use crate::net::moved::Moved;
-use crate::runtime::cgroup::Group;
+use crate::runtime::cgroup::{Group, resources};
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
 use crate::sys::{self, access, channel, clone, mount_here, process, pty, rlimit, userns};
@@ -74,6 +74,9 @@ pub fn make(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> 
         bundle
             .warnings
             .extend(plans::never_ambient(&plan.capabilities).into_iter().chain(plans::ignored(&bundle.spec)));
+    }
+    if let Some(given) = bundle.spec.linux().as_ref().and_then(|l| l.resources().as_ref()) {
+        bundle.warnings.extend(resources::ignored(given));
     }
     let terminal = plan.as_ref().is_some_and(|p| p.terminal);
     let console = terminal::console(options.console_socket.as_deref(), terminal, options.keep_terminal)?;

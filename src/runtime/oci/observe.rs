@@ -4,7 +4,7 @@ use super::container::Container;
 use super::{Outcome, Runtime, conflict, internal, invalid, rdt};
 use crate::model::stats::Sample;
 use crate::model::time::Timestamp;
-use crate::runtime::cgroup::{Sampler, resources, version};
+use crate::runtime::cgroup::{InForce, Sampler, resources, version};
 use crate::runtime::processes;
 use crate::runtime::systemd::{Manager, unit};
 use oci_spec::runtime::LinuxResources;
@@ -26,18 +26,18 @@ pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Option<Vec<i32>>> {
     Ok(Some(pids))
 }
 
-/// Writes what is given (the specification's `linux.resources` as JSON); the rest stays.
-/// `schemas`: of the cache and of the memory bandwidth, see [`rdt`].
-pub fn update(runtime: &Runtime, id: &str, wanted: &str, schemas: [Option<&str>; 2]) -> Outcome<()> {
+/// Writes what is given (the specification's `linux.resources` as JSON); the rest stays, and so do the devices: callers
+/// give all that they know of a container. `schemas`: of the cache and of the memory bandwidth, see [`rdt`]. Returns what
+/// of it is left out, in words.
+pub fn update(runtime: &Runtime, id: &str, wanted: &str, schemas: [Option<&str>; 2]) -> Outcome<Vec<String>> {
     let wanted: LinuxResources = serde_json::from_str(wanted).map_err(|e| invalid(format!("resources: {e}")))?;
     let container = Container::load(&runtime.root, id)?;
     let _lock = container.lock()?;
     if container.init().is_none() {
         return Err(conflict("container not running"));
     }
-    if wanted.devices().as_ref().is_some_and(|d| !d.is_empty()) {
-        return Err(invalid("device rules cannot be changed by update"));
-    }
+    let group = container.group();
+    let wanted = InForce::of(&group).complete(wanted);
     let settings = resources::settings(version(), &wanted).map_err(|e| invalid(e.to_string()))?;
     room(&container, &wanted)?;
     if schemas.iter().any(Option::is_some) {
@@ -53,7 +53,8 @@ pub fn update(runtime: &Runtime, id: &str, wanted: &str, schemas: [Option<&str>;
             .and_then(|mut manager| manager.set(&container.record.unit, limits));
         changed.map_err(|e| super::group::refused(&e))?;
     }
-    container.group().change(&settings).map_err(|e| internal(e.to_string()))
+    group.change(&settings).map_err(|e| internal(e.to_string()))?;
+    Ok(resources::ignored(&wanted))
 }
 
 /// `checkBeforeUpdate`: with v2 a limit below what is in use would kill. v1 refuses by itself.

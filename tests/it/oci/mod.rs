@@ -16,3 +16,4 @@ mod process;
 mod ready;
 mod surroundings;
 mod systemd;
+mod update;

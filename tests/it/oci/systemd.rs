@@ -200,6 +200,13 @@ fn a_scope_must_be_made_changed_and_removed() {
     machine.teu(&bundle, &["update", "--pids-limit", "50", "--memory", "128M", &id]).exits(0);
     assert_eq!((read("pids.max"), machine.show(&unit, "TasksMax")), ("50".into(), "50".into()));
     assert_eq!((read("memory.max"), machine.show(&unit, "MemoryMax")), ("134217728".into(), "134217728".into()));
+    // Each by itself leaves the other what it was.
+    for (flag, number, now, manager) in
+        [("--cpu-period", "50000", "50000 50000", "1s"), ("--cpu-quota", "10000", "10000 50000", "200ms")]
+    {
+        machine.teu(&bundle, &["update", flag, number, &id]).exits(0);
+        assert_eq!((read("cpu.max").as_str(), &*machine.show(&unit, "CPUQuotaPerSecUSec")), (now, manager));
+    }
     machine.teu(&bundle, &["pause", &id]).exits(0);
     let state: Value = serde_json::from_str(&machine.teu(&bundle, &["state", &id]).exits(0).stdout).unwrap();
     assert_eq!(state["status"], "paused");
@@ -264,6 +271,14 @@ fn a_scope_of_v1_must_be_made_changed_and_removed() {
     assert_eq!((read("pids", "pids.max"), machine.show(&unit, "TasksMax")), ("50".into(), "50".into()));
     assert_eq!((memory()[0].as_str(), &*machine.show(&unit, "MemoryLimit")), ("134217728", "134217728"));
     assert_eq!((read("cpu", "cpu.shares"), machine.show(&unit, "CPUShares")), ("256".into(), "256".into()));
+    // Each by itself leaves the other what it was.
+    let cpu = || (read("cpu", "cpu.cfs_quota_us"), read("cpu", "cpu.cfs_period_us"));
+    for (flag, number, now, manager) in
+        [("--cpu-period", "50000", ("50000", "50000"), "1s"), ("--cpu-quota", "10000", ("10000", "50000"), "200ms")]
+    {
+        machine.teu(&bundle, &["update", flag, number, &id]).exits(0);
+        assert_eq!((cpu(), &*machine.show(&unit, "CPUQuotaPerSecUSec")), ((now.0.into(), now.1.into()), manager));
+    }
     machine.teu(&bundle, &["pause", &id]).exits(0);
     let state: Value = serde_json::from_str(&machine.teu(&bundle, &["state", &id]).exits(0).stdout).unwrap();
     assert_eq!(state["status"], "paused");

@@ -3,9 +3,17 @@
 //! The numbers are the specification's: no docker defaults, no least sizes; what the kernel refuses is an error that
 //! names the file.
 
+mod memory;
+
+pub use memory::ignored;
+
 use super::limits::{io_weight, weight_of_shares};
 use super::{Error, Result, Version};
-use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources, LinuxThrottleDevice};
+use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxResources, LinuxThrottleDevice};
+
+/// The kernel's bounds of `cpu.shares` (`MIN_SHARES` and `MAX_SHARES` of its scheduler).
+const LEAST_SHARES: u64 = 2;
+const MOST_SHARES: u64 = 1 << 18;
 
 /// One value for one file of one controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +63,10 @@ pub fn settings(version: Version, resources: &LinuxResources) -> Result<Vec<Sett
     let mut list = List(Vec::new());
     let v2 = version == Version::V2;
     if let Some(memory) = resources.memory() {
-        if v2 { memory_v2(&mut list, memory)? } else { memory_v1(&mut list, memory) }
+        if v2 { memory::v2(&mut list, memory)? } else { memory::v1(&mut list, memory) }
     }
     if let Some(cpu) = resources.cpu() {
-        if v2 { cpu_v2(&mut list, cpu)? } else { cpu_v1(&mut list, cpu) }
+        if v2 { cpu_v2(&mut list, cpu)? } else { cpu_v1(&mut list, cpu)? }
     }
     if let Some(pids) = resources.pids() {
         // 0 is a real limit; only negative numbers lift it.
@@ -100,71 +108,15 @@ fn max_or(value: i64) -> String {
     if value < 0 { "max".to_owned() } else { value.to_string() }
 }
 
-fn memory_v1(list: &mut List, memory: &LinuxMemory) {
-    if let Some(limit) = memory.limit() {
-        list.either("memory", "memory.limit_in_bytes", limit);
-    }
-    // Without a limit of memory there is none of memory and swap together.
-    let swap = memory.swap().filter(|s| *s != 0).or(memory.limit().filter(|l| *l == -1));
-    if let Some(swap) = swap {
-        list.either("memory", "memory.memsw.limit_in_bytes", swap);
-        if memory.swap().is_none_or(|s| s == 0) {
-            list.or(Absent::Skip);
-        }
-    }
-    let numbers = [
-        ("memory.soft_limit_in_bytes", memory.reservation()),
-        ("memory.kmem.limit_in_bytes", memory.kernel()),
-        ("memory.kmem.tcp.limit_in_bytes", memory.kernel_tcp()),
-    ];
-    for (file, value) in numbers {
-        if let Some(value) = value.filter(|v| *v != 0) {
-            list.push("memory", file, value);
-        }
-    }
-    if let Some(swappiness) = memory.swappiness() {
-        list.push("memory", "memory.swappiness", swappiness);
-    }
-    if memory.disable_oom_killer() == Some(true) {
-        list.push("memory", "memory.oom_control", 1);
-    }
-}
-
-fn memory_v2(list: &mut List, memory: &LinuxMemory) -> Result<()> {
-    if let Some(swap) = memory.swap().filter(|s| *s != 0) {
-        // The specification counts memory and swap together, v2 swap alone.
-        let alone = match (swap, memory.limit()) {
-            (..0, _) => -1,
-            (_, None | Some(0)) => {
-                return Err(Error::Invalid("a limit of memory and swap needs a memory limit too".into()));
-            }
-            (_, Some(..0)) => -1,
-            (total, Some(limit)) if total >= limit => total - limit,
-            (total, Some(limit)) => {
-                let message = format!("memory and swap of {total} bytes are less than the memory limit of {limit}");
-                return Err(Error::Invalid(message));
-            }
-        };
-        list.push("memory", "memory.swap.max", max_or(alone));
-    } else if memory.limit() == Some(-1) {
-        // Without a limit of memory there is none of memory and swap together.
-        list.push("memory", "memory.swap.max", "max");
-        list.or(Absent::Skip);
-    }
-    if let Some(limit) = memory.limit().filter(|l| *l != 0) {
-        list.push("memory", "memory.max", max_or(limit));
-    }
-    if let Some(reservation) = memory.reservation().filter(|r| *r != 0) {
-        list.push("memory", "memory.low", max_or(reservation));
-    }
-    if memory.disable_oom_killer() == Some(true) {
-        return Err(Error::Invalid("the OOM killer cannot be switched off with control groups v2".into()));
-    }
-    Ok(())
-}
-
-fn cpu_v1(list: &mut List, cpu: &LinuxCpu) {
+fn cpu_v1(list: &mut List, cpu: &LinuxCpu) -> Result<()> {
     if let Some(shares) = cpu.shares().filter(|s| *s != 0) {
+        // The kernel would take the nearest without a word.
+        if shares < LEAST_SHARES {
+            return Err(Error::Invalid(format!("the minimum allowed cpu-shares is {LEAST_SHARES}")));
+        }
+        if shares > MOST_SHARES {
+            return Err(Error::Invalid(format!("the maximum allowed cpu-shares is {MOST_SHARES}")));
+        }
         list.push("cpu", "cpu.shares", shares);
     }
     if let Some(period) = cpu.period().filter(|p| *p != 0) {
@@ -173,9 +125,7 @@ fn cpu_v1(list: &mut List, cpu: &LinuxCpu) {
     if let Some(quota) = cpu.quota().filter(|q| *q != 0) {
         list.either("cpu", "cpu.cfs_quota_us", quota);
     }
-    if let Some(burst) = cpu.burst() {
-        list.push("cpu", "cpu.cfs_burst_us", burst);
-    }
+    burst(list, cpu, "cpu.cfs_burst_us");
     if let Some(period) = cpu.realtime_period().filter(|p| *p != 0) {
         list.either("cpu", "cpu.rt_period_us", period);
     }
@@ -186,6 +136,17 @@ fn cpu_v1(list: &mut List, cpu: &LinuxCpu) {
         list.push("cpu", "cpu.idle", idle);
     }
     cpuset(list, cpu);
+    Ok(())
+}
+
+/// None is what a kernel without bursts has.
+fn burst(list: &mut List, cpu: &LinuxCpu, file: &str) {
+    if let Some(burst) = cpu.burst() {
+        list.push("cpu", file, burst);
+        if burst == 0 {
+            list.or(Absent::Skip);
+        }
+    }
 }
 
 fn cpu_v2(list: &mut List, cpu: &LinuxCpu) -> Result<()> {
@@ -201,11 +162,9 @@ fn cpu_v2(list: &mut List, cpu: &LinuxCpu) -> Result<()> {
     let (quota, period) = (cpu.quota().filter(|q| *q != 0), cpu.period().filter(|p| *p != 0));
     if quota.is_some() || period.is_some() {
         let quota = max_or(quota.unwrap_or(-1));
-        list.push("cpu", "cpu.max", format!("{quota} {}", period.unwrap_or(100_000)));
+        list.either("cpu", "cpu.max", format!("{quota} {}", period.unwrap_or(100_000)));
     }
-    if let Some(burst) = cpu.burst() {
-        list.push("cpu", "cpu.max.burst", burst);
-    }
+    burst(list, cpu, "cpu.max.burst");
     cpuset(list, cpu);
     Ok(())
 }
@@ -358,5 +317,27 @@ mod tests {
         assert!(refuse(Version::V2, json!({ "unified": { "../x": "1" } })).contains("no control file"));
         assert!(refuse(Version::V2, json!({ "cpu": { "realtimeRuntime": 5 } })).contains("real-time"));
         assert!(refuse(Version::V2, json!({ "memory": { "limit": 10, "swap": 5 } })).contains("less than"));
+        assert!(refuse(Version::V2, json!({ "memory": { "swappiness": 0 } })).contains("memory.swappiness"));
+        assert!(refuse(Version::V2, json!({ "memory": { "kernelTCP": 1 } })).contains("memory.kernelTCP"));
+        assert!(refuse(Version::V1, json!({ "cpu": { "shares": 1 } })).contains("minimum allowed cpu-shares is 2"));
+        assert!(refuse(Version::V1, json!({ "cpu": { "shares": 262_145 } })).contains("maximum allowed cpu-shares"));
+    }
+
+    /// runc's template of an update; a swappiness of -1 as an unsigned number.
+    #[test]
+    fn zeros_and_the_machine_s_own_are_nothing() {
+        let template = json!({
+            "memory": { "limit": 0, "reservation": 0, "swap": 0, "kernel": 0, "kernelTCP": 0, "swappiness": u64::MAX },
+            "cpu": { "shares": 0, "quota": 0, "period": 0, "realtimeRuntime": 0, "realtimePeriod": 0, "cpus": "", "mems": "" },
+            "blockIO": { "weight": 0 },
+        });
+        for version in [Version::V1, Version::V2] {
+            assert_eq!(lines(version, template.clone()), [""; 0]);
+        }
+        let ignored = |value: Value| ignored(&serde_json::from_value(value).unwrap()).len();
+        assert_eq!(ignored(template), 0);
+        assert_eq!(ignored(json!({ "memory": { "kernel": -1, "useHierarchy": false } })), 2);
+        assert_eq!(ignored(json!({ "memory": { "kernelTCP": 1, "useHierarchy": true } })), 0);
+        assert_eq!(lines(Version::V1, json!({ "memory": { "kernel": 1 } })), [""; 0]);
     }
 }
