@@ -28,6 +28,15 @@ const ULIMITS: [&str; 15] = [
 const LEAST_MEMORY: u64 = 6 << 20;
 
 pub(in crate::cli) fn limits(args: Args) -> Result<Limits> {
+    let limits = given(args)?;
+    match limits.memory_swap {
+        Some(swap) if swap > 0 && limits.memory.is_none() => Err(misuse("--memory-swap needs --memory")),
+        _ => Ok(limits),
+    }
+}
+
+/// Each makes sense beside the others.
+fn given(args: Args) -> Result<Limits> {
     let bytes = |flag: &str| -> Result<Option<u64>> {
         let size = args.text(flag).map(|v| size(flag, v)).transpose()?;
         Ok(size.filter(|n| *n > 0))
@@ -65,7 +74,6 @@ fn check(limits: &Limits) -> Result<()> {
         return Err(misuse("conflicting options: --cpus and --cpu-period or --cpu-quota cannot both be set"));
     }
     match (limits.memory, limits.memory_swap) {
-        (None, Some(swap)) if swap > 0 => Err(misuse("--memory-swap needs --memory")),
         (Some(memory), Some(swap)) if u64::try_from(swap).is_ok_and(|s| s < memory) => {
             Err(misuse("--memory-swap is memory plus swap: it must not be smaller than --memory"))
         }
@@ -121,9 +129,10 @@ fn swappiness(args: Args) -> Result<Option<u8>> {
     }
 }
 
-/// What `update` is given: there, lifting the limit of tasks is not the same as leaving it.
+/// What `update` is given: there, lifting the limit of tasks is not the same as leaving it, and the container may have the
+/// limit of memory that one of swap needs.
 pub(in crate::cli) fn changes(args: Args) -> Result<Limits> {
-    let mut limits = limits(args)?;
+    let mut limits = given(args)?;
     if args.number::<i64>("pids-limit")?.is_some_and(|n| n <= 0) {
         limits.pids = Some(Limits::NO_PIDS_LIMIT);
     }

@@ -3,6 +3,7 @@
 use super::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::core::Core;
 use crate::model::container::{Limits, RestartPolicy, Status};
+use crate::runtime::cgroup;
 use crate::store::records;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(super) async fn update(
     .await
 }
 
-/// First the kernel, which may refuse, then the monitor, then the record.
+/// First what the limits make together, then the kernel, which may refuse, then the monitor, then the record.
 async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<RestartPolicy>) -> Result<()> {
     let entry = core.container(name)?;
     let mut container = entry.container;
@@ -34,6 +35,9 @@ async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<Res
         return Err(Error::new(ErrorKind::Conflict, "it goes at its end (--rm), so nothing can restart it"));
     }
     container.config.limits = changed(&container.config.limits, changes);
+    if *changes != Limits::default() {
+        cgroup::check(&container.config.limits).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
+    }
     let status = entry.state.status;
     if (status.is_live() || status == Status::Restarting) && status != Status::Orphaned {
         let task = core.task(&container.id);

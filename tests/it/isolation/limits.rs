@@ -112,6 +112,37 @@ fn the_number_of_tasks_can_be_set_and_lifted_while_it_runs() {
     }
 }
 
+/// What one call leaves out is what an earlier one, or the creation, has said.
+#[test]
+fn limits_that_belong_together_can_be_changed_one_by_one() {
+    needs!(Registry, Cgroup);
+    let root = StateRoot::with_image();
+    root.run_detached("box", &["--cpu-quota", "50000", "--memory", "64m"], &["sleep", "600"]);
+    let path = group(&root, "box");
+    let cpu = || match unified() {
+        true => of_group("cpu", &path, "cpu.max"),
+        false => ["cpu.cfs_quota_us", "cpu.cfs_period_us"].map(|file| of_group("cpu", &path, file)).join(" "),
+    };
+    root.teu(&["update", "--cpu-period", "50000", "box"]).exits(0);
+    assert_eq!(cpu(), "50000 50000");
+    root.teu(&["update", "--cpu-quota", "20000", "box"]).exits(0);
+    assert_eq!(cpu(), "20000 50000");
+    root.teu(&["update", "--memory-swap", "80m", "box"]).exits(0);
+    let file = if unified() { "memory.swap.max" } else { "memory.memsw.limit_in_bytes" };
+    let swap = of_group("memory", &path, file);
+    // A kernel may count no swap.
+    let alone = if unified() { 16 << 20 } else { 80 << 20 };
+    assert!(swap.is_empty() || swap == alone.to_string(), "{swap}");
+    assert_eq!(root.inspect("box")["HostConfig"]["MemorySwap"], 80 << 20);
+    root.teu(&["rm", "-f", "box"]).exits(0);
+    // Nor is one that is not running given what it could not start with.
+    let image = crate::support::image::name();
+    root.teu(&["create", "--name", "still", "--network", "none", &image, "true"]).exits(0);
+    let answer = root.teu(&["update", "--memory-swap", "80m", "still"]).exits(1);
+    assert!(answer.stderr.contains("needs a memory limit"), "{}", answer.stderr);
+    assert_eq!(root.inspect("still")["HostConfig"]["MemorySwap"], 0);
+}
+
 /// On v1 a cpuset is made at its first limit, and must be entered before the container's view of the groups is made: else
 /// that begins at the machine's own cpuset, with everybody's groups and the release agent (CVE-2022-0492).
 #[test]
