@@ -16,6 +16,7 @@ pub mod keys;
 pub mod list;
 pub mod overlay;
 pub mod panes;
+mod ports;
 pub mod terminal;
 pub mod text;
 pub mod theme;

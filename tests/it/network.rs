@@ -8,6 +8,7 @@ mod moved;
 mod parents;
 mod plain;
 mod ports;
+mod screen;
 mod user;
 mod words;
 

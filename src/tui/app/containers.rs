@@ -4,11 +4,11 @@ use crate::engine::{ContainerEntry, ContainerStats, Inventory, StatsBoard};
 use crate::model::container::Status;
 use crate::model::health::HealthStatus;
 use crate::model::id::ContainerId;
-use crate::model::network::PublishedPort;
 use crate::model::time::Timestamp;
 use crate::tui::figures;
 use crate::tui::filter::Filter;
 use crate::tui::list::List;
+use crate::tui::ports;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -44,8 +44,8 @@ pub struct ContainerRow {
     pub created: Timestamp,
     pub restarts: u32,
     pub shells: usize,
-    /// Published ports, `8080→80`.
-    pub ports: String,
+    /// What is published now.
+    pub ports: Vec<ports::Shown>,
     /// Something wants a look: near its limits.
     pub alert: bool,
 }
@@ -226,21 +226,13 @@ fn row(entry: &Arc<ContainerEntry>, stats: &StatsBoard, inventory: &Inventory, s
         restarts: state.restarts,
         shells: state.execs.iter().filter(|e| e.exit.is_none()).count()
             + usize::from(live && container.config.tty && container.config.open_stdin),
-        ports: ports(state.published()),
+        ports: ports::shown(state.published()),
         alert: live && health == Some(HealthStatus::Unhealthy)
             || sample.is_some_and(|s| s.oom_kills.is_some_and(|n| n > 0))
             || near(memory_share)
             || throttled
             || cpus.is_some() && near(cpu.map(|c| c / cpu_limit)),
     }
-}
-
-/// Each pair once, whatever address of the host it is on.
-fn ports(all: &[PublishedPort]) -> String {
-    let mut pairs: Vec<(u16, u16)> = all.iter().map(|p| (p.host_port, p.container_port)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    pairs.iter().map(|(host, port)| format!("{host}→{port}")).collect::<Vec<_>>().join(" ")
 }
 
 fn compare(a: &ContainerRow, b: &ContainerRow, sort: usize) -> Ordering {

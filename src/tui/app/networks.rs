@@ -3,7 +3,8 @@
 use super::{App, Cmd};
 use crate::model::network::{Protocol, PublishedPort};
 use crate::tui::action::Action;
-use crate::tui::overlay::{NetworksPage, Overlay, Picker, url};
+use crate::tui::overlay::{NetworksPage, Overlay, Picker};
+use crate::tui::ports::url;
 
 impl App {
     pub(super) fn open_networks(&mut self) {

@@ -12,7 +12,7 @@ mod run_form;
 
 pub use confirm::{Confirm, Intent};
 pub use form::Form;
-pub use networks::{NetworksPage, url};
+pub use networks::NetworksPage;
 pub use page::{Page, PageKind};
 pub use picker::Picker;
 pub use pull::PullPrompt;

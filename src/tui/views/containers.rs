@@ -8,7 +8,7 @@ use crate::tui::app::containers::{ContainerRow, SORTS};
 use crate::tui::app::{App, Hit};
 use crate::tui::panes::Pane;
 use crate::tui::theme::Role;
-use crate::tui::{figures, glyphs, list, text};
+use crate::tui::{figures, glyphs, list, ports, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -20,9 +20,13 @@ struct Columns {
     cpu: u16,
     spark: bool,
     memory: u16,
+    /// Memory is shown with its limit.
+    limit: bool,
+    /// Behind the figures.
+    after: u16,
     /// Wide panes only.
     image: Option<(u16, u16)>,
-    /// Wide panes, and only where something is published.
+    /// Only where something is published.
     ports: Option<(u16, u16)>,
     up: Option<u16>,
     shells: Option<u16>,
@@ -30,28 +34,41 @@ struct Columns {
 
 impl Columns {
     const LEAST_NAME: u16 = 10;
-    const PORTS: u16 = 14;
+    /// `*:8080→8080` and a blank, at least.
+    const PORTS: u16 = 13;
+    const UP: u16 = 5;
+    const SHELLS: u16 = 3;
+    const SPARK: u16 = 5;
+    const LIMIT: u16 = 6;
 
     fn of(inner: Rect, publishing: bool) -> Columns {
-        // Marks 3, state 3, cpu 5 and a blank, memory 9 and two blanks.
-        let mut free = inner.width.saturating_sub(3 + 3 + 6 + 11);
-        let mut take = |columns: u16| {
-            let fits = free >= Self::LEAST_NAME + columns;
+        // Marks 3, state 3, cpu 5 and a blank, memory 4 and a blank.
+        let mut free = inner.width.saturating_sub(3 + 3 + 6 + 5);
+        let with_ports = publishing && free >= Self::LEAST_NAME + Self::PORTS + Self::SHELLS;
+        let mut take = |wanted: bool, columns: u16| {
+            let fits = wanted && free >= Self::LEAST_NAME + columns;
             free -= if fits { columns } else { 0 };
             fits
         };
-        let (up, spark, shells) = (take(5), take(5), take(3));
+        // History and limit are in the stats pane too; who can reach a container must be seen from the list.
+        let ports_first = take(with_ports, Self::PORTS) && take(true, Self::SHELLS);
+        let up_first = take(ports_first, Self::UP);
+        let limit = take(true, Self::LIMIT);
+        let up = up_first || take(!ports_first, Self::UP);
+        let spark = take(true, Self::SPARK);
+        let shells = ports_first || take(true, Self::SHELLS);
         let image_width = if free >= 40 { free - 20 } else { free.saturating_sub(16) };
         let with_image = image_width >= 10;
         let name_width = if with_image { free - image_width } else { free };
         let name = inner.x + 3;
         let state = name + name_width;
         let cpu = state + 3;
-        let memory = cpu + if spark { 11 } else { 6 };
-        let after = memory + 11;
-        let end = if with_image { after + image_width } else { after };
-        let with_ports = publishing && image_width >= Self::PORTS + 10;
-        let image_width = if with_ports { image_width - Self::PORTS } else { image_width };
+        let memory = cpu + 6 + if spark { Self::SPARK } else { 0 };
+        let after = memory + 5 + if limit { Self::LIMIT } else { 0 };
+        // In a wide pane there is room for a few ports.
+        let more = if with_ports { image_width.saturating_sub(30).min(17) } else { 0 };
+        let ports = after + if with_image { image_width - more } else { 0 };
+        let end = ports + if with_ports { Self::PORTS + more } else { 0 };
         Columns {
             name,
             name_width,
@@ -59,10 +76,12 @@ impl Columns {
             cpu,
             spark,
             memory,
-            image: with_image.then_some((after, image_width)),
-            ports: with_ports.then_some((end - Self::PORTS, Self::PORTS)),
+            limit,
+            after,
+            image: with_image.then_some((after, image_width - more)),
+            ports: with_ports.then_some((ports, end - ports)),
             up: up.then_some(end),
-            shells: shells.then_some(end + 5),
+            shells: shells.then_some(end + if up { Self::UP } else { 0 }),
         }
     }
 }
@@ -132,7 +151,7 @@ fn headings(app: &App, scratch: &mut Scratch, c: &Columns, inner: Rect, buf: &mu
     put(c.name, c.name_width, "NAME", 1);
     put(c.state, 3, "ST", 2);
     put(c.cpu, 10, " CPU%", 3);
-    put(c.memory, 9, "     MEM", 4);
+    put(c.memory, c.after - c.memory - 1, if c.limit { "     MEM" } else { " MEM" }, 4);
     if let Some((x, width)) = c.image {
         put(x, width, "IMAGE", 1);
     }
@@ -176,7 +195,10 @@ fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Bu
     } else {
         let restarts = if row.restarts > 0 { format!("  x{}", row.restarts) } else { String::new() };
         let role = if row.failed { Role::Failed } else { Role::Exited };
-        let width = c.memory + 11 - c.cpu;
+        // What has ended publishes nothing: its end is told across the column.
+        let end =
+            c.ports.filter(|(x, _)| *x == c.after && row.ports.is_empty()).map_or(c.after, |(x, width)| x + width);
+        let width = end - c.cpu - 1;
         let ending = format!("{}{restarts}", row.ending);
         put(buf, c.cpu, width, &text::truncate(&ending, usize::from(width)), role);
     }
@@ -185,7 +207,11 @@ fn draw_row(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut Bu
         put(buf, x, width, &image, Role::Dim);
     }
     if let Some((x, width)) = c.ports {
-        put(buf, x, width, &text::fit(&row.ports, usize::from(width) - 1), Role::Text);
+        let mut at = x;
+        for (piece, role) in ports::fit(&row.ports, usize::from(width) - 1) {
+            put(buf, at, x + width - at, &piece, role);
+            at += text::width(&piece) as u16 + 1;
+        }
     }
     let since = row.since.unwrap_or(row.created);
     if let Some(x) = c.up {
@@ -227,7 +253,9 @@ fn figures_of(app: &App, row: &ContainerRow, c: &Columns, line: Rect, buf: &mut 
             let limit = row.memory_limit.map_or_else(|| String::from("-"), |l| text::short_bytes(l as f64));
             let share = row.memory_limit.map_or(0.0, |l| memory as f64 / l.max(1) as f64);
             put(buf, c.memory, 4, &used, threshold(share, Role::Text));
-            put(buf, c.memory + 4, 6, &format!("/{limit}"), Role::Dim);
+            if c.limit {
+                put(buf, c.memory + 4, 6, &format!("/{limit}"), Role::Dim);
+            }
         }
         None => put(buf, c.memory, 4, "   -", Role::Dim),
     }

@@ -2,11 +2,12 @@
 
 use crate::engine::{ContainerEntry, ImageEntry};
 use crate::model::mount::{Mount, MountSource};
+use crate::model::network::{EndpointConfig, NetworkMode};
 use crate::tui::app::{App, Tab};
 use crate::tui::figures::{age, quote};
 use crate::tui::panes::Pane;
-use crate::tui::text;
 use crate::tui::theme::Role;
+use crate::tui::{ports, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::Value;
@@ -49,8 +50,9 @@ fn container_settings(app: &App, entry: &ContainerEntry) -> Vec<Line> {
         pair("created", format!("{} ago", age(app.now.seconds_since(container.created)))),
         pair("user", if config.user.is_empty() { "root" } else { &config.user }),
         pair("workdir", if config.workdir.is_empty() { "/" } else { &config.workdir }),
-        pair("network", config.network.word()),
+        pair("network", network(app, &config.network, &config.endpoints)),
     ];
+    lines.extend(entry.state.published().iter().map(|port| pair("port", format!("{port}  {}", ports::reach(port).0))));
     if entry.state.pid != 0 {
         lines.push(pair("pid", entry.state.pid.to_string()));
     }
@@ -75,6 +77,19 @@ fn container_settings(app: &App, entry: &ContainerEntry) -> Vec<Line> {
         lines.extend(config.labels.iter().map(|(k, v)| pair(k, &**v)));
     }
     lines
+}
+
+/// By names: whose it is, or which it is to be on.
+fn network(app: &App, mode: &NetworkMode, asked: &[EndpointConfig]) -> String {
+    match mode {
+        NetworkMode::Attached if asked.is_empty() => NetworkMode::None.word().to_owned(),
+        NetworkMode::Attached => asked.iter().map(|e| e.network.as_str()).collect::<Vec<_>>().join(", "),
+        NetworkMode::Container(id) => {
+            let owner = app.inventory.containers.iter().find(|e| e.container.id.as_str() == id);
+            format!("{}'s", owner.map_or("a removed container", |e| &e.container.name))
+        }
+        mode => mode.word().to_owned(),
+    }
 }
 
 fn environment<'a>(lines: &mut Vec<Line>, env: impl Iterator<Item = &'a str>) {

@@ -120,6 +120,71 @@ fn the_page_as_drawn() {
     assert!(!screen(&mut app).contains("━ Networks ━"));
 }
 
+/// Who joined another's network is told with it, or why it is there no more.
+#[test]
+fn who_shares_a_network_is_among_its_members() {
+    let mut inventory = networked();
+    inventory.networks.push(network("none", Driver::Null, ""));
+    for (name, owner) in [("worker-1", 3), ("batch", 1), ("migrate", 3), ("cache", 3)] {
+        let entry = inventory.containers.iter_mut().find(|e| e.container.name == name).unwrap();
+        Arc::make_mut(entry).container.config.network = NetworkMode::Container(fixture::id(owner).to_string());
+    }
+    // Of one that is removed.
+    let mut orphan = (*inventory.containers[0]).clone();
+    orphan.container.id = fixture::id(99);
+    orphan.container.name = "orphan".into();
+    orphan.container.config.network = NetworkMode::Container(fixture::id(98).to_string());
+    inventory.containers.push(Arc::new(orphan));
+    let mut app = fixture::app(120, 36);
+    app.update(Msg::Inventory(Arc::new(inventory)), NOW);
+    press(&mut app, "f6");
+    snapshot!("ui_sharers_120x36", screen(&mut app));
+    // back, web, worker-1: web's ports are its, web's networks are not its to leave.
+    press(&mut app, "j j w");
+    assert!(screen(&mut app).contains("web port 443"), "{}", screen(&mut app));
+    press(&mut app, "esc x");
+    assert!(screen(&mut app).contains("worker-1 shares web's network"), "{}", screen(&mut app));
+    press(&mut app, "enter");
+    assert!(screen(&mut app).contains("▸ worker-1"), "{}", screen(&mut app));
+}
+
+/// In every layout, with who reaches them; what has ended needs the room for how it ended.
+#[test]
+fn ports_have_a_column() {
+    let published = |width, height| {
+        let mut app = fixture::app(width, height);
+        app.update(Msg::Inventory(Arc::new(networked())), NOW);
+        screen(&mut app)
+    };
+    let text = published(120, 36);
+    snapshot!("ui_ports_120x36", text);
+    assert!(text.contains("PORTS") && text.contains("*:8443… +2") && text.contains(" 9000→9000 "), "{text}");
+    snapshot!("ui_ports_80x24", published(80, 24));
+    for (width, height) in [(60, 15), (72, 20), (110, 29), (180, 50)] {
+        let text = published(width, height);
+        assert!(text.contains("PORTS") && text.contains("*:8443"), "{text}");
+    }
+    // The least there is leaves the name and the figures as they are.
+    assert!(!published(40, 12).contains("PORTS"));
+    let mut app = fixture::app(120, 36);
+    app.update(Msg::Inventory(Arc::new(networked())), NOW);
+    press(&mut app, "?");
+    type_text(&mut app, "*:");
+    let text = screen(&mut app);
+    assert!(text.contains("*:8080→80  everyone who reaches this machine"), "{text}");
+}
+
+/// The page of settings has them in full.
+#[test]
+fn settings_name_networks_and_ports() {
+    let mut app = fixture::app(120, 36);
+    app.update(Msg::Inventory(Arc::new(networked())), NOW);
+    press(&mut app, "j j j j j ] ] ]");
+    let text = screen(&mut app);
+    assert!(text.contains("network front, back"), "{text}");
+    assert!(text.contains("port    0.0.0.0:8443->443/tcp  everyone who reaches this machine"), "{text}");
+}
+
 #[test]
 fn a_port_is_opened_and_one_of_several_chosen() {
     let mut app = page(120, 36);

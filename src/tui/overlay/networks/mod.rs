@@ -2,11 +2,12 @@
 
 mod rows;
 
-use self::rows::{Key, Row, members, rows};
+use self::rows::{Key, Row, Sharer, members, rows};
 use super::{Flow, Form, Overlay, Picker, boxed};
-use crate::engine::Request;
 use crate::engine::request::{PruneArgs, Targets};
-use crate::model::network::{DEFAULT, Driver, Network};
+use crate::engine::{ContainerEntry, Request};
+use crate::model::id::ContainerId;
+use crate::model::network::{DEFAULT, Driver, Network, NetworkMode};
 use crate::tui::action::{Action, Scope};
 use crate::tui::app::work::Purpose;
 use crate::tui::app::{App, Hit};
@@ -16,7 +17,7 @@ use crate::tui::{list, text};
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-pub use rows::url;
+use std::sync::Arc;
 
 /// Actions the foot names, as far as there is room.
 const HINTS: [Action; 5] =
@@ -80,7 +81,7 @@ impl NetworksPage {
         let rows = rows(&inventory);
         match rows.get(self.place(&rows)) {
             Some(Row::Port { .. }) => self.act(app, Action::NetworkPort),
-            Some(Row::Member { entry, .. }) => {
+            Some(Row::Member { entry, .. } | Row::Sharer { sharer: Sharer { entry, .. }, .. }) => {
                 app.show_container(&entry.container.id);
                 return Flow::Close;
             }
@@ -149,13 +150,20 @@ fn connect(app: &mut App, network: &Network) {
     if matches!(network.driver, Driver::Host | Driver::Null) {
         return app.complain(format!("a container is on {} from its start or never", network.name));
     }
-    // Offered: the one selected in the list, if it is not there yet.
-    let there = |name: &str| members(&app.inventory, network).any(|(entry, _)| entry.container.name == name);
-    let offered = app.containers.selected().map(|row| row.name.clone()).filter(|name| !there(name));
-    app.overlays.push(Overlay::Form(Form::connect(&network.name, &offered.unwrap_or_default())));
+    // Offered: the one selected in the list, if it can be there and is not yet.
+    let there = |id: &ContainerId| members(&app.inventory, network).any(|(entry, _)| entry.container.id == *id);
+    let can = |entry: &&Arc<ContainerEntry>| entry.container.config.network == NetworkMode::Attached;
+    let offered = app.selected_container().filter(can).filter(|entry| !there(&entry.container.id));
+    let offered = offered.map(|entry| entry.container.name.clone()).unwrap_or_default();
+    app.overlays.push(Overlay::Form(Form::connect(&network.name, &offered)));
 }
 
 fn disconnect(app: &mut App, row: &Row<'_>) {
+    if let Row::Sharer { sharer, .. } = row {
+        let owner = sharer.owner.map_or("another container", |owner| &owner.container.name);
+        return app
+            .complain(format!("{} shares {owner}'s network from its start or never", sharer.entry.container.name));
+    }
     let (Row::Member { network, entry, endpoint } | Row::Port { network, entry, endpoint, .. }) = row else {
         return app.complain("choose a container of the network first");
     };
@@ -192,7 +200,7 @@ fn remove(app: &mut App, network: &Network) {
     app.confirm(&format!("Remove network {name}?"), lines, "Remove", request);
 }
 
-fn names<'a>(entries: impl Iterator<Item = &'a &'a std::sync::Arc<crate::engine::ContainerEntry>>) -> String {
+fn names<'a>(entries: impl Iterator<Item = &'a &'a Arc<ContainerEntry>>) -> String {
     entries.map(|entry| entry.container.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,8 +1,9 @@
 //! The rows of the page of networks: each network, its containers, their ports.
 
 use crate::engine::{ContainerEntry, Inventory};
+use crate::model::container::Status;
 use crate::model::network::{Driver, Endpoint, Network, NetworkMode, PublishedPort};
-use crate::model::publish::Reach;
+use crate::tui::ports::reach;
 use crate::tui::theme::Role;
 use std::sync::Arc;
 
@@ -17,6 +18,11 @@ pub enum Row<'a> {
         entry: &'a Arc<ContainerEntry>,
         endpoint: Option<&'a Endpoint>,
     },
+    /// A container in the network of one that is on it: at the owner's addresses, behind its ports.
+    Sharer {
+        network: &'a Network,
+        sharer: Sharer<'a>,
+    },
     Port {
         network: &'a Network,
         entry: &'a Arc<ContainerEntry>,
@@ -30,18 +36,81 @@ pub type Key = (String, Option<String>, Option<PublishedPort>);
 
 pub fn rows(inventory: &Inventory) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
+    let sharers = sharers(inventory);
     for network in &inventory.networks {
-        let on_it: Vec<_> = members(inventory, network).collect();
-        rows.push(Row::Network { network, members: on_it.iter().filter(|(entry, _)| is_live(entry)).count() });
-        for (entry, endpoint) in on_it {
-            rows.push(Row::Member { network, entry, endpoint });
+        let mut on_it = Vec::new();
+        for (entry, endpoint) in members(inventory, network) {
+            on_it.push(Row::Member { network, entry, endpoint });
             // Ports are the container's: they are told with the network its way out leads through.
             let first = entry.state.endpoints.first().is_some_and(|e| e.network == network.id);
             let ports = entry.state.published().iter().filter(|_| first);
-            rows.extend(ports.map(|port| Row::Port { network, entry, endpoint, port }));
+            on_it.extend(ports.map(|port| Row::Port { network, entry, endpoint, port }));
+            let with_it = sharers.iter().filter(|s| s.owner.is_some_and(|o| o.container.id == entry.container.id));
+            on_it.extend(with_it.map(|sharer| Row::Sharer { network, sharer: *sharer }));
         }
+        if network.driver == Driver::Null {
+            let left = sharers.iter().filter(|s| s.owner.is_none());
+            on_it.extend(left.map(|sharer| Row::Sharer { network, sharer: *sharer }));
+        }
+        rows.push(Row::Network { network, members: on_it.iter().filter(|row| row.is_on_it()).count() });
+        rows.append(&mut on_it);
     }
     rows
+}
+
+/// A container that was to live in another's network.
+#[derive(Clone, Copy)]
+pub struct Sharer<'a> {
+    pub entry: &'a Arc<ContainerEntry>,
+    /// Who has the network's addresses; `None`: nobody any more.
+    pub owner: Option<&'a Arc<ContainerEntry>>,
+}
+
+fn sharers(inventory: &Inventory) -> Vec<Sharer<'_>> {
+    let shares = |entry: &&Arc<ContainerEntry>| matches!(entry.container.config.network, NetworkMode::Container(_));
+    let sharer = |entry| Sharer { entry, owner: owner(inventory, entry) };
+    inventory.containers.iter().filter(shares).map(sharer).collect()
+}
+
+/// The one that joined nobody, at the end of who joined whom.
+fn owner<'a>(inventory: &'a Inventory, entry: &'a Arc<ContainerEntry>) -> Option<&'a Arc<ContainerEntry>> {
+    let mut at = entry;
+    for _ in &inventory.containers {
+        let NetworkMode::Container(id) = &at.container.config.network else { return Some(at) };
+        at = inventory.containers.iter().find(|e| e.container.id.as_str() == id)?;
+    }
+    None
+}
+
+impl Sharer<'_> {
+    /// Why it is alone: what ends, or is started by hand, leaves those that joined it in a namespace without interfaces.
+    /// A restart by its policy keeps the namespace, and the host's own outlives everybody.
+    fn cut_off(&self) -> Option<String> {
+        let Some(owner) = self.owner else {
+            return Some(String::from("the container whose network it shared was removed"));
+        };
+        let (name, state) = (&owner.container.name, &owner.state);
+        match state.status {
+            _ if owner.container.config.network == NetworkMode::Host => None,
+            Status::Created | Status::Exited => Some(format!("{name} does not run")),
+            _ if state.restarts == 0 && state.started > self.entry.state.started => {
+                Some(format!("{name} was started after it, restart it too"))
+            }
+            _ => None,
+        }
+    }
+
+    fn line(&self) -> (String, Role) {
+        let name = &self.entry.container.name;
+        let owner = self.owner.map_or("a removed container", |owner| &owner.container.name);
+        match self.cut_off() {
+            _ if !is_live(self.entry) => {
+                (format!("  {name}  {}  shares {owner}'s network", self.entry.state.status.word()), Role::Dim)
+            }
+            Some(why) => (format!("  {name}  cut off: {why}"), Role::Warn),
+            None => (format!("  {name}  shares {owner}'s network"), Role::Text),
+        }
+    }
 }
 
 fn is_live(entry: &ContainerEntry) -> bool {
@@ -73,9 +142,21 @@ fn is_to_be(entry: &ContainerEntry, network: &Network) -> bool {
 }
 
 impl<'a> Row<'a> {
+    /// A container that uses it now.
+    fn is_on_it(&self) -> bool {
+        match self {
+            Row::Member { entry, .. } => is_live(entry),
+            Row::Sharer { sharer, .. } => is_live(sharer.entry) && sharer.cut_off().is_none(),
+            Row::Network { .. } | Row::Port { .. } => false,
+        }
+    }
+
     pub fn network(&self) -> &'a Network {
         match self {
-            Row::Network { network, .. } | Row::Member { network, .. } | Row::Port { network, .. } => network,
+            Row::Network { network, .. }
+            | Row::Member { network, .. }
+            | Row::Sharer { network, .. }
+            | Row::Port { network, .. } => network,
         }
     }
 
@@ -84,7 +165,7 @@ impl<'a> Row<'a> {
         let network = self.network().id.clone();
         match self {
             Row::Network { .. } => (network, None, None),
-            Row::Member { entry, .. } => (network, id(entry), None),
+            Row::Member { entry, .. } | Row::Sharer { sharer: Sharer { entry, .. }, .. } => (network, id(entry), None),
             Row::Port { entry, port, .. } => (network, id(entry), Some((*port).clone())),
         }
     }
@@ -98,6 +179,7 @@ impl<'a> Row<'a> {
         match self {
             Row::Port { entry, port, .. } => vec![(entry.container.name.as_str(), port)],
             Row::Member { entry, .. } => of(entry),
+            Row::Sharer { sharer, .. } => sharer.owner.map(|owner| of(owner)).unwrap_or_default(),
             Row::Network { .. } => Vec::new(),
         }
     }
@@ -114,6 +196,7 @@ impl<'a> Row<'a> {
             Row::Member { entry, .. } => {
                 (format!("  {}  {}", entry.container.name, entry.state.status.word()), Role::Dim)
             }
+            Row::Sharer { sharer, .. } => sharer.line(),
             Row::Port { port, .. } => {
                 let (who, role) = reach(port);
                 (format!("    {port}  {who}"), role)
@@ -145,43 +228,4 @@ fn names(endpoint: &Endpoint, own: [&str; 2]) -> String {
     let known = |name: &str| own.iter().any(|own| own.eq_ignore_ascii_case(name));
     let others: Vec<&str> = endpoint.names.iter().map(String::as_str).filter(|name| !known(name)).collect();
     if others.is_empty() { String::new() } else { format!("  also {}", others.join(", ")) }
-}
-
-/// Who can reach a published port.
-fn reach(port: &PublishedPort) -> (String, Role) {
-    match port.reach() {
-        Reach::Local => (String::from("this machine only"), Role::Ok),
-        Reach::Everybody => (String::from("everyone who reaches this machine"), Role::Warn),
-        Reach::Address(ip) => (format!("everyone who reaches {ip}"), Role::Warn),
-    }
-}
-
-/// Where a browser finds a port: what every address stands for is this machine.
-pub fn url(port: &PublishedPort) -> String {
-    let host = match port.host_ip {
-        ip if ip.is_unspecified() => String::from("localhost"),
-        ip if ip.is_ipv6() => format!("[{ip}]"),
-        ip => ip.to_string(),
-    };
-    let scheme = if matches!(port.container_port, 443 | 8443) { "https" } else { "http" };
-    format!("{scheme}://{host}:{}", port.host_port)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::network::Protocol;
-
-    #[test]
-    fn addresses_for_a_browser() {
-        let port = |ip: &str, container_port| PublishedPort {
-            host_ip: ip.parse().unwrap(),
-            host_port: 8080,
-            container_port,
-            protocol: Protocol::Tcp,
-        };
-        assert_eq!(url(&port("127.0.0.1", 80)), "http://127.0.0.1:8080");
-        assert_eq!(url(&port("0.0.0.0", 443)), "https://localhost:8080");
-        assert_eq!(url(&port("::1", 80)), "http://[::1]:8080");
-    }
 }

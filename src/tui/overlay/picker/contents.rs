@@ -5,6 +5,7 @@ use crate::tui::action::{Action, Scope, TABLE, spec};
 use crate::tui::app::App;
 use crate::tui::app::leader::LEADERS;
 use crate::tui::keys::Chord;
+use crate::tui::ports;
 use crate::tui::views::shell::{Leader, Shells};
 
 const SIGNALS: [(&str, &str); 10] = [
@@ -34,6 +35,14 @@ impl Picker {
             key: format!("{leader} {key}"),
             choice: Choice::Nothing,
         }));
+        if scopes.contains(&Scope::Containers) {
+            items.extend(ports::SIGNS.iter().map(|(port, who)| Item {
+                label: format!("{port}  {who}"),
+                detail: String::from("Ports"),
+                key: String::new(),
+                choice: Choice::Nothing,
+            }));
+        }
         let title = format!("Help: {}", scope_word(scopes[0]));
         Picker::new(Kind::Help, title, items)
     }
