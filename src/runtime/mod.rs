@@ -8,6 +8,7 @@ pub mod eventlog;
 pub mod init;
 pub mod launch;
 pub mod log;
+pub mod machine;
 pub mod monitor;
 pub mod oci;
 pub mod processes;
@@ -17,4 +18,6 @@ pub mod seccomp;
 pub mod state;
 mod systemd;
 pub mod task;
+#[cfg(test)]
+mod tests;
 pub mod user;

@@ -3,10 +3,11 @@
 use crate::model::container::{ContainerConfig, SeccompProfile};
 use crate::model::isolation::{DeviceMapping, IdRange};
 use crate::runtime::bundle::sealed;
+use crate::runtime::machine::Machine;
 use serde_json::{Value, json};
 
 pub(super) fn host_config(c: &ContainerConfig) -> Value {
-    let (masked, read_only) = sealed::paths(&c.security);
+    let (masked, read_only) = sealed::paths(&c.security, &Machine::HERE);
     let device =
         |d: &DeviceMapping| json!({"PathOnHost": d.host, "PathInContainer": d.inside, "CgroupPermissions": d.access});
     json!({

@@ -10,6 +10,7 @@ use crate::model::image::Image;
 use crate::runtime::announced::Announced;
 use crate::runtime::bundle::{self, BundleInput};
 use crate::runtime::launch::{Launch, RootAhead, Rootfs};
+use crate::runtime::machine::Machine;
 use crate::runtime::state;
 use crate::runtime::task::{Attach, Started, Starting};
 use crate::store::{create_private_dir, records};
@@ -118,6 +119,7 @@ fn prepare(
         event_log: core.root.event_log(),
         volumes: &volumes::directories(core, container),
         identity: userns::identity(),
+        machine: Machine::HERE,
         size,
         restarts: state.restarts,
         on_end: if container.config.auto_remove { on_end(core, id) } else { Vec::new() },

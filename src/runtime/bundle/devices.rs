@@ -30,7 +30,7 @@ pub(super) fn nodes(input: &BundleInput<'_>, warnings: &mut Vec<String>) -> Resu
     }
     if config.security.privileged {
         let mut all = Vec::new();
-        if let Err(e) = walk(Path::new("/dev"), 0, &mut all) {
+        if let Err(e) = (input.machine.devices)(&mut all) {
             warnings.push(format!("not all of the host's devices are there: {e}"));
         }
         for (path, stat) in all {
@@ -174,6 +174,11 @@ fn expand(device: &DeviceMapping) -> Result<Vec<Mapped>, Error> {
         mapped(path, inside, stat)
     };
     Ok(below.into_iter().map(|(path, stat)| place(path, stat)).collect())
+}
+
+/// See [`Machine::devices`](crate::runtime::machine::Machine::devices).
+pub fn host(found: &mut Vec<(PathBuf, Metadata)>) -> std::io::Result<()> {
+    walk(Path::new("/dev"), 0, found)
 }
 
 /// Every device node there, apart from what a container gets anew in its own `/dev` (depth 0).

@@ -4,14 +4,12 @@ use super::{BundleInput, Error, devices};
 use crate::model::container::ContainerConfig;
 use crate::model::isolation::{Ipc as IpcMode, Sharing};
 use crate::model::network::NetworkMode;
-use crate::sys::userns;
 use oci_spec::runtime::{Linux, LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType};
 use std::collections::HashMap;
-use std::path::Path;
 
 pub(super) fn linux(input: &BundleInput<'_>, warnings: &mut Vec<String>) -> Result<Linux, Error> {
     let config = &input.container.config;
-    let (masked, read_only) = super::sealed::paths(&config.security);
+    let (masked, read_only) = super::sealed::paths(&config.security, &input.machine);
     let mut linux = LinuxBuilder::default()
         .namespaces(namespaces(config)?)
         .devices(devices::nodes(input, warnings)?)
@@ -44,8 +42,8 @@ fn namespaces(config: &ContainerConfig) -> Result<Vec<LinuxNamespace>, Error> {
 fn sysctls(input: &BundleInput<'_>) -> Result<HashMap<String, String>, Error> {
     let config = &input.container.config;
     let mut all = HashMap::new();
-    if own_network(config) && Path::new("/proc/sys/net/ipv4/ping_group_range").exists() {
-        all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {}", last_group(config)));
+    if own_network(config) && (input.machine.exists)("/proc/sys/net/ipv4/ping_group_range") {
+        all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {}", last_group(input)));
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned());
     }
     check_sysctls(config)?;
@@ -86,10 +84,10 @@ pub(super) fn check_sysctls(config: &ContainerConfig) -> Result<(), Error> {
 }
 
 /// The highest group id of the range that starts at 0: the kernel refuses ids that are not mapped.
-fn last_group(config: &ContainerConfig) -> u32 {
-    let count = match &config.isolation.user_map {
+fn last_group(input: &BundleInput<'_>) -> u32 {
+    let count = match &input.container.config.isolation.user_map {
         Some(map) => map.gid.iter().filter(|r| r.inside == 0).map(|r| r.count).max().unwrap_or(1),
-        None => userns::mapped_ids("gid_map").unwrap_or(1),
+        None => (input.machine.mapped_groups)(),
     };
     count.saturating_sub(1).min(i32::MAX as u32)
 }

@@ -5,6 +5,8 @@ mod linux;
 mod mounts;
 mod process;
 pub mod sealed;
+#[cfg(test)]
+mod tests;
 
 use crate::model::container::{Container, ContainerConfig, Limits, SeccompProfile};
 use crate::model::isolation::Sharing;
@@ -13,15 +15,15 @@ use crate::model::signal;
 use crate::net::files;
 use crate::net::plan::NetworkPlan;
 use crate::runtime::launch::{Launch, Rootfs};
+use crate::runtime::machine::Machine;
 use crate::runtime::{caps, cgroup, protocol, seccomp};
 use crate::sys::userns::Identity;
+pub use devices::host as host_devices;
 use oci_spec::image::ImageConfiguration;
 use oci_spec::runtime::{RootBuilder, Spec, SpecBuilder};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Where the kernel shows AppArmor.
-const APPARMOR: &str = "/sys/kernel/security/apparmor";
 /// Longest host name the kernel takes.
 const MAX_HOSTNAME: usize = 64;
 
@@ -68,6 +70,7 @@ pub struct BundleInput<'a> {
     /// Where each named or anonymous volume of the container is; the directories exist.
     pub volumes: &'a BTreeMap<String, PathBuf>,
     pub identity: &'a Identity,
+    pub machine: Machine,
     pub network: NetworkPlan,
     pub size: Option<(u16, u16)>,
     pub restarts: u32,
@@ -86,7 +89,7 @@ pub fn check(config: &ContainerConfig, identity: &Identity) -> Result<Vec<String
     process::check_ulimits(&config.ulimits)?;
     files::check_hosts(&config.network, &config.extra_hosts)?;
     if let Some(profile) = &config.security.apparmor
-        && !Path::new(APPARMOR).exists()
+        && !Machine::HERE.apparmor()
     {
         return Err(Error::AppArmor(profile.clone()));
     }
@@ -98,9 +101,7 @@ pub fn check(config: &ContainerConfig, identity: &Identity) -> Result<Vec<String
 /// into `dir`, and makes missing bind sources where the user asked for that.
 pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
     let config = &input.container.config;
-    let mut warnings = Vec::new();
     let hostname = hostname(input)?;
-    let capabilities = caps::choose(&config.security.cap_add, &config.security.cap_drop, config.security.privileged)?;
     let endpoints: Vec<_> = match &input.network {
         NetworkPlan::Attached(plan) => plan.endpoints.iter().map(|e| &e.endpoint).collect(),
         NetworkPlan::Isolated | NetworkPlan::Host | NetworkPlan::Join { .. } => Vec::new(),
@@ -118,6 +119,15 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         shared: shared.as_deref(),
     };
     files::write(&input.dir, &names)?;
+    mounts::provide(config)?;
+    plan(input, &hostname)
+}
+
+/// Changes nothing, and reads nothing but what the user names: the rest is [`Machine`]'s to say.
+fn plan(input: &BundleInput<'_>, hostname: &str) -> Result<Launch, Error> {
+    let config = &input.container.config;
+    let mut warnings = Vec::new();
+    let capabilities = caps::choose(&config.security.cap_add, &config.security.cap_drop, config.security.privileged)?;
     let filter = filter(input, capabilities)?;
     let stop = if config.stop_signal.is_empty() {
         input.image.config().as_ref().and_then(|c| c.stop_signal().clone()).unwrap_or_default()
@@ -141,7 +151,7 @@ pub fn launch(input: &BundleInput<'_>) -> Result<Launch, Error> {
         dir: input.dir.clone(),
         run_dir: input.run_dir.clone(),
         event_log: input.event_log.clone(),
-        spec: spec(input, &hostname, capabilities, &mut warnings)?,
+        spec: spec(input, hostname, capabilities, &mut warnings)?,
         rootfs,
         user: config.user.clone(),
         group_add: config.group_add.clone(),
@@ -211,8 +221,7 @@ fn hostname(input: &BundleInput<'_>) -> Result<String, Error> {
         let other = input.dir.parent().map(|all| all.join(id).join("hostname")).unwrap_or_default();
         files::read_small(&other).unwrap_or_default().trim().to_owned()
     } else if matches!(config.network, NetworkMode::Host) || config.isolation.uts == Sharing::Host {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        host.trim().to_owned()
+        (input.machine.read)("/proc/sys/kernel/hostname").trim().to_owned()
     } else if let Some(other) = joined(input) {
         files::read_small(&other.join("hostname")).unwrap_or_default().trim().to_owned()
     } else {
@@ -229,6 +238,6 @@ fn filter(input: &BundleInput<'_>, capabilities: u64) -> Result<seccomp::Compile
     match &security.seccomp {
         // As with docker, privilege means no default filter; one that was named is applied all the same.
         SeccompProfile::Default if security.privileged => Ok(seccomp::Compiled::default()),
-        profile => Ok(seccomp::compile(profile, capabilities)?),
+        profile => Ok(seccomp::compile(profile, capabilities, input.machine.kernel_release)?),
     }
 }

@@ -5,6 +5,7 @@ use crate::model::container::ContainerConfig;
 use crate::model::isolation::{IdRange, Ipc, Sharing, Users};
 use crate::model::mount::{Below, Mount as Wanted, MountSource, Tmpfs};
 use crate::model::network::NetworkMode;
+use crate::runtime::machine::Machine;
 use crate::runtime::rootfs::{ALONE, COPY_UP, DIRECTORY, GIVE, ID_MAPPED, JOINED, LINK, OPTIONAL};
 use oci_spec::runtime::{Mount, MountBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -94,19 +95,19 @@ fn kernel(input: &BundleInput<'_>) -> Result<Vec<Mount>, Error> {
         let options = ["rbind", quiet[0], quiet[1], quiet[2], sealed, "rslave"];
         mounts.push(mount("/sys/fs/cgroup", "bind", "/sys/fs/cgroup", &options)?);
     } else {
-        mounts.extend(cgroups(sealed)?);
+        mounts.extend(cgroups(&input.machine, sealed)?);
     }
     Ok(mounts)
 }
 
 /// The container's own view of its groups.
-fn cgroups(sealed: &str) -> Result<Vec<Mount>, Error> {
+fn cgroups(machine: &Machine, sealed: &str) -> Result<Vec<Mount>, Error> {
     let target = "/sys/fs/cgroup";
     let quiet = ["nosuid", "noexec", "nodev", sealed];
-    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+    if (machine.exists)("/sys/fs/cgroup/cgroup.controllers") {
         return Ok(vec![mount(target, "cgroup2", "cgroup", &[quiet[0], quiet[1], quiet[2], sealed, OPTIONAL])?]);
     }
-    let table = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let table = (machine.read)("/proc/self/cgroup");
     let mut base: Vec<String> = ["nosuid", "noexec", "nodev", "ro", "mode=755"].map(str::to_owned).into();
     let mut below = Vec::new();
     for controllers in table.lines().filter_map(|line| line.split(':').nth(1)) {
@@ -150,6 +151,14 @@ pub(super) fn check(config: &ContainerConfig) -> Result<(), Error> {
     config.tmpfs.iter().try_for_each(|tmpfs| memory(tmpfs).map(drop))
 }
 
+/// Makes the sources that are missing and may be made; others must be there.
+pub(super) fn provide(config: &ContainerConfig) -> Result<(), Error> {
+    config.mounts.iter().try_for_each(|wanted| match &wanted.source {
+        MountSource::Bind { path, create } => present(Path::new(path), *create),
+        MountSource::Volume { .. } | MountSource::Anonymous { .. } => Ok(()),
+    })
+}
+
 fn bind(input: &BundleInput<'_>, wanted: &Wanted) -> Result<Mount, Error> {
     let target = check_target(&wanted.target)?;
     let propagation = wanted.propagation.as_deref().unwrap_or("rprivate");
@@ -164,11 +173,7 @@ fn bind(input: &BundleInput<'_>, wanted: &Wanted) -> Result<Mount, Error> {
     ];
     options.extend(ours.into_iter().filter(|(asked, _)| *asked).map(|(_, option)| option));
     let source = match &wanted.source {
-        MountSource::Bind { path, create } => {
-            let path = PathBuf::from(path);
-            present(&path, *create)?;
-            path
-        }
+        MountSource::Bind { path, .. } => PathBuf::from(path),
         MountSource::Volume { name } | MountSource::Anonymous { name } => {
             if !wanted.no_copy {
                 options.push(COPY_UP);

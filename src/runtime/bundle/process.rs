@@ -3,7 +3,8 @@
 use super::{BundleInput, Error};
 use crate::model::container::Ulimit;
 use crate::runtime::caps;
-use crate::sys::{confine, rlimit};
+use crate::runtime::machine::Machine;
+use crate::sys::rlimit;
 use oci_spec::runtime::{
     Capabilities, Capability, LinuxCapabilitiesBuilder, PosixRlimit, PosixRlimitBuilder, PosixRlimitType, Process,
     ProcessBuilder, UserBuilder,
@@ -45,11 +46,11 @@ pub(super) fn process(
         .env(environment(hostname, config.tty, &config.env))
         .cwd(if config.workdir.is_empty() { "/" } else { &config.workdir })
         .capabilities(sets)
-        .rlimits(limits(&config.ulimits, warnings)?)
+        .rlimits(limits(&config.ulimits, &input.machine, warnings)?)
         .no_new_privileges(config.security.no_new_privileges.unwrap_or(!config.security.privileged))
         .build()?;
     process.set_apparmor_profile(config.security.apparmor.clone());
-    process.set_oom_score_adj(oom_score(config.limits.oom_score_adj, warnings)?);
+    process.set_oom_score_adj(oom_score(config.limits.oom_score_adj, &input.machine, warnings)?);
     Ok(process)
 }
 
@@ -86,22 +87,28 @@ pub(super) fn check_ulimits(wanted: &[Ulimit]) -> Result<(), Error> {
     Ok(())
 }
 
-fn limits(wanted: &[Ulimit], warnings: &mut Vec<String>) -> Result<Vec<PosixRlimit>, Error> {
+fn limits(wanted: &[Ulimit], machine: &Machine, warnings: &mut Vec<String>) -> Result<Vec<PosixRlimit>, Error> {
     check_ulimits(wanted)?;
     let mut limits = Vec::new();
     for limit in wanted {
-        limits.push(clamped(&limit.name, limit.soft, limit.hard, Some(warnings))?);
+        limits.push(clamped(&limit.name, limit.soft, limit.hard, machine, Some(warnings))?);
     }
     if !wanted.iter().any(|l| l.name == "nofile") {
-        limits.push(clamped("nofile", DEFAULT_NOFILE, DEFAULT_NOFILE, None)?);
+        limits.push(clamped("nofile", DEFAULT_NOFILE, DEFAULT_NOFILE, machine, None)?);
     }
     Ok(limits)
 }
 
 /// Only CAP_SYS_RESOURCE may go above the hard limit one has, and nothing above the kernel's own bound.
-fn clamped(name: &str, soft: u64, hard: u64, warnings: Option<&mut Vec<String>>) -> Result<PosixRlimit, Error> {
-    let (_, held) = rlimit::get(name).map_err(|e| Error::invalid(e.to_string()))?;
-    let bound = if may_raise() { kernel_bound(name) } else { held };
+fn clamped(
+    name: &str,
+    soft: u64,
+    hard: u64,
+    machine: &Machine,
+    warnings: Option<&mut Vec<String>>,
+) -> Result<PosixRlimit, Error> {
+    let held = (machine.hard_limit)(name).map_err(|e| Error::invalid(e.to_string()))?;
+    let bound = if (machine.may_raise)() { kernel_bound(name, machine) } else { held };
     if let Some(warnings) = warnings
         && hard > bound
     {
@@ -113,30 +120,21 @@ fn clamped(name: &str, soft: u64, hard: u64, warnings: Option<&mut Vec<String>>)
     Ok(PosixRlimitBuilder::default().typ(kind).soft(soft.min(bound)).hard(hard.min(bound)).build()?)
 }
 
-/// In a user namespace the capability is not over the initial namespace's limits.
-fn may_raise() -> bool {
-    let resource = caps::bit("SYS_RESOURCE").unwrap_or(0);
-    let initial = !crate::sys::userns::identity().in_user_namespace;
-    initial && confine::permitted().is_ok_and(|set| set & resource != 0)
-}
-
-fn kernel_bound(name: &str) -> u64 {
+fn kernel_bound(name: &str, machine: &Machine) -> u64 {
     if name != "nofile" {
         return u64::MAX;
     }
-    let text = std::fs::read_to_string("/proc/sys/fs/nr_open").unwrap_or_default();
-    text.trim().parse().unwrap_or(DEFAULT_NOFILE)
+    (machine.read)("/proc/sys/fs/nr_open").trim().parse().unwrap_or(DEFAULT_NOFILE)
 }
 
 /// A process may not make itself less likely a victim than it is, unless it holds CAP_SYS_RESOURCE.
-fn oom_score(wanted: Option<i32>, warnings: &mut Vec<String>) -> Result<Option<i32>, Error> {
+fn oom_score(wanted: Option<i32>, machine: &Machine, warnings: &mut Vec<String>) -> Result<Option<i32>, Error> {
     let Some(score) = wanted else { return Ok(None) };
     if !(-1000..=1000).contains(&score) {
         return Err(Error::invalid(format!("OOM score adjustment {score} is not within -1000..1000")));
     }
-    let now = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
-    let now = now.trim().parse().unwrap_or(0);
-    if score < now && !may_raise() {
+    let now = (machine.read)("/proc/self/oom_score_adj").trim().parse().unwrap_or(0);
+    if score < now && !(machine.may_raise)() {
         warnings.push(format!("the OOM score adjustment stays {now}: lowering it to {score} is not permitted here"));
         return Ok(None);
     }
@@ -166,10 +164,10 @@ mod tests {
     fn limits_are_clamped_with_a_word() {
         let mut warnings = Vec::new();
         let wanted = [Ulimit { name: "nofile".into(), soft: 1 << 40, hard: 1 << 40 }];
-        let limits = limits(&wanted, &mut warnings).unwrap();
+        let limits = limits(&wanted, &Machine::HERE, &mut warnings).unwrap();
         assert!(limits[0].hard() < 1 << 40);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         let wrong = [Ulimit { name: "nofile".into(), soft: 2, hard: 1 }];
-        assert!(super::limits(&wrong, &mut warnings).is_err());
+        assert!(super::limits(&wrong, &Machine::HERE, &mut warnings).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What a container cannot read or change of procfs and sysfs, though it sees them.
 
 use crate::model::container::Security;
-use std::path::Path;
+use crate::runtime::machine::Machine;
 
 /// What a container cannot read: kernel memory, keys, other users' timers, firmware, power figures (side channels).
 pub const MASKED: [&str; 12] = [
@@ -22,11 +22,11 @@ pub const MASKED: [&str; 12] = [
 pub const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// The masked and the read-only paths.
-pub fn paths(security: &Security) -> (Vec<String>, Vec<String>) {
+pub fn paths(security: &Security, machine: &Machine) -> (Vec<String>, Vec<String>) {
     let (mut masked, mut read_only) = if security.privileged || security.unmask_all {
         (Vec::new(), Vec::new())
     } else {
-        (masked_paths(), READ_ONLY.map(str::to_owned).to_vec())
+        (masked_paths(machine), READ_ONLY.map(str::to_owned).to_vec())
     };
     let open = |path: &String| !security.unmask.iter().any(|pattern| matches(pattern, path));
     masked.retain(open);
@@ -35,16 +35,16 @@ pub fn paths(security: &Security) -> (Vec<String>, Vec<String>) {
     (masked, read_only)
 }
 
-fn masked_paths() -> Vec<String> {
+fn masked_paths(machine: &Machine) -> Vec<String> {
     let mut paths = MASKED.map(str::to_owned).to_vec();
     // Each CPU's throttling counters tell a neighbour's load.
     for cpu in 0.. {
         let directory = format!("/sys/devices/system/cpu/cpu{cpu}");
-        if !Path::new(&directory).exists() {
+        if !(machine.exists)(&directory) {
             break;
         }
         let throttle = format!("{directory}/thermal_throttle");
-        if Path::new(&throttle).exists() {
+        if (machine.exists)(&throttle) {
             paths.push(throttle);
         }
     }
@@ -75,13 +75,13 @@ mod tests {
     fn patterns_open_what_they_match_and_nothing_else() {
         let opened = |patterns: &[&str]| {
             let unmask = patterns.iter().map(|p| (*p).to_owned()).collect();
-            paths(&Security { unmask, ..Security::default() })
+            paths(&Security { unmask, ..Security::default() }, &Machine::HERE)
         };
         let (masked, read_only) = opened(&["/proc/kcore", "/proc/sys*", "/sys/dev/*"]);
         assert!(!masked.contains(&"/proc/kcore".to_owned()) && masked.contains(&"/proc/keys".to_owned()));
         assert!(masked.contains(&"/sys/firmware".to_owned()), "another component");
         assert_eq!(read_only, ["/proc/bus", "/proc/fs", "/proc/irq"]);
         let all = Security { unmask_all: true, mask: vec!["/etc/hostname".into()], ..Security::default() };
-        assert_eq!(paths(&all), (vec!["/etc/hostname".to_owned()], Vec::new()));
+        assert_eq!(paths(&all, &Machine::HERE), (vec!["/etc/hostname".to_owned()], Vec::new()));
     }
 }

@@ -3,6 +3,7 @@
 use super::{Outcome, invalid, unsupported};
 use crate::runtime::caps;
 use crate::runtime::init::report::During;
+use crate::runtime::machine::Machine;
 use crate::sys::{files, in_root};
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::collections::HashSet;
@@ -28,13 +29,13 @@ pub struct Bundle {
     pub warnings: Vec<String>,
 }
 
-pub fn load(dir: &Path) -> Outcome<Bundle> {
+pub fn load(dir: &Path, machine: &Machine) -> Outcome<Bundle> {
     let dir = dir.canonicalize().during(&format!("opening the bundle {}", dir.display()))?;
     let opened = files::open_dir(&dir).during("opening the bundle")?;
     let text = in_root::read_small(opened.as_fd(), "config.json", MAX_CONFIG)
         .during(&format!("reading the configuration of {}", dir.display()))?;
     let (spec, warnings): (Spec, _) = lenient(&text, "process").map_err(|e| invalid(format!("config.json: {e}")))?;
-    check(&spec)?;
+    check(&spec, machine)?;
     let root = spec.root().as_ref().ok_or_else(|| invalid("config.json: root is required"))?;
     let rootfs = dir.join(root.path());
     let rootfs = rootfs.canonicalize().during(&format!("opening the root file system {}", rootfs.display()))?;
@@ -96,8 +97,8 @@ fn lenient<T: serde::de::DeserializeOwned>(text: &[u8], place: &str) -> serde_js
     Ok((serde_json::from_value(value)?, warnings))
 }
 
-/// What holds for every configuration, whatever the machine.
-pub fn check(spec: &Spec) -> Outcome<()> {
+/// What can be said of a configuration before anything is worked out.
+pub fn check(spec: &Spec, machine: &Machine) -> Outcome<()> {
     version(spec.version())?;
     for (there, what) in [
         (spec.solaris().is_some(), "solaris"),
@@ -111,7 +112,7 @@ pub fn check(spec: &Spec) -> Outcome<()> {
     }
     namespaces(spec)?;
     names(spec)?;
-    linux(spec)?;
+    linux(spec, machine)?;
     sysctls(spec)?;
     if let Some(process) = spec.process() {
         check_process(process)?;
@@ -175,7 +176,7 @@ fn names(spec: &Spec) -> Outcome<()> {
     Ok(())
 }
 
-fn linux(spec: &Spec) -> Outcome<()> {
+fn linux(spec: &Spec, machine: &Machine) -> Outcome<()> {
     let Some(linux) = spec.linux() else { return Ok(()) };
     let user = has(spec, LinuxNamespaceType::User);
     let maps = [linux.uid_mappings(), linux.gid_mappings()];
@@ -194,14 +195,10 @@ fn linux(spec: &Spec) -> Outcome<()> {
         super::rdt::check(rdt)?;
     }
     super::devices::check(spec)?;
-    if linux.mount_label().as_ref().is_some_and(|l| !l.is_empty()) && !selinux() {
+    if linux.mount_label().as_ref().is_some_and(|l| !l.is_empty()) && !machine.selinux() {
         return Err(unsupported("config.json: mountLabel is given, but SELinux is not enabled on this machine"));
     }
     Ok(())
-}
-
-pub fn selinux() -> bool {
-    Path::new("/sys/fs/selinux/enforce").exists()
 }
 
 /// Which sysctls belong to a namespace; all others are the host's and are not a container's to set.

@@ -14,6 +14,7 @@ use crate::net::moved::Moved;
 use crate::runtime::cgroup::{Group, resources};
 use crate::runtime::init::lookup;
 use crate::runtime::init::report::During;
+use crate::runtime::machine::Machine;
 use crate::sys::{self, access, channel, clone, mount_here, process, pty, rlimit, userns};
 use std::ffi::CString;
 use std::fs::File;
@@ -63,12 +64,13 @@ pub fn create(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created
 
 /// [`create`] after [`inherited`].
 pub fn make(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> {
+    let machine = &Machine::HERE;
     container::check_id(id)?;
-    let mut bundle = config::load(&options.bundle)?;
+    let mut bundle = config::load(&options.bundle, machine)?;
     if runtime.notify.is_some() {
         notify::offer(&mut bundle.spec, &runtime.root.join(id));
     }
-    let mut plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec)).transpose()?;
+    let mut plan = bundle.spec.process().as_ref().map(|p| plans::plan(p, &bundle.spec, machine)).transpose()?;
     if let Some(plan) = &mut plan {
         plan.shown = options.keep_terminal;
         bundle
@@ -82,6 +84,7 @@ pub fn make(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> 
     let console = terminal::console(options.console_socket.as_deref(), terminal, options.keep_terminal)?;
     let watcher = terminal::watcher(options.pidfd_socket.as_deref())?;
     let namespaces = namespaces::plan(&bundle.spec)?;
+    let joined = namespaces.open()?;
     if bundle.spec.linux().as_ref().is_some_and(|l| l.intel_rdt().is_some()) {
         rdt::root()?;
     }
@@ -96,7 +99,7 @@ pub fn make(runtime: &Runtime, id: &str, options: &Options) -> Outcome<Created> 
     }
     container::replace(&attempt.container.dir.join(container::CONFIG), &bundle.text)?;
     let group = group::make(&mut attempt.container.record, &bundle, &namespaces, &mut attempt.group)?;
-    let created = start_init(&mut attempt, &bundle, plan.as_ref(), &namespaces, &group, options)?;
+    let created = start_init(&mut attempt, &bundle, plan.as_ref(), (&namespaces, &joined), &group, options)?;
     let (pidfd, terminal, socket) = match created {
         Ok(parts) => parts,
         Err(failure) => {
@@ -188,20 +191,21 @@ fn start_init(
     attempt: &mut Attempt<'_>,
     bundle: &Bundle,
     plan: Option<&plans::Plan>,
-    namespaces: &namespaces::Plan,
+    (namespaces, joined): (&namespaces::Plan, &namespaces::Opened),
     group: &Group,
     options: &Options,
 ) -> Outcome<Outcome<Parts>> {
     let container = &mut attempt.container;
-    let machine = mounts::Machine {
+    let given = mounts::Given {
+        machine: &Machine::HERE,
         rootfs: &bundle.rootfs,
-        group,
+        groups: &|| group.directories(),
         own_cgroups: namespaces.own_cgroups(),
         own_mounts: namespaces.own_mounts(),
         users: namespaces.users(&bundle.spec),
         user_namespace: namespaces.other_users() || userns::identity().in_user_namespace || channel::own_uid() != 0,
     };
-    let mounts = mounts::plan(bundle, &machine)?;
+    let mounts = mounts::plan(bundle, &given)?;
     if !namespaces.own_mounts() {
         container.record.mounted = Some(mount_here::cover(&bundle.rootfs).during("covering the root file system")?);
         container.save()?;
@@ -216,6 +220,7 @@ fn start_init(
     let setup = Setup {
         bundle,
         namespaces,
+        joined,
         mounts: &mounts,
         process: plan,
         group,
@@ -234,7 +239,7 @@ fn start_init(
         },
     };
     let (ours, theirs) = pty::socket_pair().during("making the report socket")?;
-    match namespaces.clone(group)? {
+    match namespaces.clone(joined, group)? {
         clone::Side::Child => {
             // The lock is its creator's alone: a copy here would hold it for ever.
             drop((ours, attempt.lock.take()));

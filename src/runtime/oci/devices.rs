@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 const MAX_NAME: usize = 15;
 
 /// In the order of their names, so that the outcome does not depend on chance.
-fn wanted(spec: &Spec) -> Vec<Wanted> {
+pub fn wanted(spec: &Spec) -> Vec<Wanted> {
     let given = spec.linux().as_ref().and_then(|l| l.net_devices().as_ref()).into_iter().flatten();
     let mut all: Vec<Wanted> = given
         .map(|(name, device)| {

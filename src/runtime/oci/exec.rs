@@ -9,6 +9,7 @@ use super::{Outcome, Runtime, conflict, invalid, process as plans, terminal};
 use crate::runtime::caps;
 use crate::runtime::init::report::During;
 use crate::runtime::init::{lookup, namespace_flag};
+use crate::runtime::machine::Machine;
 use crate::sys::{clone, files, process, pty};
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxNamespaceType, Process, Spec};
 use std::io::Write;
@@ -173,7 +174,7 @@ pub fn exec(
         _ => {}
     }
     let init = container.init().ok_or_else(|| conflict("cannot exec in a stopped container"))?;
-    let mut plan = plans::plan(&process, &spec)?;
+    let mut plan = plans::plan(&process, &spec, &Machine::HERE)?;
     plan.shown = !options.detach && options.console_socket.is_none();
     let console = terminal::console(options.console_socket.as_deref(), plan.terminal, !options.detach)?;
     let watcher = terminal::watcher(options.pidfd_socket.as_deref())?;

@@ -244,13 +244,14 @@ fn make_rootless(spec: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::machine::Machine;
     use crate::runtime::oci::config;
 
     #[test]
     fn the_configuration_to_begin_with_is_a_right_one() {
         for rootless in [false, true] {
             let text = template(rootless).to_string();
-            config::check(&config::parse(text.as_bytes()).unwrap()).unwrap();
+            config::check(&config::parse(text.as_bytes()).unwrap(), &Machine::HERE).unwrap();
         }
     }
 

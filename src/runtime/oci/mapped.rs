@@ -4,6 +4,7 @@
 use super::namespaces::write_maps_of;
 use super::{Outcome, internal, invalid, unsupported};
 use crate::runtime::init::report::During;
+use crate::runtime::machine::Machine;
 use crate::sys::{clone, mount, process};
 use oci_spec::runtime::LinuxIdMapping;
 use std::fs::File;
@@ -116,12 +117,13 @@ pub struct Choice<'a> {
     pub gid: &'a [LinuxIdMapping],
     /// The container's own user namespace.
     pub container: Option<&'a Users>,
+    pub machine: &'a Machine,
 }
 
 impl Choice<'_> {
     /// Whose map, and whether the mounts below are mapped.
     pub fn users(&self) -> Outcome<Option<(Users, bool)>> {
-        let Choice { target, option, uid, gid, container } = self;
+        let Choice { target, option, uid, gid, container, machine } = self;
         if uid.is_empty() != gid.is_empty() {
             return Err(invalid(format!("mount '{target}': uidMappings and gidMappings must be given together")));
         }
@@ -130,7 +132,7 @@ impl Choice<'_> {
             None | Some(false) => false,
             Some(true) => true,
         };
-        if !mount::maps_ids() {
+        if !(machine.maps_ids)() {
             return Err(unsupported(format!(
                 "mount '{target}': this kernel cannot map the ids of a mount (Linux 5.12)"
             )));

@@ -7,9 +7,10 @@
 //! # Life of a container
 //!
 //! `create` reads and checks the bundle ([`config`]), works everything out as data ([`namespaces`], [`mounts`],
-//! [`process`]), reserves the id with a directory ([`container`]), makes the control group and clones the first process
-//! ([`create`](mod@create)). With namespaces to be joined, or a time namespace with offsets, a short-lived helper enters
-//! them and clones the process as its sibling; otherwise there is one `clone3` and nothing else.
+//! [`process`]: pure, what they ask of the machine is [`super::machine::Machine`]'s to say), reserves the id with a
+//! directory ([`container`]), makes the control group and clones the first process ([`create`](mod@create)). With
+//! namespaces to be joined, or a time namespace with offsets, a short-lived helper enters them and clones the process as
+//! its sibling; otherwise there is one `clone3` and nothing else.
 //!
 //! | creator | first process ([`init`]) |
 //! |---|---|
@@ -57,6 +58,8 @@ mod process;
 mod rdt;
 pub mod run;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 use super::init::report::failure;
 pub use super::protocol::{Failure, FailureKind};

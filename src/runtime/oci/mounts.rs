@@ -1,9 +1,10 @@
-//! From a configuration's mounts, devices and paths to steps. Pure but for the list of control group hierarchies.
+//! From a configuration's mounts, devices and paths to steps. Pure.
 
 use super::config::Bundle;
 use super::mapped::{Choice, Mapped, Users};
 use super::{Outcome, invalid, unsupported};
-use crate::runtime::cgroup::{self, Group};
+use crate::runtime::cgroup::Version;
+use crate::runtime::machine::Machine;
 use crate::runtime::rootfs::{LINKS, options};
 use crate::sys::mount::{self, Change, Propagation};
 use crate::sys::mount_node::{Device, Kind};
@@ -26,9 +27,11 @@ pub struct Plan {
 }
 
 /// What the plan depends on beside the configuration.
-pub struct Machine<'a> {
+pub struct Given<'a> {
+    pub machine: &'a Machine,
     pub rootfs: &'a Path,
-    pub group: &'a Group,
+    /// The directories of the container's group, by controller.
+    pub groups: &'a dyn Fn() -> Vec<(String, PathBuf)>,
     /// A control group namespace of its own: the container sees its group as the root.
     pub own_cgroups: bool,
     /// A mount namespace of its own.
@@ -43,7 +46,7 @@ pub struct Machine<'a> {
 const DEVICES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
-pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
+pub fn plan(bundle: &Bundle, given: &Given<'_>) -> Outcome<Plan> {
     let spec = &bundle.spec;
     let linux = spec.linux().as_ref();
     let mut ops = Vec::new();
@@ -51,22 +54,22 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     let mut entered = Vec::new();
     for wanted in spec.mounts().iter().flatten() {
         if wanted.typ().as_deref() == Some("cgroup") {
-            for mut mount in cgroups(wanted, machine)? {
+            for mut mount in cgroups(wanted, given)? {
                 late.extend(read_only_later(&mut mount, spec.mounts().as_deref().unwrap_or_default()));
                 ops.push(MountOp::Mount(mount));
             }
             continue;
         }
         let mut mount = one(wanted, bundle, linux.and_then(|l| l.mount_label().as_deref()))?;
-        map_ids(wanted, &mut mount, machine, &mut mapped)?;
+        map_ids(wanted, &mut mount, given, &mut mapped)?;
         late.extend(read_only_later(&mut mount, spec.mounts().as_deref().unwrap_or_default()));
         host_dev |= mount.target == "/dev" && !matches!(mount.source, Source::New { .. } | Source::Remount { .. });
         ops.push(MountOp::Mount(mount));
     }
     // Who binds a /dev of its own has it as it is.
     if !host_dev {
-        let given = linux.and_then(|l| l.devices().as_deref()).unwrap_or_default();
-        ops.extend(devices(given, machine.user_namespace)?);
+        let listed = linux.and_then(|l| l.devices().as_deref()).unwrap_or_default();
+        ops.extend(devices(listed, given.user_namespace)?);
         ops.extend(LINKS.map(|(name, to)| MountOp::Link { path: format!("/dev/{name}"), to: to.into() }));
     }
     if let Some(kind) = linux.and_then(|l| l.rootfs_propagation().as_deref()).filter(|p| !p.is_empty()) {
@@ -87,7 +90,7 @@ pub fn plan(bundle: &Bundle, machine: &Machine<'_>) -> Outcome<Plan> {
     if spec.root().as_ref().is_some_and(|r| r.readonly() == Some(true)) {
         seals.push(MountOp::RootReadOnly);
     }
-    let root = if machine.own_mounts { Root::Directory } else { Root::Here };
+    let root = if given.own_mounts { Root::Directory } else { Root::Here };
     Ok(Plan { root: root(bundle.rootfs.clone()), ops, seals, entered, mapped })
 }
 
@@ -115,20 +118,27 @@ fn read_only_later(mount: &mut Mount, all: &[Wanted]) -> Option<MountOp> {
 }
 
 /// A mount whose ids are mapped is made beforehand.
-fn map_ids(wanted: &Wanted, mount: &mut Mount, machine: &Machine<'_>, all: &mut Vec<Mapped>) -> Outcome<()> {
+fn map_ids(wanted: &Wanted, mount: &mut Mount, given: &Given<'_>, all: &mut Vec<Mapped>) -> Outcome<()> {
     let maps = |given: &Option<Vec<LinuxIdMapping>>| given.clone().unwrap_or_default();
     let (uid, gid) = (maps(wanted.uid_mappings()), maps(wanted.gid_mappings()));
     let options = wanted.options().iter().flatten();
     let option = options.filter_map(|o| [("idmap", false), ("ridmap", true)].into_iter().find(|(word, _)| o == word));
     let option = option.map(|(_, deep)| deep).next_back();
-    let choice = Choice { target: &mount.target, option, uid: &uid, gid: &gid, container: machine.users.as_ref() };
+    let choice = Choice {
+        target: &mount.target,
+        option,
+        uid: &uid,
+        gid: &gid,
+        container: given.users.as_ref(),
+        machine: given.machine,
+    };
     let Some((users, deep)) = choice.users()? else { return Ok(()) };
     let Source::Bind { path, recursive } = &mount.source else {
         let words = format!("mount '{}': ids can be mapped for bind mounts only", mount.target);
         return Err(unsupported(words));
     };
     let (path, recursive, number) = (path.clone(), *recursive, all.len());
-    let inside = path_inside(machine.rootfs, &path);
+    let inside = path_inside(given.rootfs, &path);
     all.push(Mapped { path, recursive, deep, users, inside: inside.is_some() });
     mount.source = match inside {
         Some(path) => Source::Mapped { path, recursive, number },
@@ -263,8 +273,8 @@ fn mount_of(target: String, source: Source, parsed: &Parsed) -> Mount {
 }
 
 /// `type: cgroup` is a view of the container's own groups, whatever kind of groups the machine has.
-fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
-    let target = target_of(wanted, machine.rootfs)?;
+fn cgroups(wanted: &Wanted, given: &Given<'_>) -> Outcome<Vec<Mount>> {
+    let target = target_of(wanted, given.rootfs)?;
     let parsed = parse(&target, wanted.options().as_deref().unwrap_or_default())?;
     let view = |target: String, source: Source| {
         let mut view = Mount { copy_up: false, ..mount_of(target, source, &parsed) };
@@ -275,15 +285,15 @@ fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
         let source = ("source".to_owned(), Some("cgroup".to_owned()));
         Source::New { kind: kind.into(), options: [vec![source], options].concat(), content: Vec::new() }
     };
-    let directories = machine.group.directories();
-    match cgroup::version() {
-        cgroup::Version::None => Ok(Vec::new()),
-        cgroup::Version::V2 if machine.own_cgroups => Ok(vec![view(target, new("cgroup2", Vec::new()))]),
-        cgroup::Version::V2 => {
+    let directories = (given.groups)();
+    match (given.machine.groups)() {
+        Version::None => Ok(Vec::new()),
+        Version::V2 if given.own_cgroups => Ok(vec![view(target, new("cgroup2", Vec::new()))]),
+        Version::V2 => {
             let path = directories.first().map_or_else(|| PathBuf::from("/sys/fs/cgroup"), |(_, dir)| dir.clone());
             Ok(vec![view(target, Source::Bind { path, recursive: true })])
         }
-        cgroup::Version::V1 => Ok(hierarchies(&target, &directories, machine, &view, &new)),
+        Version::V1 => Ok(hierarchies(&target, &directories, given, &view, &new)),
     }
 }
 
@@ -291,7 +301,7 @@ fn cgroups(wanted: &Wanted, machine: &Machine<'_>) -> Outcome<Vec<Mount>> {
 fn hierarchies(
     target: &str,
     directories: &[(String, PathBuf)],
-    machine: &Machine<'_>,
+    given: &Given<'_>,
     view: &dyn Fn(String, Source) -> Mount,
     new: &dyn Fn(&str, Data) -> Source,
 ) -> Vec<Mount> {
@@ -310,7 +320,7 @@ fn hierarchies(
         if together.len() > 1 {
             content.extend(together.iter().map(|c| Node::Link { name: (*c).to_owned(), to: name.clone() }));
         }
-        let source = if machine.own_cgroups {
+        let source = if given.own_cgroups {
             new("cgroup", together.iter().map(|c| ((*c).to_owned(), None)).collect())
         } else {
             Source::Bind { path: directory.clone(), recursive: false }

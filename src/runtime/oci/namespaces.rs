@@ -11,27 +11,38 @@ use oci_spec::runtime::{LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, Spec
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything but the mount namespace's content.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// Made by the clone. The cgroup namespace is not among them: it is made once the process is in its group.
     pub new: u64,
     pub new_cgroup: bool,
     /// Joined before the clone, users last.
-    joined: Vec<(OwnedFd, u64, String)>,
+    joined: Vec<Joined>,
     new_time: bool,
     time_offsets: String,
     pub uid_map: Vec<LinuxIdMapping>,
     pub gid_map: Vec<LinuxIdMapping>,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+struct Joined {
+    path: PathBuf,
+    kind: LinuxNamespaceType,
+    bit: u64,
+}
+
+/// The namespaces to join, in the plan's order.
+pub struct Opened(Vec<OwnedFd>);
+
 /// The namespace to join; an empty path means a new one.
 pub fn path(namespace: &LinuxNamespace) -> Option<&Path> {
     namespace.path().as_deref().filter(|p| !p.as_os_str().is_empty())
 }
 
+/// Pure.
 pub fn plan(spec: &Spec) -> Outcome<Plan> {
     let linux = spec.linux().as_ref();
     let map = |m: Option<&Option<Vec<LinuxIdMapping>>>| m.and_then(Clone::clone).unwrap_or_default();
@@ -47,7 +58,7 @@ pub fn plan(spec: &Spec) -> Outcome<Plan> {
     for namespace in super::config::listed(spec) {
         let (kind, bit) = (namespace.typ(), namespace_flag(namespace.typ()));
         match path(namespace) {
-            Some(path) => plan.joined.push((open(path, kind)?, bit, kind.to_string())),
+            Some(path) => plan.joined.push(Joined { path: path.to_owned(), kind, bit }),
             None if kind == LinuxNamespaceType::Cgroup => plan.new_cgroup = true,
             None if kind == LinuxNamespaceType::Time => plan.new_time = true,
             None => plan.new |= bit,
@@ -55,14 +66,7 @@ pub fn plan(spec: &Spec) -> Outcome<Plan> {
     }
     // What belongs to the machine is entered while the powers over it are still there; mounts after all whose names are
     // looked up by path.
-    plan.joined.sort_by_key(|(_, bit, _)| (*bit == clone::NEWUSER, *bit == clone::NEWNS));
-    if let Some((fd, ..)) = plan.joined.iter().find(|(_, bit, _)| *bit == clone::NEWNS) {
-        let own = File::open("/proc/self/ns/mnt").during("opening the own mount namespace")?;
-        let same = |a, b| Ok::<_, sys::Error>(process::file_identity(a)? == process::file_identity(b)?);
-        if same(fd.as_fd(), own.as_fd()).during("comparing mount namespaces")? {
-            return Err(invalid("the mount namespace to join is the runtime's own: its root would be exchanged"));
-        }
-    }
+    plan.joined.sort_by_key(|joined| (joined.bit == clone::NEWUSER, joined.bit == clone::NEWNS));
     if plan.makes_users() && (plan.uid_map.is_empty() || plan.gid_map.is_empty()) {
         return Err(invalid("config.json: a new user namespace needs uidMappings and gidMappings"));
     }
@@ -109,7 +113,24 @@ impl Plan {
     }
 
     pub fn joins_users(&self) -> bool {
-        self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWUSER)
+        self.joins(clone::NEWUSER)
+    }
+
+    fn joins(&self, bit: u64) -> bool {
+        self.joined.iter().any(|joined| joined.bit == bit)
+    }
+
+    /// Opens what is to be joined. The runtime's own mount namespace is refused.
+    pub fn open(&self) -> Outcome<Opened> {
+        let opened = self.joined.iter().map(|joined| open(&joined.path, joined.kind)).collect::<Outcome<Vec<_>>>()?;
+        if let Some((_, fd)) = self.joined.iter().zip(&opened).find(|(joined, _)| joined.bit == clone::NEWNS) {
+            let own = File::open("/proc/self/ns/mnt").during("opening the own mount namespace")?;
+            let same = |a, b| Ok::<_, sys::Error>(process::file_identity(a)? == process::file_identity(b)?);
+            if same(fd.as_fd(), own.as_fd()).during("comparing mount namespaces")? {
+                return Err(invalid("the mount namespace to join is the runtime's own: its root would be exchanged"));
+            }
+        }
+        Ok(Opened(opened))
     }
 
     /// The container's own user namespace, whose map its mounts may take over.
@@ -127,11 +148,11 @@ impl Plan {
 
     /// Otherwise what is mounted for the container is mounted where its creator is.
     pub fn own_mounts(&self) -> bool {
-        self.new & clone::NEWNS != 0 || self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWNS)
+        self.new & clone::NEWNS != 0 || self.joins(clone::NEWNS)
     }
 
     pub fn own_cgroups(&self) -> bool {
-        self.new_cgroup || self.joined.iter().any(|(_, bit, _)| *bit == clone::NEWCGROUP)
+        self.new_cgroup || self.joins(clone::NEWCGROUP)
     }
 
     /// Why the kernel makes no such process, where something can be done about it.
@@ -147,18 +168,18 @@ impl Plan {
     }
 
     /// Clones the first process. It is a child of the caller in every case.
-    pub fn clone(&self, group: &Group) -> Outcome<clone::Side> {
+    pub fn clone(&self, opened: &Opened, group: &Group) -> Outcome<clone::Side> {
         if self.joined.is_empty() && !self.new_time {
             let made = clone::clone3(self.new, group.clone_fd());
             return made.map_err(|e| self.refused(&e));
         }
         by_helper(|| {
-            self.enter()?;
+            self.enter(opened)?;
             clone::clone3_sibling(self.new, group.clone_fd())
         })
     }
 
-    fn enter(&self) -> sys::Result<()> {
+    fn enter(&self, opened: &Opened) -> sys::Result<()> {
         if self.new_time {
             clone::unshare(clone::NEWTIME)?;
             if !self.time_offsets.is_empty() {
@@ -167,27 +188,28 @@ impl Plan {
             }
         }
         let mut later = Vec::new();
-        for (fd, bit, name) in self.joined.iter().filter(|(_, bit, _)| *bit != clone::NEWCGROUP) {
-            match clone::setns(fd.as_fd(), *bit) {
+        let failed = |joined: &Joined, e: sys::Error| sys::Error::at("setns", joined.kind.to_string(), e.source);
+        for (joined, fd) in self.joined.iter().zip(&opened.0).filter(|(joined, _)| joined.bit != clone::NEWCGROUP) {
+            match clone::setns(fd.as_fd(), joined.bit) {
                 // One that the user namespace still to be joined owns: allowed only from inside.
-                Err(e) if e.errno() == EPERM && *bit != clone::NEWUSER => later.push((fd, *bit, name)),
-                other => other.map_err(|e| sys::Error::at("setns", name, e.source))?,
+                Err(e) if e.errno() == EPERM && joined.bit != clone::NEWUSER => later.push((joined, fd)),
+                other => other.map_err(|e| failed(joined, e))?,
             }
         }
-        for (fd, bit, name) in later {
-            clone::setns(fd.as_fd(), bit).map_err(|e| sys::Error::at("setns", name, e.source))?;
+        for (joined, fd) in later {
+            clone::setns(fd.as_fd(), joined.bit).map_err(|e| failed(joined, e))?;
         }
         Ok(())
     }
 
     /// By the first process itself, once it is in its group: from elsewhere the kernel lets nobody into a group that
     /// lies in another namespace.
-    pub fn enter_cgroups(&self) -> sys::Result<()> {
+    pub fn enter_cgroups(&self, opened: &Opened) -> sys::Result<()> {
         if self.new_cgroup {
             return clone::unshare(clone::NEWCGROUP);
         }
-        let joined = self.joined.iter().find(|(_, bit, _)| *bit == clone::NEWCGROUP);
-        joined.map_or(Ok(()), |(fd, bit, _)| clone::setns(fd.as_fd(), *bit))
+        let joined = self.joined.iter().zip(&opened.0).find(|(joined, _)| joined.bit == clone::NEWCGROUP);
+        joined.map_or(Ok(()), |(joined, fd)| clone::setns(fd.as_fd(), joined.bit))
     }
 
     /// Writes the id maps of the new user namespace.

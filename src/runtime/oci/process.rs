@@ -1,6 +1,7 @@
-//! A process as the specification describes it, turned into numbers before anything is cloned. Pure but for the filter.
+//! A process as the specification describes it, turned into numbers before anything is cloned. Pure.
 
 use super::{Outcome, invalid, unsupported};
+use crate::runtime::machine::Machine;
 use crate::runtime::seccomp;
 use crate::runtime::{caps, cgroup};
 use crate::sys::attributes::Scheduling;
@@ -53,7 +54,7 @@ pub struct Filter {
 }
 
 /// `spec` gives what holds for all processes of the container.
-pub fn plan(process: &Process, spec: &Spec) -> Outcome<Plan> {
+pub fn plan(process: &Process, spec: &Spec, machine: &Machine) -> Outcome<Plan> {
     let user = process.user();
     let terminal = process.terminal().unwrap_or(false);
     let size = process.console_size().filter(|_| terminal);
@@ -70,7 +71,7 @@ pub fn plan(process: &Process, spec: &Spec) -> Outcome<Plan> {
         gid: user.gid(),
         groups: user.additional_gids().clone().unwrap_or_default(),
         umask: user.umask().unwrap_or(0o022),
-        capabilities: capabilities(process)?,
+        capabilities: capabilities(process, machine)?,
         rlimits: process
             .rlimits()
             .iter()
@@ -87,9 +88,9 @@ pub fn plan(process: &Process, spec: &Spec) -> Outcome<Plan> {
         personality: personality(spec)?,
         memory_policy: memory_policy(spec)?,
         affinity: affinity(process)?,
-        apparmor: apparmor(process)?,
-        selinux: selinux(process)?,
-        filter: linux.and_then(|l| l.seccomp().as_ref()).map(filter).transpose()?,
+        apparmor: apparmor(process, machine)?,
+        selinux: selinux(process, machine)?,
+        filter: linux.and_then(|l| l.seccomp().as_ref()).map(|given| filter(given, machine)).transpose()?,
     })
 }
 
@@ -115,7 +116,7 @@ pub fn ignored(spec: &Spec) -> Option<String> {
     (!flags.is_empty()).then(|| "ignoring personality flags: the specification defines none".to_owned())
 }
 
-fn capabilities(process: &Process) -> Outcome<Sets> {
+fn capabilities(process: &Process, machine: &Machine) -> Outcome<Sets> {
     let Some(given) = process.capabilities() else { return Ok(Sets::default()) };
     let bits = |set: &Option<Capabilities>| {
         set.iter().flatten().try_fold(0, |all, capability| {
@@ -124,7 +125,7 @@ fn capabilities(process: &Process) -> Outcome<Sets> {
         })
     };
     // Names this kernel does not know yet are left out, as by the other runtimes.
-    let known = u64::MAX >> (63 - confine::last_capability());
+    let known = u64::MAX >> (63 - (machine.last_capability)());
     let set = |set| bits(set).map(|bits: u64| bits & known);
     Ok(Sets {
         bounding: set(given.bounding())?,
@@ -239,26 +240,27 @@ fn numbers(what: &str, list: &str) -> Outcome<Vec<u32>> {
     cgroup::parse_list(list).ok_or_else(|| invalid(format!("{what} '{list}' is no list such as 0-2,4")))
 }
 
-fn apparmor(process: &Process) -> Outcome<Option<String>> {
+fn apparmor(process: &Process, machine: &Machine) -> Outcome<Option<String>> {
     let Some(profile) = process.apparmor_profile().as_ref().filter(|p| !p.is_empty()) else { return Ok(None) };
-    if !std::path::Path::new("/sys/kernel/security/apparmor").exists() {
+    if !machine.apparmor() {
         return Err(unsupported(format!("AppArmor profile {profile} is asked for, but AppArmor is not enabled here")));
     }
     Ok(Some(profile.clone()))
 }
 
-fn selinux(process: &Process) -> Outcome<Option<String>> {
+fn selinux(process: &Process, machine: &Machine) -> Outcome<Option<String>> {
     let Some(label) = process.selinux_label().as_ref().filter(|l| !l.is_empty()) else { return Ok(None) };
-    if !super::config::selinux() {
+    if !machine.selinux() {
         return Err(unsupported(format!("SELinux label {label} is asked for, but SELinux is not enabled here")));
     }
     Ok(Some(label.clone()))
 }
 
-fn filter(given: &LinuxSeccomp) -> Outcome<Filter> {
+fn filter(given: &LinuxSeccomp, machine: &Machine) -> Outcome<Filter> {
     // The specification's words are docker's, which the compiler reads.
     let text = serde_json::to_string(given).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
-    let mut compiled = seccomp::compile_spec(&text).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
+    let mut compiled = seccomp::compile_spec(&text, &(machine.kernel_release)())
+        .map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     let path = given.listener_path().clone().filter(|p| !p.as_os_str().is_empty());
     let listener = match (compiled.notifies, path) {
         (true, None) => return Err(invalid("linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath")),

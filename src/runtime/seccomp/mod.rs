@@ -97,8 +97,8 @@ pub struct Compiled {
 }
 
 /// The filter of a container; `capabilities` is its bounding set. Nobody listens to notified calls here: a profile that
-/// has some is refused.
-pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Compiled, Error> {
+/// has some is refused. `release`: uname(2)'s, which rules may depend on.
+pub fn compile(profile: &SeccompProfile, capabilities: u64, release: fn() -> String) -> Result<Compiled, Error> {
     let text = match profile {
         SeccompProfile::Unconfined => return Ok(Compiled::default()),
         SeccompProfile::Default if !USUAL.is_empty() && caps::choose(&[], &[], false) == Ok(capabilities) => {
@@ -107,7 +107,7 @@ pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Compiled, 
         SeccompProfile::Default => DEFAULT,
         SeccompProfile::Custom(text) => text,
     };
-    match compile_text(text, capabilities)? {
+    match compile_text(text, capabilities, &release())? {
         compiled if compiled.notifies => {
             Err(Error::Notify("SCMP_ACT_NOTIFY is not supported: nobody listens to the calls"))
         }
@@ -116,8 +116,8 @@ pub fn compile(profile: &SeccompProfile, capabilities: u64) -> Result<Compiled, 
 }
 
 /// A filter as the OCI specification describes it, which is docker's format without conditions on the machine.
-pub fn compile_spec(text: &str) -> Result<Compiled, Error> {
-    compile_text(text, 0)
+pub fn compile_spec(text: &str, release: &str) -> Result<Compiled, Error> {
+    compile_text(text, 0, release)
 }
 
 /// The architectures a filter can be made for here, in libseccomp's words.
@@ -125,10 +125,9 @@ pub fn architectures() -> Vec<&'static str> {
     arch::ARCHES.iter().map(|arch| arch.scmp).collect()
 }
 
-fn compile_text(text: &str, capabilities: u64) -> Result<Compiled, Error> {
-    let release = crate::sys::facts::kernel_release();
+fn compile_text(text: &str, capabilities: u64, release: &str) -> Result<Compiled, Error> {
     // A release without numbers is taken for a new one.
-    let filter = read(text, capabilities, words::version(&release).unwrap_or((u32::MAX, 0)))?;
+    let filter = read(text, capabilities, words::version(release).unwrap_or((u32::MAX, 0)))?;
     let instructions = program(&filter)?;
     Ok(Compiled {
         program: instructions.iter().flat_map(|i| i.bytes()).collect(),

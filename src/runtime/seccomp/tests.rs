@@ -194,7 +194,7 @@ fn the_stored_program_is_the_default_profile_s() {
             panic!("assets/seccomp.json has changed: look at the change, then put {} in assets/", path.display());
         }
     }
-    let compiled = compile(&SeccompProfile::Default, capabilities).unwrap();
+    let compiled = compile(&SeccompProfile::Default, capabilities, String::new).unwrap();
     assert_eq!((compiled.program.as_slice(), compiled.flags), (USUAL, 0));
 }
 
@@ -354,15 +354,15 @@ fn mistakes_are_named() {
     assert!(bad(r#"{"defaultAction":"NOPE"}"#).contains("'NOPE'"));
     let rule = |r: &str| format!(r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{r}]}}"#);
     let notify = rule(r#"{"names":["read"],"action":"SCMP_ACT_NOTIFY"}"#);
-    let custom = compile(&SeccompProfile::Custom(notify.clone()), 0).unwrap_err().to_string();
+    let custom = compile(&SeccompProfile::Custom(notify.clone()), 0, String::new).unwrap_err().to_string();
     assert!(custom.contains("nobody listens"), "{custom}");
-    assert!(compile_spec(&notify).unwrap().notifies);
+    assert!(compile_spec(&notify, "6.1").unwrap().notifies);
     assert!(bad(&notify.replace("read", "write")).contains("cannot be for write"));
     assert!(bad(r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#).contains("cannot be the default"));
     let flags = |flag: &str| format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_{flag}"]}}"#);
-    assert_eq!(compile_spec(&flags("LOG")).unwrap().flags, crate::sys::confine::FILTER_LOG);
-    assert_eq!(compile_spec(&flags("SPEC_ALLOW")).unwrap().flags, crate::sys::confine::FILTER_SPEC_ALLOW);
-    assert_eq!(compile_spec(&flags("TSYNC")).unwrap().flags, 0);
+    assert_eq!(compile_spec(&flags("LOG"), "6.1").unwrap().flags, crate::sys::confine::FILTER_LOG);
+    assert_eq!(compile_spec(&flags("SPEC_ALLOW"), "6.1").unwrap().flags, crate::sys::confine::FILTER_SPEC_ALLOW);
+    assert_eq!(compile_spec(&flags("TSYNC"), "6.1").unwrap().flags, 0);
     assert!(bad(&flags("WAIT_KILLABLE_RECV")).contains("SCMP_ACT_NOTIFY only"));
     assert!(bad(&flags("X")).contains("flag 'SECCOMP_FILTER_FLAG_X'"));
     assert!(bad(r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_Z80"]}"#).contains("'SCMP_ARCH_Z80'"));

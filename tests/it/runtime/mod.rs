@@ -103,6 +103,7 @@ impl Place {
             event_log: self.path().join("events"),
             volumes: &self.volumes,
             identity: userns::identity(),
+            machine: teu::runtime::machine::Machine::HERE,
             size: Some((91, 37)),
             restarts: 0,
             on_end: Vec::new(),

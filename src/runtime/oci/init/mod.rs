@@ -23,6 +23,7 @@ use sync::Message;
 pub struct Setup<'a> {
     pub bundle: &'a Bundle,
     pub namespaces: &'a namespaces::Plan,
+    pub joined: &'a namespaces::Opened,
     pub mounts: &'a mounts::Plan,
     /// `None`: the configuration has no process, and `start` will say so.
     pub process: Option<&'a plans::Plan>,
@@ -107,7 +108,7 @@ pub fn run(setup: &Setup<'_>, listener: &OwnedFd, socket: OwnedFd) -> Outcome<In
 /// Namespaces' content and the mounts; the root is not entered.
 fn surroundings(setup: &Setup<'_>, socket: &OwnedFd) -> Outcome<Mounted> {
     let spec = &setup.bundle.spec;
-    setup.namespaces.enter_cgroups().during("entering the cgroup namespace")?;
+    setup.namespaces.enter_cgroups(setup.joined).during("entering the cgroup namespace")?;
     process::setsid().during("starting a session")?;
     process::umask(0);
     if setup.namespaces.makes_network() {
