@@ -2,65 +2,17 @@
 
 use crate::needs;
 use crate::support::host::on_own_loopback;
-use crate::support::{StateRoot, image, leaks, wait_until};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::support::leaks::{self, Traces};
+use crate::support::{StateRoot, image, wait_until};
 use std::fs;
-use std::path::Path;
-
-/// All that a run could leave behind.
-#[derive(Debug, PartialEq)]
-struct Traces {
-    processes: usize,
-    /// Of each process of ours.
-    descriptors: BTreeMap<i32, Vec<String>>,
-    /// Of all kinds, of our processes.
-    namespaces: BTreeSet<String>,
-    mounts: Vec<String>,
-    groups: BTreeSet<String>,
-    /// Directories of containers, of layers half unpacked, and network devices.
-    names: BTreeSet<String>,
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
-}
-
-/// What a process has open, without the numbers of pipes and sockets.
-fn descriptors(dir: &str) -> Vec<String> {
-    let links = names(Path::new(dir)).into_iter().filter_map(|number| fs::read_link(format!("{dir}/{number}")).ok());
-    let mut kinds: Vec<String> = links
-        .map(|link| {
-            link.to_string_lossy().trim_end_matches(|c: char| c.is_ascii_digit() || "[]".contains(c)).to_owned()
-        })
-        .collect();
-    kinds.sort();
-    kinds
-}
 
 fn traces(root: &StateRoot) -> Traces {
     let path = root.path();
-    let processes = leaks::processes(path);
-    let of = |pid: i32, what: &str| format!("/proc/{pid}/{what}");
-    let namespaces = processes.iter().flat_map(|pid| {
-        let dir = of(*pid, "ns");
-        names(Path::new(&dir)).into_iter().filter_map(move |name| fs::read_link(format!("{dir}/{name}")).ok())
-    });
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let own = path.to_string_lossy();
-    let dirs = ["containers", "run/containers", "ingest", "run/netns"];
-    let found = dirs.iter().flat_map(|dir| names(&path.join(dir)).into_iter().map(move |name| format!("{dir}/{name}")));
+    let mut traces = Traces::of(&[path], &["containers", "run/containers", "ingest", "run/netns"], leaks::groups(path));
     // Of this thread: it may be in a network namespace of its own.
     let links = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
-    let links = links.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()));
-    Traces {
-        processes: processes.len(),
-        descriptors: processes.iter().map(|pid| (*pid, descriptors(&of(*pid, "fd")))).collect(),
-        namespaces: namespaces.map(|link| link.to_string_lossy().into_owned()).collect(),
-        mounts: mounts.lines().filter(|line| line.contains(&*own)).map(str::to_owned).collect(),
-        groups: leaks::groups(path).iter().map(|dir| dir.display().to_string()).collect(),
-        names: found.chain(links).collect(),
-    }
+    traces.names.extend(links.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())));
+    traces
 }
 
 #[test]

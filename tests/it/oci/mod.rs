@@ -16,4 +16,5 @@ mod process;
 mod ready;
 mod surroundings;
 mod systemd;
+mod traces;
 mod update;

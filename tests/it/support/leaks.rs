@@ -1,6 +1,7 @@
-//! What a state root has left behind on the machine: processes, mounts, control groups.
+//! What a state root has left behind on the machine: processes, mounts, control groups; and all of it counted.
 
 use super::wait::wait_until;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -87,12 +88,16 @@ fn event_ids(root: &Path) -> Vec<String> {
     text.split(hex).filter(|word| word.len() == 64).map(str::to_owned).collect()
 }
 
+/// The directories of groups whose names end with one of these ids.
+pub fn groups_of(ids: &[String]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    find_groups(Path::new("/sys/fs/cgroup"), 0, ids, &mut found);
+    found
+}
+
 /// Directories of this root's containers in any hierarchy.
 pub fn groups(root: &Path) -> Vec<PathBuf> {
-    let ids = ids(root);
-    let mut found = Vec::new();
-    find_groups(Path::new("/sys/fs/cgroup"), 0, &ids, &mut found);
-    found
+    groups_of(&ids(root))
 }
 
 fn find_groups(dir: &Path, depth: usize, ids: &[String], found: &mut Vec<PathBuf>) {
@@ -133,4 +138,59 @@ pub fn kill_leftovers(root: &Path) {
     for dir in left {
         let _ = fs::remove_dir(dir);
     }
+}
+
+/// All that containers could leave behind, to be compared with what was there before.
+#[derive(Debug, PartialEq)]
+pub struct Traces {
+    processes: usize,
+    /// Of each process of ours.
+    descriptors: BTreeMap<i32, Vec<String>>,
+    /// Of all kinds, of our processes.
+    namespaces: BTreeSet<String>,
+    mounts: Vec<String>,
+    groups: BTreeSet<String>,
+    /// Directories of containers, of layers half unpacked, and network devices.
+    pub names: BTreeSet<String>,
+}
+
+impl Traces {
+    /// Of everything that has to do with these directories; `places` are those in them whose entries count.
+    pub fn of(dirs: &[&Path], places: &[&str], groups: Vec<PathBuf>) -> Traces {
+        let processes: BTreeSet<i32> = dirs.iter().flat_map(|dir| processes(dir)).collect();
+        let of = |pid: i32, what: &str| PathBuf::from(format!("/proc/{pid}/{what}"));
+        let namespaces = processes.iter().flat_map(|pid| {
+            let dir = of(*pid, "ns");
+            names(&dir).into_iter().filter_map(move |name| fs::read_link(dir.join(name)).ok())
+        });
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let ours = |line: &&str| dirs.iter().any(|dir| mentions(line, &dir.to_string_lossy()));
+        let found = dirs.iter().flat_map(|dir| places.iter().map(move |place| dir.join(place)));
+        let found = found.flat_map(|dir| names(&dir).into_iter().map(move |name| dir.join(name).display().to_string()));
+        Traces {
+            processes: processes.len(),
+            descriptors: processes.iter().map(|pid| (*pid, descriptors(&of(*pid, "fd")))).collect(),
+            namespaces: namespaces.map(|link| link.to_string_lossy().into_owned()).collect(),
+            mounts: mounts.lines().filter(ours).map(str::to_owned).collect(),
+            groups: groups.iter().map(|dir| dir.display().to_string()).collect(),
+            names: found.collect(),
+        }
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// What a process has open, without the numbers of pipes and sockets.
+fn descriptors(dir: &Path) -> Vec<String> {
+    let links = names(dir).into_iter().filter_map(|number| fs::read_link(dir.join(number)).ok());
+    let mut kinds: Vec<String> = links
+        .map(|link| {
+            link.to_string_lossy().trim_end_matches(|c: char| c.is_ascii_digit() || "[]".contains(c)).to_owned()
+        })
+        .collect();
+    kinds.sort();
+    kinds
 }
