@@ -7,6 +7,7 @@ use crate::model::network::{DEFAULT, EndpointConfig, NetworkMode, PortMapping, P
 use crate::model::publish;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::iter::repeat;
 
 /// What was asked for. `unnamed`: no network was, so that the engine chooses.
 #[derive(Debug, Default)]
@@ -51,9 +52,9 @@ pub(in crate::cli) fn networking(args: Args) -> Result<Networking> {
 
 /// The flags that are about the first network, and those of `network connect`.
 pub(in crate::cli) fn own_place(args: Args) -> Result<EndpointConfig> {
-    let aliases = args.texts("network-alias").into_iter().chain(args.texts("alias"));
     let named = |flag: &'static str| move |text: &str, e: endpoint::ChoiceError| wrong(flag, text, e);
-    let aliases = aliases.map(|text| endpoint::alias(text).map_err(|e| named("network-alias")(text, e)));
+    let given = ["network-alias", "alias"].into_iter().flat_map(|flag| args.texts(flag).into_iter().zip(repeat(flag)));
+    let aliases = given.map(|(text, flag)| endpoint::alias(text).map_err(|e| named(flag)(text, e)));
     let mac = |text: &str| text.parse().map_err(|e| wrong("mac-address", text, e));
     Ok(EndpointConfig {
         network: String::new(),

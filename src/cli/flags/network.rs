@@ -7,8 +7,8 @@ use clap::{Arg, Command};
 /// Docker's flags of `network create` that have no meaning here.
 pub(in crate::cli) const NETWORK_UNSUPPORTED: &[Unsupported] = &[
     no("config-from", "a network's settings are its own"),
-    no("config-only", "a network's settings are its own"),
-    no("ingress", "there are no swarms"),
+    Unsupported { flag: "config-only", why: "a network's settings are its own", tame: &["false", "0"] },
+    Unsupported { flag: "ingress", why: "there are no swarms", tame: &["false", "0"] },
     Unsupported { flag: "ipam-driver", why: "teu itself gives out addresses: default", tame: &["", "default"] },
     no("ipam-opt", "the default driver of addresses has no options; see --subnet, --ip-range and --aux-address"),
     Unsupported { flag: "ipv4", why: "every network has IPv4 addresses; add --ipv6 for both", tame: &["true", "1"] },

@@ -40,7 +40,7 @@ fn addresses_that_are_spoken_for_are_nobodys() {
         ] {
             fails(root, 1, &[why], &["network", "create", flag, value, "bad"]);
         }
-        for flag in ["--config-only", "--ingress", "--ipv4=false"] {
+        for flag in ["--config-only", "--ingress", "--config-only=true", "--ingress=1", "--ipv4=false"] {
             let name = flag.split('=').next().unwrap_or(flag);
             fails(root, 1, &[&format!("{name} is not supported")], &["network", "create", flag, "bad"]);
         }
@@ -50,7 +50,7 @@ fn addresses_that_are_spoken_for_are_nobodys() {
         {
             fails(root, 125, &["no such network", what], &["run", "--network", word, &image, "true"]);
         }
-        root.teu(&["network", "create", "--ipv4", "good"]).exits(0);
+        root.teu(&["network", "create", "--ipv4", "--config-only=false", "--ingress=false", "good"]).exits(0);
         fails(
             root,
             1,
@@ -141,6 +141,7 @@ fn the_way_out_and_the_names_of_interfaces_are_chosen() {
             &["unknown driver option 'mtu'"],
             &["network", "connect", "--driver-opt", "mtu=1", "three", "c"],
         );
+        fails(root, 1, &["invalid --alias 'a b'"], &["network", "connect", "--alias", "a b", "three", "c"]);
         fails(root, 1, &["--link is not supported"], &["network", "connect", "--link", "c:d", "three", "c"]);
         let image = image::name();
         let twice = ["run", "--network", &named, "--network", "three:interface_name=lan0", &image, "true"];
