@@ -203,9 +203,14 @@ fn absent(program: &str, error: &std::io::Error) -> String {
     }
 }
 
-/// Whether the user's network namespace is there already: bridges were made in it. `dir` is `<run>/networks`.
+/// The user's network namespace, if it is there: bridges were made in it. `dir` is `<run>/networks`.
+pub fn namespace(dir: &Path) -> Option<OwnedFd> {
+    pinned(dir)
+}
+
+/// Whether [`namespace`] is there.
 pub fn exists(dir: &Path) -> bool {
-    pinned(dir).is_some()
+    namespace(dir).is_some()
 }
 
 /// Whether a helper program is installed: without one an ordinary user's containers reach nothing outside.

@@ -65,8 +65,7 @@ fn choose_default(core: &Core, config: &mut ContainerConfig, publishes: bool) ->
 
 /// Why no container could be on the default network.
 pub(crate) fn lacking(core: &Core) -> Result<Option<support::Lack>> {
-    let user = userns::identity().rootless.then(|| core.networks_dir());
-    Ok(support::bridges(user.as_deref(), &core.host_interface(&core.network(DEFAULT)?)))
+    Ok(support::bridges(core.user_networks().as_deref(), &core.host_interface(&core.network(DEFAULT)?)))
 }
 
 /// Where monitors look for programs.

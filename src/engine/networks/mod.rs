@@ -62,6 +62,11 @@ impl Core {
         self.root.run().join("networks")
     }
 
+    /// The same of an ordinary user, whose bridges are in a namespace of their own that is found there.
+    pub fn user_networks(&self) -> Option<PathBuf> {
+        userns::identity().rootless.then(|| self.networks_dir())
+    }
+
     /// A predefined network that has no record (yet). The same id each time.
     fn predefined(&self, name: &str, driver: Driver) -> Network {
         let seed = [self.root.data().as_os_str().as_encoded_bytes(), b"\0network\0", name.as_bytes()].concat();

@@ -4,9 +4,10 @@ use super::datagrams::{echoes, serve};
 use super::fails;
 use crate::needs;
 use crate::support::host::{HOST, page};
-use crate::support::{StateRoot, image, leaks, wait_until};
+use crate::support::{StateRoot, image, leaks, program, wait_until};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 /// An address of this machine that is reached through its default route's interface: what is outside for containers.
 const BEYOND: &str = "203.0.113.2";
@@ -152,4 +153,62 @@ fn what_a_user_may_not_is_said() {
     fails(root, 1, &["macvlan networks need root"], &macvlan);
     assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout, "");
     wait_until("nothing is left", || (!run_dir(root).join("ns").exists()).then_some(()));
+}
+
+/// What `program` says in the namespace that the bridges of a user with a container of that name are in.
+#[track_caller]
+fn among_bridges(root: &StateRoot, name: &str, program: &[&str]) -> String {
+    let monitor = root.inspect(name)["State"]["MonitorPid"].to_string();
+    let mut command = Command::new("nsenter");
+    command.args(["-t", &monitor, "--user", "--mount", "--preserve-credentials", "nsenter"]);
+    command.arg(format!("--net={}", run_dir(root).join("ns").display())).args(program);
+    program::finish(command.stdin(Stdio::null())).exits(0).stdout
+}
+
+#[test]
+fn a_users_removed_network_leaves_nothing_to_the_next() {
+    needs!(User, Userns, SubIds, Registry, Nft);
+    let root = &StateRoot::with_image();
+    let image = image::name();
+    let run = |network: &str| root.teu(&["run", "--rm", "--network", network, &image, "true"]).exits(0);
+    let create = |name: &str, flags: &[&str]| {
+        let id = root.teu(&[&["network", "create"], flags, &[name]].concat()).exits(0).stdout;
+        format!("tb{}", &id[..12])
+    };
+    let base = create("base", &[]);
+    // The namespace lives as long as it does.
+    root.teu(&["run", "-d", "--name", "keep", "--network", "base", &image, "sleep", "1000"]).exits(0);
+    let bridges = || {
+        let list = among_bridges(root, "keep", &["ip", "-o", "link", "show", "type", "bridge"]);
+        let names: Vec<String> = list.lines().filter_map(|l| Some(l.split(": ").nth(1)?.to_owned())).collect();
+        names
+    };
+    let rules = || among_bridges(root, "keep", &["nft", "list", "ruleset"]);
+    let remove = |name: &str| root.teu(&["network", "rm", name]).exits(0);
+    let prune = || root.teu(&["network", "prune", "-f"]).exits(0);
+    for (name, by_name) in [("v1", true), ("v2", false)] {
+        let bridge = create(name, &["--subnet", "10.82.0.0/24"]);
+        run(name);
+        assert_eq!(bridges(), [base.as_str(), &bridge]);
+        assert!(rules().contains(&bridge), "{}", rules());
+        let _ = if by_name { remove(name) } else { prune() };
+        assert_eq!(bridges(), [base.as_str()], "{name}");
+        assert!(rules().contains(&base) && !rules().contains(&bridge), "{}", rules());
+        let routes = among_bridges(root, "keep", &["ip", "route"]);
+        assert!(!routes.contains("10.82.0.0/24"), "{routes}");
+    }
+    // The default one's goes too when nobody is on it, and one that the user named.
+    run("bridge");
+    assert_eq!(bridges().len(), 2);
+    prune();
+    assert_eq!(bridges(), [base.as_str()]);
+    create("named", &["-o", "com.docker.network.bridge.name=mine"]);
+    run("named");
+    assert_eq!(bridges(), [base.as_str(), "mine"]);
+    remove("named");
+    assert_eq!(bridges(), [base.as_str()]);
+    // Without a namespace there is nothing to be taken away.
+    root.teu(&["rm", "-f", "keep"]).exits(0);
+    remove("base");
+    prune();
 }

@@ -172,6 +172,9 @@ fn bridges_have_one_network_and_go_with_it() {
         root.teu(&["run", "--rm", "--network", "two", &image, "true"]).exits(0);
         root.teu(&["network", "rm", "two"]).exits(0);
         assert!(there("theirs"));
+        // Neither the wire to the outside nor the next network's name for it is a bridge.
+        let why = ["lan0", "it is an interface already, and no bridge", "com.docker.network.bridge.name"];
+        fails(root, 1, &why, &["network", "create", "-o", &named("lan0"), "three"]);
         let narrow = ["network", "create", "--ipv6", "-o", "com.docker.network.driver.mtu=1000", "three"];
         fails(root, 1, &["IPv6 needs 1280 bytes or more"], &narrow);
     });

@@ -11,7 +11,7 @@ use crate::engine::request::CreateNetworkArgs;
 use crate::model::endpoint::is_interface_name;
 use crate::model::id::{ContainerId, check_name};
 use crate::model::network::{Cidr, Driver, Network, Subnet};
-use crate::net::{host, ipam};
+use crate::net::{bridge, host, ipam};
 use crate::store::records;
 use crate::sys::userns;
 use std::net::IpAddr;
@@ -42,6 +42,7 @@ fn make(core: &Core, mut args: CreateNetworkArgs) -> Result<Network> {
         return Err(Error::new(ErrorKind::Unsupported, format!("{} networks need root", args.driver.word())));
     }
     check_options(&args)?;
+    check_bridge(core, &args)?;
     let id = ContainerId::random().to_string();
     let subnets = subnets(core, &args, &id)?;
     let network = Network {
@@ -149,6 +150,18 @@ fn check_options(args: &CreateNetworkArgs) -> Result<()> {
             .hint("name the host's interface: -o parent=eth0"));
     }
     Ok(())
+}
+
+/// A bridge that is named is made when it is first needed, or is somebody's own.
+fn check_bridge(core: &Core, args: &CreateNetworkArgs) -> Result<()> {
+    let Some(name) = args.options.get(OPTION_BRIDGE) else { return Ok(()) };
+    let looked = bridge::among(core.user_networks().as_deref(), || bridge::may_be(name));
+    match looked.map_err(|e| Error::from_source(ErrorKind::Internal, format!("looking for bridge {name}"), &e))? {
+        None | Some(true) => Ok(()),
+        Some(false) => Err(Error::new(ErrorKind::Conflict, format!("{name} cannot be the network's bridge"))
+            .because("it is an interface already, and no bridge")
+            .hint(format!("choose another {OPTION_BRIDGE}, or leave it out"))),
+    }
 }
 
 /// With a number it is an interface's name.

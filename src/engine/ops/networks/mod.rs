@@ -87,18 +87,18 @@ fn names(core: &Core, leases: &[Lease]) -> Vec<String> {
     ids.into_iter().map(name).collect()
 }
 
-/// An ordinary user's bridges are in a namespace that ends with the last container on it. A bridge that was there before the
-/// network may serve others, and stays.
+/// A bridge that was there before the network may serve others, and stays.
 fn remove_bridge(core: &Core, network: &Network) -> Result<()> {
     if matches!(network.driver, Driver::Macvlan | Driver::Ipvlan) {
         return remove_parent(core, network);
     }
-    if network.driver != Driver::Bridge || userns::identity().rootless {
+    if network.driver != Driver::Bridge {
         return Ok(());
     }
     let name = core.host_interface(network);
     let named = network.options.contains_key(OPTION_BRIDGE);
-    bridge::remove(&name, named, &core.root_tag())
+    bridge::among(core.user_networks().as_deref(), || bridge::remove(&name, named, &core.root_tag()))
+        .map(drop)
         .map_err(|e| Error::from_source(ErrorKind::Internal, format!("removing bridge {name}"), &e))
 }
 
@@ -149,18 +149,20 @@ pub(super) fn prune(
 /// The default network's bridge leaves the host, and with the last network in use the firewall's table too: the next
 /// start makes them anew. A start takes its addresses in a writing transaction, so none comes in between.
 fn withdraw(core: &Core) -> Result<()> {
+    let user = core.user_networks();
     // Where nothing can be made, nothing is left.
-    if userns::identity().rootless || support::bridges(None, "").is_some() {
+    if user.is_none() && support::bridges(None, "").is_some() {
         return Ok(());
     }
     let default = core.network(DEFAULT)?;
+    let (name, tag) = (core.host_interface(&default), core.root_tag());
     let taken = core.db.write(|t| {
         let used: Vec<Lease> = records::leases(t)?.into_iter().filter(|l| in_use(core, l)).collect();
-        let bridge = match used.iter().any(|l| l.network == default.id) {
-            true => Ok(()),
-            false => bridge::remove(&core.host_interface(&default), false, &core.root_tag()),
-        };
-        Ok(if used.is_empty() { bridge.and(cleanup::table(&core.root_tag())) } else { bridge })
+        let (free, none) = (used.iter().all(|l| l.network != default.id), used.is_empty());
+        Ok(bridge::among(user.as_deref(), || {
+            let bridge = if free { bridge::remove(&name, false, &tag) } else { Ok(()) };
+            if none { bridge.and(cleanup::table(&tag)) } else { bridge }
+        }))
     })?;
-    taken.map_err(|e| Error::from_source(ErrorKind::Internal, "taking what is not in use off the host", &e))
+    taken.map(drop).map_err(|e| Error::from_source(ErrorKind::Internal, "taking what is not in use off the host", &e))
 }
