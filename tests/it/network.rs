@@ -4,6 +4,7 @@ mod datagrams;
 mod default;
 mod files;
 mod leftovers;
+mod lost;
 mod moved;
 mod parents;
 mod plain;

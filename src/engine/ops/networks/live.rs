@@ -156,6 +156,9 @@ pub(crate) async fn reload(cx: &mut JobContext, targets: Targets) -> Result<Outp
         if !holds_network(&entry.state) {
             return Err(during(Error::new(ErrorKind::Conflict, "it is not running")));
         }
+        if entry.state.status == Status::Orphaned {
+            return Err(during(no_monitor()));
+        }
         let done = core.task(&entry.container.id).network(NetworkChange::Reload).await;
         done.map_err(|e| during(e.into()))?;
         core.refresh_container(&entry.container.id);
