@@ -54,6 +54,9 @@ pub struct ContainerConfig {
     /// Size of /dev/shm in bytes; `None`: 64 MiB.
     pub shm_size: Option<u64>,
     pub network: NetworkMode,
+    /// It named no network, and the default one could not be had: it has none until a start finds that it can.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub network_wanted: bool,
     /// With [`NetworkMode::Attached`]: at least one.
     pub endpoints: Vec<EndpointConfig>,
     pub ports: Vec<PortMapping>,

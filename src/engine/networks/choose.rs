@@ -3,9 +3,10 @@
 use super::leases::wants_of;
 use crate::engine::core::Core;
 use crate::engine::{Error, ErrorKind, Result};
-use crate::model::container::ContainerConfig;
+use crate::model::container::{Container, ContainerConfig};
 use crate::model::network::{DEFAULT, Driver, EndpointConfig, NetworkMode};
 use crate::net::support;
+use crate::store::records;
 use crate::sys::userns;
 
 /// Completes `config` and refuses what can never start; returns what the user should know. `unnamed`: the engine chooses
@@ -46,21 +47,43 @@ fn choose_default(core: &Core, config: &mut ContainerConfig, publishes: bool) ->
     if !core.options.default_network && !publishes {
         return Ok(None);
     }
-    let rootless = userns::identity().rootless;
-    let lack = lacking(core)?;
-    if let (Some(lack), true) = (&lack, publishes) {
-        return Err(Error::new(ErrorKind::Unsupported, "ports cannot be published")
-            .because(lack.to_string())
-            .hint("--network host shares this machine's ports"));
-    }
-    // Published ports are reached, and neighbours too, where nothing leads outside: the start says so.
-    let lack = lack.or_else(|| if rootless && !publishes { support::way_out(&search_path(core)) } else { None });
-    if let Some(lack) = lack {
+    if publishes {
+        // They are reached, and neighbours too, where nothing leads outside: the start says so.
+        if let Some(lack) = lacking(core)? {
+            return Err(Error::new(ErrorKind::Unsupported, "ports cannot be published")
+                .because(lack.to_string())
+                .hint("--network host shares this machine's ports"));
+        }
+    } else if let Some(lack) = no_default(core)? {
+        config.network_wanted = true;
         return Ok(Some(format!("the container has no network but loopback: {lack}")));
     }
+    on_default(config);
+    Ok(None)
+}
+
+fn on_default(config: &mut ContainerConfig) {
     config.network = NetworkMode::Attached;
     config.endpoints = vec![EndpointConfig { network: DEFAULT.to_owned(), ..EndpointConfig::default() }];
-    Ok(None)
+    config.network_wanted = false;
+}
+
+/// For a start: a container that the default network could not be had for is on it from now on, if it can. `None`: its record
+/// stays as it is.
+pub(crate) fn look_again(core: &Core, container: &Container) -> Result<Option<Container>> {
+    if !container.config.network_wanted || no_default(core)?.is_some() {
+        return Ok(None);
+    }
+    let mut found = container.clone();
+    on_default(&mut found.config);
+    core.db.write(|t| records::update_container(t, &found))?;
+    Ok(Some(found))
+}
+
+/// Why who names no network gets none.
+pub(crate) fn no_default(core: &Core) -> Result<Option<support::Lack>> {
+    let way_out = || userns::identity().rootless.then(|| support::way_out(&search_path(core))).flatten();
+    Ok(lacking(core)?.or_else(way_out))
 }
 
 /// Why no container could be on the default network.

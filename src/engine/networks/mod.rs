@@ -4,7 +4,7 @@ mod choose;
 mod leases;
 mod plan;
 
-pub(crate) use choose::{choose, lacking, search_path};
+pub(crate) use choose::{choose, lacking, look_again, no_default, search_path};
 pub(crate) use leases::{Starting, forget, free, sweep, tidy};
 pub(crate) use plan::{endpoint_plan, names_on, next_interface, published, resolvers, start_plan};
 

@@ -105,6 +105,8 @@ fn prepare(
     let id = container.id.as_str();
     let (dir, run_dir) = (core.root.container(id), core.root.container_run(id));
     let state = clear_way(core, container)?;
+    let again = networks::look_again(core, container)?;
+    let container = again.as_ref().unwrap_or(container);
     create_private_dir(&run_dir)?;
     let parts = core.snapshotter()?.prepare(id, &image.layers)?;
     volumes::provide(core, container, &image.layers)?;

@@ -1,6 +1,6 @@
 //! The network of containers that name none.
 
-use super::{inside, start, web};
+use super::{fails, inside, start, web};
 use crate::needs;
 use crate::support::host::{HOST, OUTSIDE, ip, on_own_host, on_own_loopback};
 use crate::support::{StateRoot, program};
@@ -114,10 +114,31 @@ fn where_no_network_can_be_had_there_is_loopback_and_a_word() {
         let answer = teu(&["create", "--name", "made", STARTER, "true"]).exits(0);
         assert!(answer.stderr.contains("packets are not forwarded on this machine"), "{}", answer.stderr);
         assert_eq!(mode(&root, "made"), "none");
+        teu(&["run", "-d", "--name", "kept", STARTER, "sleep", "1000"]).exits(0);
+        root.teu(&["network", "create", "more"]).exits(0);
+        for change in [&["network", "connect", "more", "kept"][..], &["update", "--publish-add", "8080:80", "kept"]] {
+            let refused = teu(change).exits(1).stderr;
+            assert!(refused.contains("it has no network but loopback: packets are not forwarded"), "{refused}");
+            assert!(refused.contains("`teu restart kept` puts it on network bridge"), "{refused}");
+        }
+        teu(&["restart", "-t", "0", "kept"]).exits(0);
+        assert_eq!(mode(&root, "kept"), "none");
         let refused = teu(&["run", "-p", "8080:80", STARTER, "true"]).exits(125);
         assert!(refused.stderr.contains("ports cannot be published"), "{}", refused.stderr);
-        assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout.lines().count(), 1);
+        assert_eq!(root.teu(&["ps", "-aq"]).exits(0).stdout.lines().count(), 2);
         assert_eq!(bridges(), [""; 0]);
+        // Where it can be had now, the next start has it.
+        fails(&root, 1, &["none could be had when it was started"], &["network", "disconnect", "bridge", "kept"]);
+        root.teu(&["restart", "-t", "0", "kept"]).exits(0);
+        root.teu(&["start", "made"]).exits(0);
+        assert_eq!((mode(&root, "kept").as_str(), mode(&root, "made").as_str()), ("bridge", "bridge"));
+        root.teu(&["network", "connect", "more", "kept"]).exits(0);
+        // Who was asked to have none has none.
+        root.teu(&["run", "-d", "--name", "none", "--network", "none", STARTER, "sleep", "1000"]).exits(0);
+        fails(&root, 1, &["it was created with --network none"], &["network", "connect", "more", "none"]);
+        root.teu(&["restart", "-t", "0", "none"]).exits(0);
+        assert_eq!(mode(&root, "none"), "none");
+        root.teu(&["rm", "-f", "kept", "made", "none"]).exits(0);
     });
 }
 
@@ -144,6 +165,14 @@ fn an_ordinary_user_without_a_helper_has_loopback_and_a_word() {
     assert_eq!(answer.out(), "1");
     assert_eq!(answer.stderr.matches(words).count(), 1, "{}", answer.stderr);
     assert_eq!(teu(&["run", "--rm", "--network", "none", STARTER, "true"]).exits(0).stderr, "");
+    teu(&["run", "-d", "--name", "kept", STARTER, "sleep", "1000"]).exits(0);
+    teu(&["restart", "-t", "0", "kept"]).exits(0);
+    let refused = teu(&["network", "disconnect", "bridge", "kept"]).exits(1).stderr;
+    for part in ["no network but loopback: neither pasta nor slirp4netns is installed", "`teu restart kept` puts it on"]
+    {
+        assert!(refused.contains(part), "{refused}");
+    }
+    teu(&["rm", "-f", "kept"]).exits(0);
 }
 
 #[test]

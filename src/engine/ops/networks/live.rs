@@ -6,7 +6,7 @@ use crate::engine::networks::{self, Starting, endpoint_plan, holds_network, next
 use crate::engine::ops::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::request::{ConnectArgs, Targets};
 use crate::model::container::{Container, Status};
-use crate::model::network::{EndpointConfig, Network, NetworkMode};
+use crate::model::network::{DEFAULT, EndpointConfig, Network, NetworkMode};
 use crate::net::plan::NetworkChange;
 use crate::store::records;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) async fn connect(cx: &mut JobContext, args: ConnectArgs) -> Result<Ou
 
 async fn join(core: &Arc<Core>, entry: ContainerEntry, network: Network, endpoint: EndpointConfig) -> Result<()> {
     let mut container = entry.container;
-    own_namespace(&container)?;
+    own_namespace(core, &container)?;
     if !matches!(network.driver, crate::model::network::Driver::Bridge) && network.subnets.is_empty() {
         return Err(Error::new(ErrorKind::Conflict, "host and none are for containers that are on nothing else"));
     }
@@ -82,7 +82,7 @@ fn asks_for(container: &Container, network: &str) -> bool {
 
 async fn leave(core: &Arc<Core>, entry: ContainerEntry, network: &Network) -> Result<()> {
     let mut container = entry.container;
-    own_namespace(&container)?;
+    own_namespace(core, &container)?;
     let Some(at) = position(core, &container, network) else {
         return Err(Error::new(ErrorKind::Conflict, "it is not connected to it"));
     };
@@ -110,14 +110,20 @@ fn position(core: &Core, container: &Container, network: &Network) -> Option<usi
     container.config.endpoints.iter().position(is)
 }
 
-pub(super) fn own_namespace(container: &Container) -> Result<()> {
-    let whose = match &container.config.network {
+pub(super) fn own_namespace(core: &Core, container: &Container) -> Result<()> {
+    let refused = |why: &str| Error::new(ErrorKind::Conflict, "its networks cannot be changed").because(why.to_owned());
+    Err(match &container.config.network {
         NetworkMode::Attached => return Ok(()),
-        NetworkMode::None => "it was created with --network none",
-        NetworkMode::Host => "it is on the host's own network",
-        NetworkMode::Container(_) => "it shares another container's network",
-    };
-    Err(Error::new(ErrorKind::Conflict, "its networks cannot be changed").because(whose))
+        NetworkMode::None if container.config.network_wanted => {
+            let lack = networks::no_default(core)?;
+            let why = lack.map_or_else(|| "none could be had when it was started".to_owned(), |lack| lack.to_string());
+            refused(&format!("it has no network but loopback: {why}"))
+                .hint(format!("once one can be had, `teu restart {}` puts it on network {DEFAULT}", container.name))
+        }
+        NetworkMode::None => refused("it was created with --network none, or by settings that say so"),
+        NetworkMode::Host => refused("it is on the host's own network"),
+        NetworkMode::Container(_) => refused("it shares another container's network"),
+    })
 }
 
 fn record(core: &Core, container: &Container, action: &str, network: &Network) -> Result<()> {
@@ -152,7 +158,7 @@ pub(crate) async fn reload(cx: &mut JobContext, targets: Targets) -> Result<Outp
     bulk::each(cx, names, |core, name| async move {
         let during = |e: Error| e.during(format!("reloading the network of {name}"));
         let entry = core.container(&name)?;
-        own_namespace(&entry.container).map_err(during)?;
+        own_namespace(&core, &entry.container).map_err(during)?;
         if !holds_network(&entry.state) {
             return Err(during(Error::new(ErrorKind::Conflict, "it is not running")));
         }

@@ -32,7 +32,7 @@ pub(crate) async fn publish(cx: &mut JobContext, args: PublishArgs) -> Result<Ou
 async fn one(core: &Arc<Core>, name: &str, add: &[PortMapping], remove: &[PortMapping]) -> Result<()> {
     let entry = core.container(name)?;
     let mut container = entry.container;
-    own_namespace(&container)?;
+    own_namespace(core, &container)?;
     let leaving: Vec<PublishedPort> =
         entry.state.ports.iter().filter(|p| remove.iter().any(|r| is_published_as(p, r))).cloned().collect();
     let before = container.config.ports.len();
