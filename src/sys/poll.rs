@@ -141,6 +141,32 @@ impl AsFd for Signals {
     }
 }
 
+/// A number in the kernel that others add to (eventfd(2)); readable while it is not zero.
+#[derive(Debug)]
+pub struct Counter {
+    fd: OwnedFd,
+}
+
+impl Counter {
+    pub fn new() -> Result<Self> {
+        use rustix::event::EventfdFlags;
+        let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        Ok(Self { fd: fd.map_err(|e| Error::new("eventfd", e))? })
+    }
+
+    /// What was added since this was last asked.
+    pub fn take(&self) -> u64 {
+        let mut number = [0; 8];
+        if rustix::io::read(&self.fd, &mut number) == Ok(8) { u64::from_ne_bytes(number) } else { 0 }
+    }
+}
+
+impl AsFd for Counter {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 /// True when the process behind the pidfd has not ended.
 pub fn is_alive(pidfd: impl AsFd) -> bool {
     let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];

@@ -6,19 +6,19 @@ use crate::cli::args::Args;
 use crate::engine::oci::{Outcome, Runtime, observe};
 use serde_json::{Map, Value, json};
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub fn events(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<()> {
     let interval = interval(args.text("interval").unwrap_or("5s"))?;
     let mut figures = observe::Figures::open(runtime, id)?;
+    // Before the first figures, so that nothing happens unseen behind them.
+    let mut alarm = (!args.on("stats")).then(|| figures.alarm()).transpose()?;
     while let Some(figure) = figures.take()? {
         tell(&figure);
-        if args.on("stats") {
-            break;
-        }
-        std::thread::sleep(interval);
-        if let Some(oom) = figures.oom() {
-            tell(&oom);
+        let Some(alarm) = &mut alarm else { break };
+        let next = Instant::now() + interval;
+        while alarm.strikes(next)? {
+            tell(&figures.oom());
         }
     }
     Ok(())

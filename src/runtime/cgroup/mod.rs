@@ -12,6 +12,7 @@ mod hierarchy;
 mod in_force;
 mod interfaces;
 mod limits;
+mod oom;
 mod orphans;
 mod parent;
 mod place;
@@ -25,6 +26,7 @@ mod v2;
 
 pub use in_force::InForce;
 pub use limits::{io_weight, parse_list, weight_of_shares};
+pub use oom::OomWatch;
 pub use orphans::sweep;
 pub use place::version;
 pub use sampler::Sampler;
@@ -62,6 +64,9 @@ pub enum Error {
     /// Processes would not die, or a child group stays.
     #[error("the control group {} is still in use", .0.display())]
     Busy(PathBuf),
+    /// One below the container's, named by a caller.
+    #[error("the control group {} does not exist", .0.display())]
+    Missing(PathBuf),
     /// The group was removed while it was being read.
     #[error("the control group {} is gone", .0.display())]
     Gone(PathBuf),

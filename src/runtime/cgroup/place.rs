@@ -131,7 +131,7 @@ impl Group {
                 Kind::None(_) => Err(Error::Invalid(format!("'{text}': the container has no control group"))),
                 Kind::V2(outer) => {
                     let inner = Group::open(&format!("{}/{path}", outer.path().trim_end_matches('/')));
-                    if inner.exists() { Ok(inner) } else { Err(Error::Gone(PathBuf::from(inner.path()))) }
+                    if inner.exists() { Ok(inner) } else { Err(Error::Missing(PathBuf::from(inner.path()))) }
                 }
                 Kind::V1(outer) => outer.inner(controllers, path).map(|inner| Group(Kind::V1(inner))),
             }

@@ -4,11 +4,18 @@ use super::container::Container;
 use super::{Outcome, Runtime, conflict, internal, invalid, rdt};
 use crate::model::stats::Sample;
 use crate::model::time::Timestamp;
-use crate::runtime::cgroup::{InForce, Sampler, resources, version};
+use crate::runtime::cgroup::{InForce, OomWatch, Sampler, resources, version};
+use crate::runtime::init::report::During;
 use crate::runtime::processes;
 use crate::runtime::systemd::{Manager, unit};
+use crate::sys::poll::{self, Epoll, Interest};
 use oci_spec::runtime::LinuxResources;
 use serde_json::{Value, json};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// What every kernel can wait for at once.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Host pids of everything in the container; `None` when it has ended.
 pub fn pids(runtime: &Runtime, id: &str) -> Outcome<Option<Vec<i32>>> {
@@ -84,7 +91,6 @@ pub struct Figures {
     id: String,
     container: Container,
     sampler: Sampler,
-    kills: u64,
 }
 
 impl Figures {
@@ -95,8 +101,7 @@ impl Figures {
         }
         let sampler =
             Sampler::open(&container.record.cgroup, container.record.pid).map_err(|e| internal(e.to_string()))?;
-        let kills = container.group().oom_kills();
-        Ok(Figures { id: id.to_owned(), container, sampler, kills })
+        Ok(Figures { id: id.to_owned(), container, sampler })
     }
 
     /// `None`: the container has ended.
@@ -124,10 +129,46 @@ impl Figures {
         pairs.filter_map(|(key, value)| Some((key.to_owned(), Value::from(value.parse::<u64>().ok()?)))).collect()
     }
 
-    /// Whether the OOM killer struck since this was last asked.
-    pub fn oom(&mut self) -> Option<Event<'_>> {
-        let before = std::mem::replace(&mut self.kills, self.container.group().oom_kills());
-        (self.kills > before).then_some(Event { kind: "oom", id: &self.id, data: None })
+    /// What [`Alarm::strikes`] tells.
+    pub fn oom(&self) -> Event<'_> {
+        Event { kind: "oom", id: &self.id, data: None }
+    }
+
+    pub fn alarm(&self) -> Outcome<Alarm> {
+        let init = self.container.init().ok_or_else(|| conflict("container not running"))?;
+        let killer = OomWatch::open(&self.container.group()).map_err(|e| internal(e.to_string()))?;
+        let epoll = Epoll::new().and_then(|epoll| {
+            epoll.add(&init, 0, Interest::READ)?;
+            killer.iter().try_for_each(|killer| epoll.add(killer, 1, Interest::READ))?;
+            Ok(epoll)
+        });
+        Ok(Alarm { epoll: epoll.during("watching the container")?, init, killer })
+    }
+}
+
+/// Waits for the OOM killer, beside a clock.
+pub struct Alarm {
+    epoll: Epoll,
+    init: OwnedFd,
+    killer: Option<OomWatch>,
+}
+
+impl Alarm {
+    /// True as soon as the killer has struck; false when it is that late, or the container has ended.
+    pub fn strikes(&mut self, until: Instant) -> Outcome<bool> {
+        let mut ready = Vec::new();
+        loop {
+            let ended = !poll::is_alive(&self.init);
+            // Asked last: its end may be the killer's work.
+            if self.killer.as_mut().is_some_and(OomWatch::struck) {
+                return Ok(true);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if ended || left.is_zero() {
+                return Ok(false);
+            }
+            self.epoll.wait(&mut ready, Some(left.min(LONGEST_WAIT))).during("waiting for the container")?;
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::bundle::{Bundle, mounts};
 use crate::needs;
+use crate::support::program::Running;
+use crate::support::wait_until;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -17,7 +19,7 @@ fn exec_must_be_in_the_group_below_that_it_names() {
     bundle.create().exits(0);
     bundle.on(&["start"]).exits(0);
     let missing = bundle.call(&["exec", "--cgroup", "inner", &bundle.id, "true"]).exits(255);
-    assert!(missing.stderr.contains("inner"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("inner does not exist"), "{}", missing.stderr);
     for dir in bundle.groups() {
         let _ = fs::create_dir(dir.join("inner"));
         // A new cpuset is empty.
@@ -58,7 +60,7 @@ fn exec_must_follow_a_first_process_that_divided_its_group() {
     std::os::unix::fs::symlink("busybox", bundle.dir.join("rootfs/bin/mkdir")).unwrap();
     bundle.create().exits(0);
     bundle.on(&["start"]).exits(0);
-    crate::support::wait_until("the group is divided", || bundle.dir.join("rootfs/tmp/done").exists().then_some(()));
+    wait_until("the group is divided", || bundle.dir.join("rootfs/tmp/done").exists().then_some(()));
     let answer = bundle.call(&["exec", &bundle.id, "cat", "/proc/self/cgroup"]).exits(0);
     assert!(answer.stdout.contains("0::/init"), "{}", answer.stdout);
 }
@@ -207,7 +209,7 @@ fn a_container_without_groups_stays_in_its_caller_s() {
     bundle.call(&["exec", &bundle.id, "true"]).exits(0);
     assert!(bundle.on(&["pause"]).exits(1).stderr.contains("cannot be paused"));
     bundle.call(&["kill", &bundle.id, "KILL"]).exits(0);
-    crate::support::wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
+    wait_until("it stops", || (bundle.status() == "stopped").then_some(()));
     bundle.on(&["delete"]).exits(0);
     bundle.assert_gone();
     let wrong = bundle.call(&["--cgroup-manager=what", "list"]).exits(1);
@@ -234,5 +236,34 @@ fn an_ordinary_user_s_group_is_in_the_one_that_is_his() {
     bundle.on(&["resume"]).exits(0);
     bundle.on(&["delete", "--force"]).exits(0);
     assert!(!group.exists());
+    bundle.assert_gone();
+}
+
+/// A process of the container's that takes more than there is, when the file is there: first a child, then the first one.
+const GREEDY: &str = "eat() { x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done; }; \
+     until test -e /child; do sleep 0.05; done; (eat); echo lived; until test -e /first; do sleep 0.05; done; eat";
+
+#[test]
+fn an_event_of_memory_that_is_out_is_told_at_once_and_not_lost_at_the_end() {
+    needs!(Root, Cgroup);
+    let mut bundle = Bundle::new(GREEDY);
+    bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 24 << 20, "swap": 24 << 20 });
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    // None of the figures but the first are waited for.
+    let told = bundle.dir.join("told");
+    let mut events = bundle.command(&["events", "--interval", "60m", &bundle.id]);
+    let mut events = Running(events.stdout(fs::File::create(&told).unwrap()).spawn().unwrap());
+    let said = |kind: &str| bundle.read("told").matches(&format!("{{\"type\":\"{kind}\",")).count();
+    wait_until("the first figures", || (said("stats") == 1).then_some(()));
+    fs::write(bundle.dir.join("rootfs/child"), "").unwrap();
+    wait_until("what happened to the child", || (said("oom") > 0).then_some(()));
+    wait_until("the first process goes on", || bundle.out().contains("lived").then_some(()));
+    let before = said("oom");
+    fs::write(bundle.dir.join("rootfs/first"), "").unwrap();
+    wait_until("the end", || events.0.try_wait().unwrap());
+    assert!(said("oom") > before, "{}", bundle.read("told"));
+    assert_eq!(said("stats"), 1, "{}", bundle.read("told"));
+    bundle.on(&["delete"]).exits(0);
     bundle.assert_gone();
 }

@@ -121,7 +121,7 @@ impl Group {
         for dir in self.dirs.values_mut().filter(|dir| outer.contains(dir)) {
             dir.push(path);
             if !dir.is_dir() {
-                return Err(Error::Gone(dir.clone()));
+                return Err(Error::Missing(dir.clone()));
             }
         }
         Ok(self)
