@@ -66,7 +66,7 @@ pub fn update(runtime: &Runtime, id: &str, args: Args<'_>) -> Outcome<Vec<String
 fn of_flags(args: Args<'_>) -> Outcome<Value> {
     let mut parts: Map<String, Value> = Map::new();
     let mut put = |part: &str, key: &str, value: Value| parts.entry(part).or_insert_with(|| json!({}))[key] = value;
-    for flag in flags::NUMBERS {
+    for (flag, _) in flags::NUMBERS {
         let Some(text) = args.text(flag) else { continue };
         let value = if flag.contains("memory") { size(flag, text)? } else { number::<i64>(args, flag)?.unwrap_or(0) };
         let (part, key) = match flag {

@@ -1,6 +1,6 @@
 //! The flags before the command, the command's place in the table, and how a failure is told.
 
-use super::{commands, flags, output};
+use super::{commands, flags, go_flags, output};
 use crate::engine::oci::create::Sockets;
 use crate::engine::oci::{self, Buses, Failure, Runtime, SPEC_VERSION};
 use std::ffi::{OsStr, OsString};
@@ -91,16 +91,15 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
         oci::seal_program();
     }
     if name == "help" {
-        output::out(&flags::help());
-        return Ok(0);
+        return help(rest);
     }
     if ["checkpoint", "restore"].contains(&&*name) {
         let words = format!("{name} is not supported: teu neither saves nor restores the memory of processes");
         return Err((code::FAILED, words));
     }
-    let unknown = || (code::NO_COMMAND, format!("no such command: {name} (see teu oci --help)"));
-    let command = flags::command(&name).ok_or_else(unknown)?;
-    let argv = std::iter::once(OsString::from(format!("teu oci {name}"))).chain(rest.iter().cloned());
+    let command = flags::command(&name).ok_or_else(|| unknown(&name))?;
+    let plain = go_flags::translate(&command, rest).map_err(|e| (code::FAILED, e))?;
+    let argv = std::iter::once(OsString::from(format!("teu oci {name}"))).chain(plain);
     let matches = match command.try_get_matches_from(argv) {
         Ok(matches) => matches,
         Err(e) if e.kind() == clap::error::ErrorKind::DisplayHelp => {
@@ -126,6 +125,21 @@ fn run(globals: &mut Globals, args: &[OsString], variables: Variables<'_>) -> Re
     let runtime = runtime(globals, root, variables);
     let code = if name == "exec" { code::EXEC } else { code::FAILED };
     commands::run(&name, &runtime, globals, &matches).map_err(|failure| (code, words(&failure)))
+}
+
+fn unknown(name: &str) -> (u8, String) {
+    (code::NO_COMMAND, format!("no such command: {name} (see teu oci --help)"))
+}
+
+/// Of all commands, or of the one that is named.
+fn help(of: &[OsString]) -> Result<u8, (u8, String)> {
+    let Some(name) = of.first().map(|name| name.to_string_lossy()) else {
+        output::out(&flags::help());
+        return Ok(0);
+    };
+    let mut command = flags::command(&name).ok_or_else(|| unknown(&name))?;
+    output::out(&command.render_help().to_string());
+    Ok(0)
 }
 
 fn runtime(globals: &Globals, root: PathBuf, variables: Variables<'_>) -> Runtime {

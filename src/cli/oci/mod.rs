@@ -8,6 +8,7 @@ mod commands;
 mod figures;
 mod flags;
 mod globals;
+mod go_flags;
 mod lists;
 mod output;
 

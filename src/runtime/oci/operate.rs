@@ -44,7 +44,8 @@ pub fn execute(runtime: &Runtime, id: &str) -> Outcome<()> {
         Status::Created => {}
         Status::Creating => return Err(conflict("cannot start a container that is being created")),
         Status::Stopped => return Err(conflict("cannot start a container that has stopped")),
-        Status::Running | Status::Paused => return Err(conflict("cannot start an already running container")),
+        Status::Paused => return Err(conflict("cannot start a container that is paused")),
+        Status::Running => return Err(conflict("cannot start an already running container")),
     }
     let socket = channel::connect_packets(&container.dir, container::START);
     let socket = socket.during("reaching the container's first process")?;

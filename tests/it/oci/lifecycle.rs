@@ -2,7 +2,7 @@
 
 use super::bundle::Bundle;
 use crate::needs;
-use crate::support::wait_until;
+use crate::support::{program, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Stdio;
@@ -98,6 +98,18 @@ fn operations_in_the_wrong_state_must_be_errors_without_effect() {
 }
 
 #[test]
+fn start_of_a_paused_container_says_so() {
+    needs!(Root, Cgroup);
+    let bundle = Bundle::new("true");
+    bundle.create().exits(0);
+    bundle.on(&["pause"]).exits(0);
+    let answer = bundle.on(&["start"]).exits(1);
+    assert!(answer.stderr.contains("paused"), "{}", answer.stderr);
+    bundle.on(&["resume"]).exits(0);
+    bundle.on(&["start"]).exits(0);
+}
+
+#[test]
 fn an_error_of_create_must_leave_nothing() {
     needs!(Userns);
     type Change = fn(&mut Value);
@@ -110,11 +122,7 @@ fn an_error_of_create_must_leave_nothing() {
         ("sysctl", |c| c["linux"]["sysctl"] = json!({ "vm.swappiness": "1" }), "namespace"),
         ("mount", |c| c["mounts"][0]["type"] = "nofs".into(), "nofs"),
         ("source", |c| c["mounts"][0] = json!({ "destination": "/x", "type": "bind", "source": "/no" }), "/no"),
-        (
-            "option",
-            |c| c["mounts"][0] = json!({ "destination": "/x", "options": ["bind", "what"], "source": "/" }),
-            "what",
-        ),
+        ("option", |c| c["mounts"][0] = json!({ "destination": "/x", "type": "tmpfs", "options": ["what"] }), "what"),
         ("rdt", |c| c["linux"]["intelRdt"] = json!({ "closID": "x" }), "intelRdt"),
         ("hook", |c| c["hooks"] = json!({ "poststop": [{ "path": "rel" }] }), "not absolute"),
         ("namespace", |c| c["linux"]["namespaces"][0]["path"] = "/no/such".into(), "/no/such"),
@@ -161,6 +169,42 @@ fn run_is_create_start_and_delete() {
     let bundle = Bundle::new("kill -TERM $$");
     // Signals that the first process of a namespace does not handle are not for it.
     bundle.run().exits(0);
+}
+
+#[test]
+fn flags_are_taken_as_callers_written_in_go_put_them() {
+    needs!(Userns);
+    let bundle = Bundle::new("sleep 1000");
+    bundle.write();
+    let dir = bundle.dir.to_string_lossy().into_owned();
+    let run = |flags: &[&str]| {
+        let words = [&["run"], flags, &[bundle.id.as_str()]].concat();
+        let mut command = bundle.command(&words);
+        assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{flags:?}");
+        assert_eq!(bundle.status(), "running", "{flags:?}");
+    };
+    run(&["-bundle", &dir, "-detach"]);
+    bundle.on(&["delete", "--force", "--force=false"]).exits(1);
+    bundle.on(&["delete", "-force"]).exits(0);
+    run(&["--bundle=/nowhere", "--bundle", &dir, "--detach=true", "--keep=f"]);
+    bundle.on(&["delete", "--force=false"]).exits(1);
+    assert_eq!(bundle.call(&["exec", "-cwd", "/tmp", "-tty=false", &bundle.id, "pwd"]).exits(0).stdout, "/tmp\n");
+    let wrong = bundle.on(&["delete", "--force=perhaps"]).exits(1);
+    assert!(wrong.stderr.contains("invalid boolean value \"perhaps\""), "{}", wrong.stderr);
+    bundle.on(&["delete", "-f=1"]).exits(0);
+    bundle.assert_gone();
+}
+
+#[test]
+fn help_of_a_command_explains_its_flags() {
+    let help = |words: &[&str]| program::finish(std::process::Command::new(program::binary()).arg("oci").args(words));
+    let all = help(&["help"]).exits(0).stdout;
+    let run = help(&["help", "run"]).exits(0).stdout;
+    assert!(all.contains("GLOBAL OPTIONS") && all != run, "{run}");
+    assert_eq!(run, help(&["run", "--help"]).exits(0).stdout);
+    assert_eq!(run, help(&["run", "-help"]).exits(0).stdout);
+    assert!(run.contains("Usage: teu oci run") && run.contains("leave the container to run by itself"), "{run}");
+    help(&["help", "nosuch"]).exits(3);
 }
 
 #[test]
