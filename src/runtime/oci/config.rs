@@ -247,6 +247,11 @@ pub fn check_process(process: &oci_spec::runtime::Process) -> Outcome<()> {
     if texts.clone().any(|t| t.contains('\0')) {
         return Err(invalid("process.args and process.env cannot contain the character NUL"));
     }
+    for entry in process.env().iter().flatten() {
+        if entry.split_once('=').is_none_or(|(name, _)| name.is_empty()) {
+            return Err(invalid(format!("invalid environment variable: {entry:?} is not NAME=VALUE")));
+        }
+    }
     let user = process.user();
     let groups = user.additional_gids().iter().flatten();
     if let Some(id) = [user.uid(), user.gid()].iter().chain(groups).find(|id| **id > i32::MAX as u32) {

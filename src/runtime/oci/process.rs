@@ -257,11 +257,17 @@ fn selinux(process: &Process, machine: &Machine) -> Outcome<Option<String>> {
 }
 
 fn filter(given: &LinuxSeccomp, machine: &Machine) -> Outcome<Filter> {
+    if given.syscalls().iter().flatten().any(|rule| rule.names().is_empty()) {
+        return Err(invalid("linux.seccomp: a rule of syscalls must have at least one name"));
+    }
     // The specification's words are docker's, which the compiler reads.
     let text = serde_json::to_string(given).map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     let mut compiled = seccomp::compile_spec(&text, &(machine.kernel_release)())
         .map_err(|e| invalid(format!("linux.seccomp: {e}")))?;
     let path = given.listener_path().clone().filter(|p| !p.as_os_str().is_empty());
+    if path.is_none() && given.listener_metadata().as_ref().is_some_and(|m| !m.is_empty()) {
+        return Err(invalid("linux.seccomp: listenerMetadata must not be set without listenerPath"));
+    }
     let listener = match (compiled.notifies, path) {
         (true, None) => return Err(invalid("linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath")),
         (true, Some(path)) => {

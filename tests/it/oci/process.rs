@@ -186,6 +186,9 @@ fn seccomp_must_be_applied() {
     refuse(json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": notified }), "listenerPath");
     refuse(json!({ "defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/x" }), "cannot be the default");
     refuse(json!({ "defaultAction": "SCMP_ACT_WHAT" }), "SCMP_ACT_WHAT");
+    let nameless = json!([{ "names": [], "action": "SCMP_ACT_ERRNO" }]);
+    refuse(json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": nameless }), "at least one name");
+    refuse(json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x" }), "without listenerPath");
 }
 
 #[test]

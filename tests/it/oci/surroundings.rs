@@ -20,6 +20,27 @@ fn of_several_values_of_a_variable_the_last_counts() {
 }
 
 #[test]
+fn what_is_no_variable_must_be_an_error() {
+    needs!(Userns);
+    let mut bundle = Bundle::new("sleep 1000");
+    for wrong in ["FOO", "", "=x"] {
+        bundle.config["process"]["env"] = json!(["PATH=/bin", wrong]);
+        let answer = bundle.create().exits(1);
+        assert!(answer.stderr.contains("invalid environment variable"), "'{wrong}': {}", answer.stderr);
+        bundle.assert_gone();
+    }
+    bundle.config["process"]["env"] = json!(["PATH=/bin", "EMPTY=", "TWO=a=b"]);
+    bundle.create().exits(0);
+    bundle.on(&["start"]).exits(0);
+    let answer = bundle.call(&["exec", "-e", "C", &bundle.id, "true"]).exits(255);
+    assert!(answer.stderr.contains("invalid environment variable: \"C\""), "{}", answer.stderr);
+    let out = bundle.call(&["exec", "-e", "C=", &bundle.id, "env"]).exits(0).stdout;
+    for line in ["EMPTY=", "TWO=a=b", "C="] {
+        assert!(out.lines().any(|l| l == line), "{line}: {out}");
+    }
+}
+
+#[test]
 fn a_terminal_in_the_foreground_leaves_line_ends_to_the_caller_s() {
     needs!(Userns);
     let mut bundle = Bundle::new("echo one; echo two; sleep 1000");
