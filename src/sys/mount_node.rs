@@ -14,6 +14,16 @@ pub enum Kind {
     Fifo,
 }
 
+impl Kind {
+    fn file_type(self) -> FileType {
+        match self {
+            Kind::Character => FileType::CharacterDevice,
+            Kind::Block => FileType::BlockDevice,
+            Kind::Fifo => FileType::Fifo,
+        }
+    }
+}
+
 /// A node as the OCI runtime specification describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -41,14 +51,10 @@ fn parent<'p>(root: BorrowedFd<'_>, path: &'p str) -> Result<(OwnedFd, &'p str)>
 
 pub fn device(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
     if device.bind && device.kind != Kind::Fifo {
-        return bind_host(root, &device.path);
+        return bind_host(root, device);
     }
     let (directory, name) = parent(root, &device.path)?;
-    let kind = match device.kind {
-        Kind::Character => FileType::CharacterDevice,
-        Kind::Block => FileType::BlockDevice,
-        Kind::Fifo => FileType::Fifo,
-    };
+    let kind = device.kind.file_type();
     let number = if device.kind == Kind::Fifo { 0 } else { rustix::fs::makedev(device.major, device.minor) };
     let mode = Mode::from_raw_mode(device.mode);
     match rustix::fs::mknodat(&directory, name, kind, mode, number) {
@@ -79,8 +85,16 @@ fn existing(directory: &OwnedFd, name: &str, kind: FileType, number: u64, device
     own(directory, name, device)
 }
 
-fn bind_host(root: BorrowedFd<'_>, path: &str) -> Result<()> {
+/// Its mode and owner are the host's; as another device it would be passed off.
+fn bind_host(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
+    let path = device.path.as_str();
     let tree = mount::clone_tree(rustix::fs::CWD, &PathBuf::from(path), false)?;
+    let stat = rustix::fs::fstat(&tree).map_err(|e| Error::at("stat", path, e))?;
+    let number = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+    if FileType::from_raw_mode(stat.st_mode) != device.kind.file_type() || number != (device.major, device.minor) {
+        let words = "the host's is another device, and in a user namespace none can be made";
+        return Err(Error::at("bind", path, std::io::Error::other(words)));
+    }
     let quiet = Change { set: mount::HOST_NODE, propagation: Some(Propagation::Private), ..Change::default() };
     mount::change(tree.as_fd(), quiet)?;
     let target = in_root::ensure(root, path, Make::File)?;

@@ -91,3 +91,23 @@ fn odd_spellings_that_other_runtimes_take_are_no_reason_to_refuse() {
     let answer = bundle.call(&["exec", "--cap", "CAP_NO_SUCH", "--cap", "CAP_KILL", &bundle.id, "true"]).exits(0);
     assert!(answer.stderr.contains("ignoring the unknown capability CAP_NO_SUCH"), "{}", answer.stderr);
 }
+
+/// There the host's own is bound, whose mode and owner nobody can change.
+#[test]
+fn a_device_in_a_user_namespace_must_be_the_one_that_is_described() {
+    needs!(Root);
+    let mut bundle = Bundle::new("head -c 2 /dev/full; echo $?; echo x >/dev/full || true");
+    namespaces(&mut bundle.config).push(json!({ "type": "user" }));
+    let map = json!([{ "containerID": 0, "hostID": 0, "size": 65536 }]);
+    (bundle.config["linux"]["uidMappings"], bundle.config["linux"]["gidMappings"]) = (map.clone(), map);
+    for (kind, major, minor) in [("c", 1, 5), ("c", 5, 7), ("b", 1, 7)] {
+        bundle.config["linux"]["devices"] =
+            json!([{ "path": "/dev/full", "type": kind, "major": major, "minor": minor, "fileMode": 0o600 }]);
+        let answer = bundle.create().exits(1);
+        assert!(answer.stderr.contains("/dev/full") && answer.stderr.contains("another device"), "{}", answer.stderr);
+        bundle.assert_gone();
+    }
+    bundle.config["linux"]["devices"] =
+        json!([{ "path": "/dev/full", "type": "c", "major": 1, "minor": 7, "fileMode": 0o600 }]);
+    assert!(bundle.outcome().starts_with("\0\x000\n"), "{:?}", bundle.out());
+}
