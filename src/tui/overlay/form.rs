@@ -216,6 +216,7 @@ impl Form {
                 check_name(text(0)).map_err(|e| (0, e.to_string()))?;
                 Ok(Request::Rename { container: name.clone(), name: text(0).to_owned() })
             }
+            Kind::Tag(_) if text(0).is_empty() => Err((0, String::from("what is it to be called?"))),
             Kind::Tag(image) => {
                 let target: Reference = text(0).parse().map_err(|e| (0, format!("{e}")))?;
                 Ok(Request::Tag(crate::engine::request::TagArgs { image: image.clone(), target }))

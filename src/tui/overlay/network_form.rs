@@ -27,6 +27,9 @@ pub(super) fn fields() -> Vec<Field> {
 
 pub(super) fn create(fields: &[Field]) -> Result<Request, Problem> {
     let text = |i: usize| fields[i].as_text();
+    if text(0).is_empty() {
+        return Err((0, String::from("what is it to be called?")));
+    }
     check_name(text(0)).map_err(|e| (0, e.to_string()))?;
     let driver = match text(1) {
         "" | "bridge" => Driver::Bridge,

@@ -26,10 +26,10 @@ pub(super) fn fields(image: &str, last: &[String]) -> Vec<Field> {
         Field::text("memory", old(5), "64m, 1.5g; no limit when empty"),
         Field::text("cpus", old(6), "0.5, 2; no limit when empty"),
         Field::text("pids", old(7), "number of processes; no limit when empty"),
-        Field::text("network", old(8), "a network, none or host; bridge when empty"),
+        Field::text("network", old(8), "a network, container:NAME, none or host; bridge when empty"),
         Field { label: "terminal", value: Value::Toggle(yes(9, true)), help: "interactive, in a pane" },
         Field { label: "remove", value: Value::Toggle(yes(10, false)), help: "when it has ended" },
-        Field::text("ports", old(11), "8080:80 127.0.0.1:53:53/udp; this machine's unless an address is named"),
+        Field::text("ports", old(11), "8080:80 53:53/udp for this machine; 0.0.0.0:8080:80 for everyone"),
     ]
 }
 

@@ -212,6 +212,9 @@ fn a_port_is_opened_and_one_of_several_chosen() {
 fn networks_are_made_and_containers_connected_by_forms() {
     let mut app = page(120, 36);
     press(&mut app, "n");
+    // Nothing is wrong yet.
+    let text = screen(&mut app);
+    assert!(text.contains("name: what is it to be called?") && !text.contains("invalid"), "{text}");
     type_text(&mut app, "lan");
     press(&mut app, "tab tab");
     type_text(&mut app, "10.9.0.0/24");
