@@ -221,6 +221,7 @@ fn plan(number: usize, host_port: u16) -> Attachments {
         root_tag: "bench".into(),
         dir: "/dev/null/none".into(),
         rootless: false,
+        listens: false,
         endpoints: vec![endpoint],
         ports: vec![port],
         resolvers: Vec::new(),

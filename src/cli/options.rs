@@ -37,6 +37,7 @@ pub fn options(config: &Config, background: bool) -> Options {
         settings_problems: config.warnings.clone(),
         environment: config::lasting_environment(),
         publish_address: config.publish_address,
+        monitors_listen: config.monitors_listen,
         default_network: config.default_network,
         background,
     }

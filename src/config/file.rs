@@ -90,27 +90,36 @@ fn set(config: &mut Config, text: &str, key: &str, value: &DeValue) -> Result<()
     Ok(())
 }
 
-/// `network.default`: where containers are that name no network.
+/// `network.default`: where containers are that name no network; `network.ports`: who takes what comes to a published port.
 fn set_network(config: &mut Config, text: &str, value: &DeValue) -> Result<(), Mistake> {
     let DeValue::Table(table) = value else {
         return Err(format!("`network` must be a table, not {}: write network.default = ...", value.type_str()).into());
     };
     for (key, value) in table {
         let name = format!("network.{}", key.get_ref());
-        let (at, why) = match key.get_ref().as_ref() {
-            "default" => match string(&name, value.get_ref()) {
-                Ok(word) if word == "bridge" || word == "none" => {
-                    config.default_network = word == "bridge";
-                    continue;
-                }
-                Ok(word) => (value.span(), format!("`{name}` is '{word}'; it must be bridge or none")),
-                Err(why) => (value.span(), why),
-            },
-            _ => (key.span(), format!("unknown key `{name}`; did you mean `network.default`?")),
+        let set = match key.get_ref().as_ref() {
+            "default" => either(&name, value.get_ref(), ["none", "bridge"]).map(|is| config.default_network = is),
+            "ports" => either(&name, value.get_ref(), ["kernel", "monitor"]).map(|is| config.monitors_listen = is),
+            other => {
+                let known = nearest(other, &["default", "ports"]).unwrap_or("default");
+                Err(Mistake { text: format!("unknown key `{name}`; did you mean `network.{known}`?"), at_key: true })
+            }
         };
-        config.warnings.push(format!("config.toml{}: {why}", place(text, at.start)));
+        if let Err(why) = set {
+            let at = if why.at_key { key.span() } else { value.span() };
+            config.warnings.push(format!("config.toml{}: {}", place(text, at.start), why.text));
+        }
     }
     Ok(())
+}
+
+/// Whether it is the second of two words.
+fn either(name: &str, value: &DeValue, [first, second]: [&str; 2]) -> Result<bool, Mistake> {
+    match string(name, value)? {
+        word if word == first => Ok(false),
+        word if word == second => Ok(true),
+        word => Err(format!("`{name}` is '{word}'; it must be {first} or {second}").into()),
+    }
 }
 
 /// `[keys]`: action to one key or a list of keys. Whether the action exists is the screen's to say.
@@ -257,11 +266,16 @@ mod tests {
         assert_eq!(
             config.warnings,
             [
-                "config.toml line 1 column 19: `network.default` is 'web'; it must be bridge or none",
+                "config.toml line 1 column 19: `network.default` is 'web'; it must be none or bridge",
                 "config.toml line 2 column 9: unknown key `network.mtu`; did you mean `network.default`?",
             ]
         );
         assert!(load("network = 'none'\n").warnings[0].contains("must be a table"));
+        assert!(!load("").monitors_listen && !load("network.ports = 'kernel'\n").monitors_listen);
+        assert!(load("network.ports = 'monitor'\n").monitors_listen);
+        let wrong = load("network.ports = true\nnetwork.port = 'kernel'\n").warnings;
+        assert!(wrong[0].contains("did you mean `network.ports`?"), "{wrong:?}");
+        assert!(wrong[1].contains("`network.ports` must be a string"), "{wrong:?}");
     }
 
     #[test]

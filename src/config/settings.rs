@@ -18,6 +18,8 @@ pub struct Config {
     pub auth_files: Vec<PathBuf>,
     /// Where ports are published when `-p` names no address; `None`: on the loopback.
     pub publish_address: Option<std::net::IpAddr>,
+    /// Monitors listen at published ports themselves; else the kernel translates addresses where it can.
+    pub monitors_listen: bool,
     /// Containers that name no network are on the default one; else they have loopback alone.
     pub default_network: bool,
     pub tui: TuiConfig,
@@ -96,6 +98,7 @@ impl Default for Config {
             insecure_registries: Vec::new(),
             auth_files: Vec::new(),
             publish_address: None,
+            monitors_listen: false,
             default_network: true,
             tui: TuiConfig::default(),
             colours: Colours::default(),

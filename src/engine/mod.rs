@@ -70,6 +70,8 @@ pub struct Options {
     pub settings_problems: Vec<String>,
     /// Where ports are published when no address is asked for; `None`: on the loopback, for this machine alone.
     pub publish_address: Option<std::net::IpAddr>,
+    /// Monitors listen at published ports themselves, so that the host's firewall decides about them as about its own servers.
+    pub monitors_listen: bool,
     /// Containers that name no network are on the default one; else they have loopback alone.
     pub default_network: bool,
     /// Sample live containers each second and follow other teu processes' changes (the TUI).

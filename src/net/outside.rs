@@ -2,6 +2,7 @@
 
 use super::error::{Error, Result};
 use super::link::{Link, Links, OnParent, OnParentKind, Veth};
+use super::nft::Firewall;
 use super::plan::{Attachments, EndpointPlan};
 use super::sysctl;
 use crate::model::network::{Driver, Mac};
@@ -138,6 +139,24 @@ pub fn forwarding(endpoints: &[EndpointPlan], warnings: &mut Vec<String>) -> Res
         }
     }
     Ok(())
+}
+
+/// What is to be told of the machine's own firewall, if it keeps the containers from the outside. Asked once the table had to be
+/// made: by the first start after a boot.
+pub fn closed_by_others(firewall: &mut Firewall, endpoints: &[EndpointPlan]) -> Option<String> {
+    let bridge = &endpoints.iter().find(|e| e.driver == Driver::Bridge && !e.internal)?.host_interface;
+    let chain = match firewall.closed_by(bridge) {
+        Ok(chain) => chain?.words(),
+        Err(e) => {
+            tracing::debug!(error = %e, "looking at the machine's firewall");
+            return None;
+        }
+    };
+    Some(format!(
+        "this machine's firewall drops what is forwarded (chain {chain}): containers on {bridge} neither reach the outside nor \
+         are reached from there, unless it permits that (nft insert rule {chain} iifname {bridge} accept; nft insert rule \
+         {chain} oifname {bridge} accept)"
+    ))
 }
 
 /// A bridge without a set address takes that of a port, and changes it when the port goes.

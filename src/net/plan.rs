@@ -32,6 +32,10 @@ pub struct Attachments {
     /// Bridges and rules are made in a network namespace of the user's own, which the host's network is reached from
     /// through a helper program.
     pub rootless: bool,
+    /// The monitor listens at published ports itself, as a server of the host: the host's firewall decides about them by its rules
+    /// for what comes in, which the kernel's translation passes by.
+    #[serde(default)]
+    pub listens: bool,
     /// The first is the one the default route leads through.
     pub endpoints: Vec<EndpointPlan>,
     /// `host_port` 0: any free one.

@@ -64,6 +64,12 @@ pub fn translates() -> bool {
     tried.is_ok_and(|made| made)
 }
 
+/// The chain of this machine's own firewall that lets nothing pass between that bridge and the outside, as `nft` names it.
+pub fn closed(bridge: &str) -> Option<String> {
+    let mut firewall = Firewall::open("").ok()??;
+    firewall.closed_by(bridge).ok()?.map(|chain| chain.words())
+}
+
 /// Both kinds a bridged network is made of, in the namespace the caller is in.
 fn interfaces() -> Result<Option<Lack>> {
     let mut links = Links::open()?;

@@ -69,6 +69,7 @@ pub fn attached(dir: &Path, fixture: &Fixture, script: &str, endpoints: Vec<Endp
         root_tag: "names".into(),
         dir: dir.to_owned(),
         rootless: false,
+        listens: false,
         endpoints,
         ports: Vec::new(),
         resolvers: vec!["127.0.0.53".parse().unwrap()],
@@ -382,4 +383,42 @@ fn networks_and_ports_come_and_go_while_it_runs() {
     assert!(matches!(change(NetworkChange::Unpublish(vec![given.clone()])), Err(Error::Failed(_))));
     stop(&one);
     stop(&two);
+}
+
+/// The kernel's translation passes by what the host says of its own servers (as docker's and podman's does); a monitor that
+/// listens is one.
+#[test]
+fn the_hosts_rules_for_servers_hold_where_monitors_listen() {
+    needs!(Root, Nft);
+    own_machine();
+    let port = PublishedPort {
+        host_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        host_port: 8080,
+        container_port: 80,
+        protocol: Protocol::Tcp,
+    };
+    let nft = |rules: &str| assert!(Command::new("nft").arg(rules).status().unwrap().success(), "{rules}");
+    let fetch = || {
+        let mut stream = TcpStream::connect((port.host_ip, port.host_port)).ok()?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.contains("served").then_some(())
+    };
+    for listens in [false, true] {
+        let web = Fixture::new();
+        let dir = web.root.path().join("run/networks");
+        let mut launch = attached(&dir, &web, "exec httpd -f -p 80 -h /www", vec![endpoint(1, 2, &["web"], false)]);
+        let NetworkPlan::Attached(plan) = &mut launch.network else { unreachable!() };
+        (plan.listens, plan.ports) = (listens, vec![port.clone()]);
+        start(&launch);
+        wait_until("it serves", fetch);
+        nft(
+            "table inet host { chain input { type filter hook input priority 0; tcp dport 8080 reject with tcp reset; }; }",
+        );
+        assert_eq!(fetch().is_none(), listens);
+        nft("delete table inet host");
+        assert!(fetch().is_some());
+        stop(&web);
+    }
 }

@@ -78,6 +78,7 @@ fn attached(core: &Arc<Core>, container: &Container) -> Result<(Attachments, Sta
         root_tag: core.root_tag(),
         dir: core.networks_dir(),
         rootless: userns::identity().rootless,
+        listens: core.options.monitors_listen,
         endpoints,
         ports,
         resolvers,

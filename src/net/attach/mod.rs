@@ -120,9 +120,10 @@ impl Attached {
         }
     }
 
-    /// The kernel translates addresses. In a rootless namespace packets come from a helper program, not from the host.
+    /// The kernel translates addresses of published ports. In a rootless namespace packets come from a helper program, not from
+    /// the host.
     fn by_kernel(&self, hands: &Hands) -> bool {
-        hands.firewall.is_some() && !self.plan.rootless
+        hands.firewall.is_some() && !self.plan.rootless && !self.plan.listens
     }
 
     /// One endpoint: its interface, up and with addresses. Listed first, so that a failure half way is taken down too.
@@ -176,6 +177,9 @@ impl Attached {
         self.rebuilt |= firewall.add(&networks, &rules, &self.plan.container)?;
         firewall.forget_flows(&rules);
         let mut warnings = Vec::new();
+        if self.rebuilt {
+            warnings.extend(outside::closed_by_others(firewall, &self.plan.endpoints));
+        }
         self.at_host(|| outside::forwarding(&self.plan.endpoints, &mut warnings))?;
         self.warnings.extend(warnings);
         Ok(())

@@ -3,6 +3,7 @@
 
 mod conntrack;
 pub(super) mod expr;
+mod others;
 mod rules;
 pub(super) mod wire;
 

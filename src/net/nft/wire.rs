@@ -10,6 +10,7 @@ const BATCH_END: u16 = 0x11;
 pub const NEWTABLE: u16 = SUBSYSTEM;
 pub const DELTABLE: u16 = SUBSYSTEM | 2;
 const NEWCHAIN: u16 = SUBSYSTEM | 3;
+pub const GETCHAIN: u16 = SUBSYSTEM | 4;
 const NEWRULE: u16 = SUBSYSTEM | 6;
 pub const GETRULE: u16 = SUBSYSTEM | 7;
 const DELRULE: u16 = SUBSYSTEM | 8;
@@ -21,13 +22,23 @@ pub const GETGEN: u16 = SUBSYSTEM | 16;
 
 /// `struct nfgenmsg`: family, version, and the subsystem in a batch's own messages.
 pub const HEAD: usize = 4;
-const INET: [u8; HEAD] = [1, 0, 0, 0];
+pub const FAMILY_INET: u8 = 1;
+pub const FAMILY_IPV4: u8 = 2;
+pub const FAMILY_IPV6: u8 = 10;
+const INET: [u8; HEAD] = [FAMILY_INET, 0, 0, 0];
 const BATCH: [u8; HEAD] = [0, 0, 0, 10];
 pub const ANY: [u8; HEAD] = [0; HEAD];
 pub const GENERATION: u16 = 1;
 
 pub const NAME: u16 = 1;
+pub const CHAIN_NAME: u16 = 3;
+pub const CHAIN_HOOK: u16 = 4;
+pub const HOOK_NUMBER: u16 = 1;
+pub const CHAIN_POLICY: u16 = 5;
 pub const RULE_CHAIN: u16 = 2;
+pub const RULE_EXPRESSIONS: u16 = 4;
+pub const EXPRESSION_DATA: u16 = 2;
+pub const COMPARE_DATA: u16 = 3;
 pub const RULE_USERDATA: u16 = 7;
 pub const ELEMENTS_SET: u16 = 2;
 pub const ELEMENTS: u16 = 3;
@@ -120,6 +131,11 @@ fn of(table: &str) -> Attributes {
 /// What names a table, for a dump or a removal.
 pub fn named(table: &str) -> Vec<u8> {
     of(table).as_bytes().to_vec()
+}
+
+/// As [`named`], a table of another family.
+pub fn named_of(family: u8, table: &str) -> Vec<u8> {
+    Attributes::after(&[family, 0, 0, 0]).text(NAME, table).as_bytes().to_vec()
 }
 
 pub fn add_table(batch: &mut Batch, table: &str) {

@@ -57,3 +57,38 @@ fn the_hosts_policy_wins() {
         assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
     });
 }
+
+#[test]
+fn a_machine_that_drops_what_is_forwarded_is_named_by_who_makes_the_table() {
+    needs!(Netns, Nft);
+    world(|_| {
+        let told = |id: u8| {
+            let web = start(id.into(), vec![endpoint(1, id)], Vec::new());
+            let ours = |w: &&String| !w.contains("forwarding was off");
+            let told = web.warnings().iter().filter(ours).cloned().collect::<String>();
+            assert!(web.down().is_empty());
+            told
+        };
+        let anew = || output("nft delete table inet teu-7e57");
+        assert_eq!(told(2), "");
+        output(
+            "nft add table ip filter; nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }'",
+        );
+        // Who finds the table there has nothing new to tell.
+        assert_eq!(told(3), "");
+        anew();
+        let words = "drops what is forwarded (chain ip filter FORWARD): containers on tb1 neither reach the outside";
+        assert!(told(4).contains(words));
+        for rule in ["iifname tb1 accept", "oifname \\\"tb*\\\" accept"] {
+            output(&format!("nft flush chain ip filter FORWARD; nft add rule ip filter FORWARD {rule}"));
+            anew();
+            assert_eq!(told(5), "", "{rule}");
+        }
+        output("nft flush chain ip filter FORWARD; nft add rule ip filter FORWARD iifname tb12 accept");
+        anew();
+        assert!(told(6).contains(words));
+        output("nft add chain ip filter FORWARD '{ policy accept; }'");
+        anew();
+        assert_eq!(told(7), "");
+    });
+}

@@ -101,6 +101,7 @@ pub fn plan(id: usize, endpoints: Vec<EndpointPlan>, ports: Vec<PublishedPort>) 
         root_tag: "7e57".into(),
         dir: "/dev/null/none".into(),
         rootless: false,
+        listens: false,
         endpoints,
         ports,
         resolvers: Vec::new(),

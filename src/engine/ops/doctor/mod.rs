@@ -10,6 +10,7 @@ use crate::engine::job::{Check, CheckLevel, Output};
 use crate::engine::networks;
 use crate::engine::{Error, ErrorKind, Result};
 use crate::image::snapshot;
+use crate::model::network::DEFAULT;
 use crate::model::units::binary_size;
 use crate::net::support;
 use crate::runtime::cgroup::{Version, support};
@@ -123,6 +124,10 @@ fn cgroups(who: &Identity) -> Vec<Check> {
     checks
 }
 
+/// teu's own table goes on to decide what is let in.
+const PERMIT: &str =
+    "permit it there for teu's bridges: nft insert rule CHAIN iifname BRIDGE accept, and the same for oifname";
+
 /// What a container gets that names no network.
 fn networks(core: &Core, who: &Identity) -> Check {
     let name = "networks";
@@ -135,22 +140,36 @@ fn networks(core: &Core, who: &Identity) -> Check {
         return finding(CheckLevel::Warn, name, lack.why, effect, lack.remedy);
     }
     if !who.rootless {
-        return match support::translates() {
-            true => ok(name, "bridges, with addresses translated by nf_tables"),
-            false => finding(
-                CheckLevel::Warn,
-                name,
-                "this kernel has no nf_tables, or not all of it",
-                "containers reach nothing outside; teu itself forwards published ports; no network can be internal",
-                "",
-            ),
-        };
+        return bridged(core, name);
     }
     match support::way_out(&networks::search_path(core)) {
         None => ok(name, "bridges, and a way out by pasta or slirp4netns"),
         Some(lack) => {
             let effect = "who names no network has loopback alone; on networks, containers reach each other only";
             finding(CheckLevel::Warn, name, lack.why, effect, lack.remedy)
+        }
+    }
+}
+
+/// Root's bridges, and what this machine's firewalls make of them.
+fn bridged(core: &Core, name: &'static str) -> Check {
+    if !support::translates() {
+        let why = "this kernel has no nf_tables, or not all of it";
+        let effect =
+            "containers reach nothing outside; teu itself forwards published ports; no network can be internal";
+        return finding(CheckLevel::Warn, name, why, effect, "");
+    }
+    match core.network(DEFAULT).ok().and_then(|n| support::closed(&core.host_interface(&n))) {
+        None => ok(name, "bridges, with addresses translated by nf_tables"),
+        Some(chain) => {
+            let why = format!("this machine's firewall drops what is forwarded (chain {chain})");
+            finding(
+                CheckLevel::Warn,
+                name,
+                why,
+                "containers neither reach the outside nor are reached from there",
+                PERMIT,
+            )
         }
     }
 }
