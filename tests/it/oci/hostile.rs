@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 /// `run` with this text as configuration. A runtime that hangs is killed, and that is told by 137.
-fn attempt(bundle: &Bundle, text: &[u8]) -> Answer {
+pub fn attempt(bundle: &Bundle, text: &[u8]) -> Answer {
     fs::write(bundle.dir.join("config.json"), text).unwrap();
     run(bundle)
 }
@@ -27,7 +27,7 @@ fn run(bundle: &Bundle) -> Answer {
 
 /// Nothing of it runs, is mounted, or is written down.
 #[track_caller]
-fn assert_no_trace(bundle: &Bundle, answer: &Answer) {
+pub fn assert_no_trace(bundle: &Bundle, answer: &Answer) {
     assert!(!answer.stderr.contains("panicked"), "{}", answer.stderr);
     assert_ne!(answer.code, 137, "it hung: {}", answer.stderr);
     bundle.assert_gone();
@@ -38,7 +38,7 @@ fn assert_no_trace(bundle: &Bundle, answer: &Answer) {
 }
 
 /// One with something of everything.
-fn rich() -> Bundle {
+pub fn rich() -> Bundle {
     let mut bundle = Bundle::new("true");
     let config = &mut bundle.config;
     config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 64, "hard": 64 }]);
@@ -122,7 +122,7 @@ fn nonsense(kind: u8, dir: &Path) -> Value {
 }
 
 /// Takes away, exchanges, or doubles what is at one place.
-fn change(config: &mut Value, choice: usize, kind: u8, dir: &Path) {
+pub fn change(config: &mut Value, choice: usize, kind: u8, dir: &Path) {
     let mut all = Vec::new();
     places(config, String::new(), &mut all);
     let place = all[1 + choice % (all.len() - 1)].clone();
@@ -140,7 +140,7 @@ fn change(config: &mut Value, choice: usize, kind: u8, dir: &Path) {
 }
 
 /// Each starts a container, or nearly: a few by default.
-fn cases() -> u32 {
+pub fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
 }
 

@@ -3,6 +3,7 @@
 pub mod bundle;
 mod devices;
 mod further;
+mod fuzz;
 mod hooks;
 mod hostile;
 mod lifecycle;
