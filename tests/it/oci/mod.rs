@@ -2,6 +2,8 @@
 
 pub mod bundle;
 mod devices;
+mod filters;
+mod flags;
 mod further;
 mod fuzz;
 mod hooks;
