@@ -2,7 +2,7 @@
 //! and read by the monitors of its neighbours, for the names.
 
 use crate::model::network::Endpoint;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -46,6 +46,12 @@ pub fn name(dir: &Path, container: &str) -> Option<String> {
     })
 }
 
+/// The ids of those on a network.
+pub fn containers(dir: &Path, network: &str) -> Vec<String> {
+    let files = fs::read_dir(dir.join(network)).into_iter().flatten().flatten();
+    files.filter_map(|file| container_of(&file.file_name())).collect()
+}
+
 /// Removes what [`write()`] made; the network's directory goes with its last file.
 pub fn remove(dir: &Path, container: &str, network: &str) {
     let network = dir.join(network);
@@ -57,9 +63,7 @@ pub fn remove(dir: &Path, container: &str, network: &str) {
 pub fn sweep(dir: &Path, alive: impl Fn(&str) -> bool) {
     for network in fs::read_dir(dir).into_iter().flatten().flatten().filter(|e| e.path().is_dir()) {
         for file in fs::read_dir(network.path()).into_iter().flatten().flatten() {
-            let name = file.file_name();
-            let container = name.to_str().and_then(|n| n.strip_suffix(".json"));
-            if container.is_some_and(|id| !alive(id)) {
+            if container_of(&file.file_name()).is_some_and(|id| !alive(&id)) {
                 let _ = fs::remove_file(file.path());
             }
         }
@@ -91,6 +95,10 @@ pub fn forget_network(dir: &Path, network: &str) {
 
 fn file_name(container: &str) -> String {
     format!("{container}.json")
+}
+
+fn container_of(file: &OsStr) -> Option<String> {
+    file.to_str()?.strip_suffix(".json").map(str::to_owned)
 }
 
 /// The members of one network, read again only when something has changed.
@@ -192,6 +200,7 @@ mod tests {
         assert_eq!(names(&mut members), ["a49", "b"]);
         fs::write(dir.path().join("n1/c4.json"), "{").unwrap();
         assert_eq!(names(&mut members), ["a49", "b"]);
+        assert_eq!((containers(dir.path(), "n2"), containers(dir.path(), "n9")), (vec!["c3".to_owned()], vec![]));
         remove(dir.path(), "c1", "n1");
         assert_eq!(names(&mut members), ["b"]);
         sweep(dir.path(), |id| id == "c3");

@@ -16,13 +16,23 @@ pub fn veth_name(container: &str, network: &str) -> String {
     format!("tv{}{}", part(container, 8), part(network, 4))
 }
 
+/// What came of work on the host's side, also where it failed.
+#[derive(Default)]
+pub struct News {
+    pub warnings: Vec<String>,
+    /// The networks, by id, whose bridges had to be made: nobody else is on them.
+    pub made: Vec<String>,
+}
+
 /// Makes a bridge that is missing, and sets what is not as it should be.
-pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<String>) -> Result<Link> {
+fn bridge(links: &mut Links, endpoint: &EndpointPlan, news: &mut News) -> Result<Link> {
     let name = &endpoint.host_interface;
     let six = endpoint.gateways.iter().any(|g| g.address.is_ipv6());
     let mut found = links.find(name)?;
     if found.is_none() {
-        links.add_bridge(name, bridge_mac(name), endpoint.mtu)?;
+        if links.add_bridge(name, bridge_mac(name), endpoint.mtu)? {
+            news.made.push(endpoint.endpoint.network.clone());
+        }
         found = links.find(name)?;
     }
     let Some(link) = found else {
@@ -32,7 +42,7 @@ pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<Str
         return Err(Error::WrongKind { name: name.clone(), wanted: "bridge" });
     }
     if let Some(text) = sysctl::bridge(name, six) {
-        warnings.push(format!("network {}: {text}", endpoint.endpoint.name));
+        news.warnings.push(format!("network {}: {text}", endpoint.endpoint.name));
     }
     if !link.up {
         links.set_up(link.index, six)?;
@@ -43,41 +53,53 @@ pub fn bridge(links: &mut Links, endpoint: &EndpointPlan, warnings: &mut Vec<Str
     Ok(link)
 }
 
+/// Puts the host's end of a container's pair, which is there, on the network's bridge.
+pub fn rejoin(links: &mut Links, plan: &Attachments, endpoint: &EndpointPlan, news: &mut News) -> Result<()> {
+    let bridge = bridge(links, endpoint, news)?;
+    let own = veth_name(&plan.container, &endpoint.endpoint.network);
+    links.put_on_bridge(&own, bridge.index)?;
+    joined(links, &bridge, &own, endpoint, news)
+}
+
+/// What a pair's end that is on its bridge is told, and what the bridge can take now.
+fn joined(links: &mut Links, bridge: &Link, own: &str, endpoint: &EndpointPlan, news: &mut News) -> Result<()> {
+    if endpoint.isolated {
+        links.isolate(own)?;
+    }
+    if !bridge.large {
+        links.enlarge(bridge.index);
+    }
+    // Where bridged packets go through the IP rules, a packet to the own published port leaves by the port it came from.
+    let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");
+    if bridged("bridge/bridge-nf-call-iptables") || bridged("bridge/bridge-nf-call-ip6tables") {
+        links.set_hairpin(own)?;
+        if endpoint.isolated {
+            // Redirected on the bridge itself, they would go from one port to another, which is what shall not be.
+            news.warnings.push(format!(
+                "network {}: its containers do not reach each other's published ports while bridged packets go \
+                 through the firewall (sysctl net.bridge.bridge-nf-call-iptables=0)",
+                endpoint.endpoint.name
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The container's interface, not yet up.
 pub fn interface(
     links: &mut Links,
     plan: &Attachments,
     endpoint: &EndpointPlan,
     ns: BorrowedFd<'_>,
-    warnings: &mut Vec<String>,
+    news: &mut News,
 ) -> Result<()> {
     let (name, mac, mtu) = (endpoint.endpoint.interface.as_str(), endpoint.endpoint.mac, endpoint.mtu);
     let kind = match endpoint.driver {
         Driver::Bridge => {
-            let bridge = bridge(links, endpoint, warnings)?;
+            let bridge = bridge(links, endpoint, news)?;
             let own = veth_name(&plan.container, &endpoint.endpoint.network);
             links.add_veth(&Veth { name: &own, bridge: bridge.index, mtu, ns, peer: name, mac })?;
-            if endpoint.isolated {
-                links.isolate(&own)?;
-            }
-            if !bridge.large {
-                links.enlarge(bridge.index);
-            }
-            // Where bridged packets go through the IP rules, a packet to the own published port leaves by the port it
-            // came from.
-            let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");
-            if bridged("bridge/bridge-nf-call-iptables") || bridged("bridge/bridge-nf-call-ip6tables") {
-                links.set_hairpin(&own)?;
-                if endpoint.isolated {
-                    // Redirected on the bridge itself, they would go from one port to another, which is what shall not be.
-                    warnings.push(format!(
-                        "network {}: its containers do not reach each other's published ports while bridged packets go \
-                         through the firewall (sysctl net.bridge.bridge-nf-call-iptables=0)",
-                        endpoint.endpoint.name
-                    ));
-                }
-            }
-            return Ok(());
+            return joined(links, &bridge, &own, endpoint, news);
         }
         Driver::Macvlan => OnParentKind::Macvlan(macvlan_mode(endpoint.mode.as_deref())?),
         Driver::Ipvlan => OnParentKind::Ipvlan(ipvlan_mode(endpoint.mode.as_deref())?),

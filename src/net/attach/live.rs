@@ -4,10 +4,11 @@
 use super::{Attached, Hands};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use crate::net::error::{Error, Result};
+use crate::net::inside;
 use crate::net::nft;
+use crate::net::outside::{self, News};
 use crate::net::plan::EndpointPlan;
 use crate::net::publish::{self, Publication, Route};
-use crate::net::{inside, outside};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
@@ -121,23 +122,21 @@ impl Attached {
     /// already stays.
     pub fn reload(&mut self) -> Result<()> {
         let mut hands = self.hands()?;
-        let mut warnings = Vec::new();
+        self.warnings.clear();
         for endpoint in self.plan.endpoints.clone() {
+            let (mut news, ns) = (News::default(), self.ns.as_fd());
+            let links = &mut hands.outside;
             if hands.inside.find(&endpoint.endpoint.interface)?.is_none() {
-                self.at_host(|| {
-                    outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings)
-                })?;
+                let made = self.at_host(|| outside::interface(links, &self.plan, &endpoint, ns, &mut news));
+                self.hear(news);
+                made?;
                 self.configure(&mut hands, &endpoint)?;
             } else if endpoint.driver == Driver::Bridge {
-                let name = outside::veth_name(&self.plan.container, &endpoint.endpoint.network);
-                let bridge = self.at_host(|| outside::bridge(&mut hands.outside, &endpoint, &mut warnings))?;
-                hands.outside.put_on_bridge(&name, bridge.index)?;
-                if endpoint.isolated {
-                    hands.outside.isolate(&name)?;
-                }
+                let joined = self.at_host(|| outside::rejoin(links, &self.plan, &endpoint, &mut news));
+                self.hear(news);
+                joined?;
             }
         }
-        self.warnings = warnings;
         self.settle(&mut hands)
     }
 }

@@ -6,9 +6,10 @@ use super::error::{Error, Result};
 use super::link::Links;
 use super::netns::{self, NetNs};
 use super::nft::{self, Firewall};
+use super::outside::{self, News};
 use super::plan::{Attachments, EndpointPlan};
 use super::publish::{self, Publication};
-use super::{inside, members, outside, sysctl};
+use super::{inside, members, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,10 +24,28 @@ pub struct Attached {
     host: Option<OwnedFd>,
     published: Vec<Publication>,
     warnings: Vec<String>,
-    rebuilt: bool,
+    remade: Remade,
     /// The kernel has nf_tables, but not all of what is needed of it.
     plain: bool,
     remains: Remains,
+}
+
+/// What was not on the host and had to be made: where others live, they had lost it too, and get their own back when each is
+/// asked to [`Attached::reload`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remade {
+    /// The firewall's table, and with it every container's ports.
+    pub table: bool,
+    /// The networks, by id, whose bridges were made.
+    pub bridges: Vec<String>,
+}
+
+/// Why nothing was attached, and what was made on the way and stays.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failed {
+    pub error: Error,
+    pub remade: Remade,
 }
 
 /// Sockets that are no longer needed. Closing one to the firewall waits until the kernel is done with what anybody has removed
@@ -57,17 +76,18 @@ struct Hands {
 /// nothing of it is left but bridges and rules that other containers share.
 ///
 /// `host`: the network namespace of a rootless user's bridges. Ports are always bound in the namespace the caller is in.
-pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attached> {
+pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attached, Box<Failed>> {
     let mut plan = plan.clone();
     let (endpoints, ports) = (std::mem::take(&mut plan.endpoints), std::mem::take(&mut plan.ports));
     let (published, warnings, remains) = (Vec::new(), Vec::new(), Remains::default());
-    let mut attached = Attached { plan, ns, host, published, warnings, rebuilt: false, plain: false, remains };
+    let remade = Remade::default();
+    let mut attached = Attached { plan, ns, host, published, warnings, remade, plain: false, remains };
     match attached.build(endpoints, &ports) {
         Ok(()) => Ok(attached),
-        Err(e) => {
+        Err(error) => {
             attached.take_down();
             attached.unmake_table();
-            Err(e)
+            Err(Box::new(Failed { error, remade: attached.remade }))
         }
     }
 }
@@ -107,7 +127,7 @@ impl Attached {
                 hands.firewall = None;
                 self.plain = true;
             }
-            made => self.rebuilt |= made?,
+            made => self.remade.table |= made?,
         }
         Ok(())
     }
@@ -135,11 +155,18 @@ impl Attached {
             endpoint.endpoint.interface = inside::free_name(&self.plan.endpoints);
         }
         endpoint.endpoint.mac = endpoint.endpoint.mac.or_else(|| outside::mac_of(&endpoint.endpoint));
-        let mut warnings = Vec::new();
         self.plan.endpoints.push(endpoint.clone());
-        self.at_host(|| outside::interface(&mut hands.outside, &self.plan, &endpoint, self.ns.as_fd(), &mut warnings))?;
-        self.warnings.extend(warnings);
+        let mut news = News::default();
+        let ns = self.ns.as_fd();
+        let made = self.at_host(|| outside::interface(&mut hands.outside, &self.plan, &endpoint, ns, &mut news));
+        self.hear(news);
+        made?;
         self.configure(hands, &endpoint)
+    }
+
+    fn hear(&mut self, news: News) {
+        self.warnings.extend(news.warnings);
+        self.remade.bridges.extend(news.made);
     }
 
     fn configure(&self, hands: &mut Hands, endpoint: &EndpointPlan) -> Result<()> {
@@ -174,10 +201,10 @@ impl Attached {
             return Ok(());
         };
         let rules: Vec<nft::Port> = self.published[from..].iter().filter_map(Publication::rule).collect();
-        self.rebuilt |= firewall.add(&networks, &rules, &self.plan.container)?;
+        self.remade.table |= firewall.add(&networks, &rules, &self.plan.container)?;
         firewall.forget_flows(&rules);
         let mut warnings = Vec::new();
-        if self.rebuilt {
+        if self.remade.table {
             warnings.extend(outside::closed_by_others(firewall, &self.plan.endpoints));
         }
         self.at_host(|| outside::forwarding(&self.plan.endpoints, &mut warnings))?;
@@ -239,15 +266,14 @@ impl Attached {
         &self.warnings
     }
 
-    /// The firewall table had to be made anew: were other containers running, their ports are missing until each was
-    /// asked to [`Attached::reload`].
-    pub fn rebuilt(&self) -> bool {
-        self.rebuilt
+    /// What others may miss.
+    pub fn remade(&self) -> &Remade {
+        &self.remade
     }
 
-    /// As [`Attached::rebuilt`], and forgets it: the others have been asked.
-    pub fn take_rebuilt(&mut self) -> bool {
-        std::mem::take(&mut self.rebuilt)
+    /// As [`Attached::remade`], and forgets it: the others have been asked.
+    pub fn take_remade(&mut self) -> Remade {
+        std::mem::take(&mut self.remade)
     }
 
     pub fn ns(&self) -> &NetNs {
@@ -296,12 +322,12 @@ impl Attached {
 
     /// After a failure: a firewall table that was made on the way goes again, unless it has come to be of use.
     fn unmake_table(&mut self) {
-        if !self.rebuilt {
+        if !self.remade.table {
             return;
         }
         let tag = &self.plan.root_tag;
         let removed = self.at_host(|| Firewall::open(tag)?.map_or(Ok(false), |mut firewall| firewall.remove_unused()));
         // The first failure is the news.
-        self.rebuilt = !matches!(removed, Ok(true));
+        self.remade.table = !matches!(removed, Ok(true));
     }
 }

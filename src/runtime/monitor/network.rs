@@ -5,7 +5,7 @@ use super::forward::Forwarder;
 use super::{Monitor, failure, tokens};
 use crate::model::network::{Endpoint, PublishedPort};
 use crate::net;
-use crate::net::attach::{self, Attached, Remains};
+use crate::net::attach::{self, Attached, Failed, Remade, Remains};
 use crate::net::hosts;
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
@@ -16,7 +16,7 @@ use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Ask, Failure, FailureKind, Hello, Kind, Reply};
 use crate::sys::poll::{Epoll, Ready};
 use crate::sys::{channel, poll, process};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -99,18 +99,19 @@ impl Network {
         let rootless = plan.rootless.then(|| Rootless::enter(&plan.dir)).transpose().map_err(refused)?;
         let attached = match attach(plan, namespace, rootless.as_ref()) {
             Ok(attached) => attached,
-            Err(e) => {
+            Err(failed) => {
                 rootless.into_iter().for_each(Rootless::leave);
-                return Err(refused(e));
+                call_neighbours(launch, &plan.dir, &failed.remade);
+                return Err(refused(failed.error));
             }
         };
         let joined = self.attached.insert(Joined::new(plan, attached, resolver, rootless));
         let done = joined.announce().and_then(|()| joined.settle(epoll));
+        let remade = joined.attached.take_remade();
         if done.is_err() {
             self.close();
-        } else if self.attached.as_mut().is_some_and(|joined| joined.attached.take_rebuilt()) {
-            call_neighbours(launch);
         }
+        call_neighbours(launch, &plan.dir, &remade);
         done
     }
 
@@ -255,8 +256,9 @@ impl Joined {
     }
 }
 
-fn attach(plan: &Attachments, namespace: OwnedFd, rootless: Option<&Rootless>) -> net::Result<Attached> {
-    let host = rootless.map(Rootless::namespace).transpose()?;
+fn attach(plan: &Attachments, namespace: OwnedFd, rootless: Option<&Rootless>) -> Result<Attached, Box<Failed>> {
+    let nothing = |error| Box::new(Failed { error, remade: Remade::default() });
+    let host = rootless.map(Rootless::namespace).transpose().map_err(nothing)?;
     attach::up(plan, NetNs::of(namespace), host)
 }
 
@@ -264,13 +266,19 @@ fn leads_outside(plan: &EndpointPlan) -> (String, bool) {
     (plan.endpoint.network.clone(), !plan.internal)
 }
 
-/// The firewall's table was gone and with it the ports of all others: each puts its own back. Nobody is waited for.
-fn call_neighbours(launch: &Launch) {
+/// Whoever had lost what is there again puts its own back: all when it was the firewall's table, of a bridge those on its network,
+/// which are none when the network has just come into use. Nobody is waited for. `dir` is `<run>/networks`.
+fn call_neighbours(launch: &Launch, dir: &Path, remade: &Remade) {
+    let Some(all) = launch.run_dir.parent() else { return };
+    let concerned: BTreeSet<PathBuf> = if remade.table {
+        std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    } else {
+        remade.bridges.iter().flat_map(|id| members::containers(dir, id)).map(|id| all.join(id)).collect()
+    };
     let hello = Hello { version: protocol::VERSION, ask: Ask::Network(Box::new(NetworkChange::Reload)) };
-    let (Ok(hello), Some(all)) = (protocol::json_frame(Kind::Hello, &hello), launch.run_dir.parent()) else { return };
-    for neighbour in std::fs::read_dir(all).into_iter().flatten().flatten() {
-        if neighbour.path() != launch.run_dir
-            && let Ok(mut stream) = channel::connect_in(&neighbour.path())
+    for neighbour in concerned.iter().filter(|dir| **dir != launch.run_dir) {
+        if let Ok(hello) = protocol::json_frame(Kind::Hello, &hello)
+            && let Ok(mut stream) = channel::connect_in(neighbour)
         {
             // One that has just gone needs no ports.
             let _ = stream.write_all(&hello);
@@ -331,9 +339,7 @@ impl Monitor {
         };
         let before: Vec<Endpoint> = joined.attached.endpoints().cloned().collect();
         let done = joined.change(change, &self.epoll);
-        if joined.attached.take_rebuilt() {
-            call_neighbours(&self.launch);
-        }
+        call_neighbours(&self.launch, &joined.dir, &joined.attached.take_remade());
         let now: Vec<&Endpoint> = joined.attached.endpoints().collect();
         let followed = hosts::follow(&self.launch.dir, &before, &now);
         let done = done.and(followed.map_err(|e| failure(FailureKind::Internal, e.to_string())));

@@ -22,7 +22,8 @@ fn a_port_in_use_leaves_nothing_half_made() {
     world(|_| {
         let taken = std::net::TcpListener::bind("127.0.0.1:8082").unwrap();
         let ports = vec![tcp("127.0.0.1", 8081, 80), tcp("0.0.0.0", 8082, 80)];
-        let error = up(&plan(1, vec![endpoint(1, 2)], ports.clone()), NetNs::create().unwrap(), None).unwrap_err();
+        let error =
+            up(&plan(1, vec![endpoint(1, 2)], ports.clone()), NetNs::create().unwrap(), None).unwrap_err().error;
         let Error::PortInUse { address, by, .. } = &error else { panic!("{error}") };
         assert_eq!(address.port(), 8082);
         assert_eq!(by.as_ref().unwrap().pid, std::process::id() as i32, "{error}");
@@ -63,8 +64,8 @@ fn forwarding_that_cannot_be_switched_on_is_told_and_leaves_nothing() {
         output("mount --make-rprivate /; mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys");
         let wanted = plan(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
         let error = up(&wanted, NetNs::create().unwrap(), None).unwrap_err();
-        assert!(matches!(error, Error::Forwarding { .. }), "{error}");
-        assert!(error.hint().unwrap().contains("sysctl -w net.ipv4.ip_forward=1"));
+        assert!(matches!(error.error, Error::Forwarding { .. }), "{error}");
+        assert!(error.error.hint().unwrap().contains("sysctl -w net.ipv4.ip_forward=1"));
         no_veths();
         assert!(!output("ip -br link").contains("tb1"), "no bridge either");
         assert_eq!(output("nft list ruleset"), "");
@@ -97,7 +98,7 @@ fn a_network_that_cannot_be_joined_live_leaves_everything_as_it_was() {
         web.connect(endpoint(3, 2)).unwrap_err();
         serve(web.ns(), "web", 80);
         assert_eq!(ask(Some(&w.outside), HOST, port[0].host_port).unwrap(), format!("web sees {OUTSIDE}"));
-        assert!(web.take_rebuilt(), "the others' ports are missing");
+        assert!(web.take_remade().table, "the others' ports are missing");
         assert_eq!(web.endpoints().map(|e| e.interface.as_str()).collect::<Vec<_>>(), ["eth0", "eth1"]);
     });
 }
@@ -113,7 +114,7 @@ fn what_needs_ipv6_is_refused_where_there_is_none() {
         let refused = |endpoint| up(&plan(1, vec![endpoint], Vec::new()), NetNs::create().unwrap(), None).unwrap_err();
         let error = refused(endpoint(1, 2));
         assert_eq!(error.to_string(), "network net1 has IPv6 addresses, and this kernel has no IPv6");
-        assert!(error.hint().is_some());
+        assert!(error.error.hint().is_some());
         assert!(!output("ip -br link").contains("tb1"), "nothing was made");
         let mut four = endpoint(1, 2);
         four.endpoint.v6 = None;

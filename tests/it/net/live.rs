@@ -164,7 +164,7 @@ fn everything_comes_back_after_a_flush_and_a_vanished_bridge() {
     world(|w| {
         let mut web = start(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
         let mut two = start(2, vec![endpoint(1, 3)], vec![tcp("0.0.0.0", 8090, 80)]);
-        assert!(web.rebuilt() && !two.rebuilt());
+        assert!(web.remade().table && !two.remade().table);
         serve(web.ns(), "web", 80);
         serve(two.ns(), "two", 80);
         serve(&w.outside, "outside", 80);
@@ -178,7 +178,7 @@ fn everything_comes_back_after_a_flush_and_a_vanished_bridge() {
             silence(Some(&w.outside), HOST, 8080);
             // The next start mends the table and says so; a reload brings back each container's own.
             let three = start(3, vec![endpoint(1, 4)], Vec::new());
-            assert!(three.rebuilt(), "{damage}");
+            assert!(three.remade().table && three.remade().bridges.is_empty(), "{damage}");
             assert_eq!(ask(Some(three.ns()), OUTSIDE, 80).unwrap(), format!("outside sees {HOST}"));
             web.reload().unwrap();
             two.reload().unwrap();
@@ -193,8 +193,11 @@ fn everything_comes_back_after_a_flush_and_a_vanished_bridge() {
         assert_eq!(sorted(&output("nft list ruleset")), sorted(&whole));
         output("ip link del tb1");
         silence(Some(&w.outside), HOST, 8080);
+        web.take_remade();
         web.reload().unwrap();
+        assert_eq!(web.remade().bridges, [endpoint(1, 2).endpoint.network], "it says whose bridge it made");
         two.reload().unwrap();
+        assert!(two.remade().bridges.is_empty());
         check();
         output(
             "ip link del tv00000001ffff 2>/dev/null || ip -br link | grep -o '^tv00000001[^@ ]*' | xargs -n1 ip link del",

@@ -43,7 +43,7 @@ fn a_hundred_attach_at_once() {
     world(|w| {
         let all = a_hundred();
         // One of them made the table, and nobody made it again.
-        let rebuilt: Vec<usize> = (0..).zip(&all).filter(|(_, a)| a.rebuilt()).map(|(n, _)| n).collect();
+        let rebuilt: Vec<usize> = (0..).zip(&all).filter(|(_, a)| a.remade().table).map(|(n, _)| n).collect();
         assert!(rebuilt.len() <= 1, "the table was made by {rebuilt:?}");
         for (n, attached) in all.iter().enumerate().step_by(9) {
             serve(attached.ns(), "one", 80);
@@ -61,7 +61,7 @@ fn a_hundred_attach_at_once() {
         wait_until("the interfaces are gone", || (left() <= 12).then_some(()));
         // And the table is one, with each rule once.
         let again = start(200, vec![endpoint(1, 2)], Vec::new());
-        assert!(!again.rebuilt(), "{}", picture(&again));
+        assert!(!again.remade().table, "{}", picture(&again));
     });
 }
 
