@@ -116,12 +116,15 @@ fn failures(bundle: &mut Bundle) {
     ];
     for change in changes {
         change(&mut bundle.config);
+        // At once: a later one of the same id would take what is left, and take it away.
         bundle.create().exits(1);
+        bundle.assert_gone();
         bundle.config = whole.clone();
     }
     for moment in ["prestart", "createRuntime", "createContainer"] {
         bundle.config["hooks"] = hook(moment);
         bundle.create().exits(1);
+        bundle.assert_gone();
     }
     // Told by start, and what is left is deleted.
     bundle.config["hooks"] = hook("startContainer");
