@@ -1,5 +1,6 @@
 //! Pure data and rules: what an image, a container, a job's figures *are*. No IO, no clock, no async, no kernel.
 
+pub mod asked;
 pub mod change;
 pub mod container;
 pub mod endpoint;

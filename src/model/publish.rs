@@ -153,6 +153,13 @@ impl fmt::Display for PublishedPort {
 }
 
 impl PublishedPort {
+    /// They are one port of this machine: on one address, or one of them on all of the family.
+    pub fn overlaps(&self, other: &PublishedPort) -> bool {
+        let (a, b) = (self.host_ip, other.host_ip);
+        let both = a == b || a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified());
+        both && (self.host_port, self.protocol) == (other.host_port, other.protocol)
+    }
+
     /// Who can reach it: this machine, everybody, or those that can reach one address of this machine.
     pub fn reach(&self) -> Reach {
         match self.host_ip {

@@ -9,6 +9,7 @@ mod moved;
 mod parents;
 mod plain;
 mod ports;
+mod publish;
 mod screen;
 mod user;
 mod words;

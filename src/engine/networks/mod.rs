@@ -6,7 +6,9 @@ mod plan;
 
 pub(crate) use choose::{choose, lacking, look_again, no_default, search_path};
 pub(crate) use leases::{Starting, forget, free, sweep, tidy};
-pub(crate) use plan::{endpoint_plan, names_on, next_interface, published, resolvers, start_plan};
+pub(crate) use plan::{
+    endpoint_plan, names_on, next_interface, one_of_each, publish_address, published, resolvers, start_plan,
+};
 
 use super::core::{Core, now};
 use super::inventory::ContainerEntry;

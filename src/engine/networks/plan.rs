@@ -4,6 +4,7 @@ use super::names as network_names;
 use super::{OPTION_ADDRESS, OPTION_BRIDGE, OPTION_MASQUERADE, OPTION_MTU, OPTION_NEIGHBOURS, OPTION_PREFIX, Starting};
 use crate::engine::core::Core;
 use crate::engine::{Error, ErrorKind, Result};
+use crate::model::asked::Asked;
 use crate::model::container::{Container, State};
 use crate::model::endpoint::IFNAME;
 use crate::model::network::{
@@ -14,6 +15,7 @@ use crate::net::plan::{Attachments, EndpointPlan, NetworkPlan};
 use crate::sys::{process, userns};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Where published ports are when nobody says: this machine alone reaches them.
@@ -69,7 +71,7 @@ fn attached(core: &Arc<Core>, container: &Container) -> Result<(Attachments, Sta
         interfaces.push(interface.clone());
         endpoints.push(endpoint_plan(core, container, config, network, &addresses, interface)?);
     }
-    let ports = published(core, container, &chosen, &container.config.ports)?;
+    let ports = published(core, container, &chosen, Asked::of(&container.config).all())?;
     let resolvers = if endpoints.iter().all(|e| e.internal) { Vec::new() } else { resolvers(container) };
     // The default route leads through the first; one that leads nowhere comes later.
     endpoints.sort_by_key(|e| e.internal);
@@ -195,39 +197,21 @@ pub(crate) fn resolvers(container: &Container) -> Vec<IpAddr> {
 }
 
 /// The ports a monitor is to publish. An internal network's container is reached by nobody outside.
-pub(crate) fn published(
+pub(crate) fn published<'a>(
     core: &Core,
     container: &Container,
     networks: &[(EndpointConfig, Network)],
-    mappings: &[PortMapping],
+    mappings: impl Iterator<Item = &'a PortMapping> + Clone,
 ) -> Result<Vec<PublishedPort>> {
-    let of_network = networks.iter().find_map(|(_, n)| n.options.get(OPTION_ADDRESS)?.parse().ok());
-    let default = of_network.or(core.options.publish_address).unwrap_or(LOOPBACK);
+    let default = publish_address(core, networks);
+    let mut chosen = Chosen::named(mappings.clone(), default)?;
     let mut ports = Vec::new();
-    let mut taken: HashMap<(u16, Protocol), Vec<PublishedPort>> = HashMap::new();
     for mapping in mappings {
-        let host_ip = mapping.host_ip.unwrap_or(default);
-        let port = PublishedPort {
-            host_ip,
-            host_port: free_port(mapping, host_ip, &ports)?,
-            container_port: mapping.container_port,
-            protocol: mapping.protocol,
-        };
-        let others = taken.entry((port.host_port, port.protocol)).or_default();
-        if let Some(other) = others.iter().find(|other| port.host_port != 0 && overlap(other, &port)) {
-            return Err(Error::new(ErrorKind::Invalid, format!("{other} and {port} cannot both be had"))
-                .because("they are one port of this machine"));
+        let mut port = published_at(mapping, default);
+        if let (first, Some(last)) = (port.host_port, mapping.host_port_last) {
+            port = chosen.first_free(&port, first..=last)?;
         }
-        others.push(port.clone());
         ports.push(port);
-    }
-    if container.config.publish_all {
-        for &(container_port, protocol) in &container.config.exposed {
-            let published = |p: &PublishedPort| p.container_port == container_port && p.protocol == protocol;
-            if !ports.iter().any(published) {
-                ports.push(PublishedPort { host_ip: default, host_port: 0, container_port, protocol });
-            }
-        }
     }
     if !ports.is_empty() && !networks.is_empty() && networks.iter().all(|(_, n)| n.internal) {
         let all = network_names(container).join(", ");
@@ -238,30 +222,72 @@ pub(crate) fn published(
     Ok(ports)
 }
 
-/// They ask for one port of this machine: on one address, or one of them on all of the family.
-fn overlap(one: &PublishedPort, other: &PublishedPort) -> bool {
-    let (a, b) = (one.host_ip, other.host_ip);
-    let both = a == b || a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified());
-    both && (one.host_port, one.protocol) == (other.host_port, other.protocol)
+/// Where ports are published that name no address.
+pub(crate) fn publish_address(core: &Core, networks: &[(EndpointConfig, Network)]) -> IpAddr {
+    let of_network = networks.iter().find_map(|(_, n)| n.options.get(OPTION_ADDRESS)?.parse().ok());
+    of_network.or(core.options.publish_address).unwrap_or(LOOPBACK)
 }
 
-/// Of several host ports the first that nobody has now; the monitor then takes it, or says who was quicker.
-fn free_port(mapping: &PortMapping, ip: IpAddr, chosen: &[PublishedPort]) -> Result<u16> {
-    let (Some(first), Some(last)) = (mapping.host_port, mapping.host_port_last) else {
-        return Ok(mapping.host_port.unwrap_or(0));
-    };
-    let free = |port: &u16| {
-        let address = SocketAddr::new(ip, *port);
-        let ours = |p: &PublishedPort| (p.host_ip, p.host_port, p.protocol) == (ip, *port, mapping.protocol);
-        let bound = match mapping.protocol {
-            Protocol::Tcp => TcpListener::bind(address).is_ok(),
-            Protocol::Udp => UdpSocket::bind(address).is_ok(),
+/// Refuses what asks twice for one port of this machine.
+pub(crate) fn one_of_each<'a>(mappings: impl Iterator<Item = &'a PortMapping>, default: IpAddr) -> Result<()> {
+    Chosen::named(mappings, default).map(drop)
+}
+
+/// With the first host port that it asks for; 0: any free one.
+fn published_at(mapping: &PortMapping, default: IpAddr) -> PublishedPort {
+    PublishedPort {
+        host_ip: mapping.host_ip.unwrap_or(default),
+        host_port: mapping.host_port.unwrap_or(0),
+        container_port: mapping.container_port,
+        protocol: mapping.protocol,
+    }
+}
+
+/// Ports of this machine that a container is to have, by number.
+#[derive(Default)]
+struct Chosen(HashMap<(u16, Protocol), Vec<PublishedPort>>);
+
+impl Chosen {
+    /// Those that are asked for by their one number: no range may take them.
+    fn named<'a>(mappings: impl Iterator<Item = &'a PortMapping>, default: IpAddr) -> Result<Chosen> {
+        let mut chosen = Chosen::default();
+        for mapping in mappings.filter(|m| m.host_port.is_some() && m.host_port_last.is_none()) {
+            let port = published_at(mapping, default);
+            if let Some(other) = chosen.in_the_way(&port) {
+                return Err(Error::new(ErrorKind::Invalid, format!("{other} and {port} cannot both be had"))
+                    .because("they are one port of this machine"));
+            }
+            chosen.add(port);
+        }
+        Ok(chosen)
+    }
+
+    fn add(&mut self, port: PublishedPort) {
+        self.0.entry((port.host_port, port.protocol)).or_default().push(port);
+    }
+
+    fn in_the_way(&self, port: &PublishedPort) -> Option<&PublishedPort> {
+        self.0.get(&(port.host_port, port.protocol))?.iter().find(|other| other.overlaps(port))
+    }
+
+    /// Of several host ports the first that nobody has now; the monitor then takes it, or says who was quicker.
+    fn first_free(&mut self, wanted: &PublishedPort, mut range: RangeInclusive<u16>) -> Result<PublishedPort> {
+        let (first, last, ip) = (*range.start(), *range.end(), wanted.host_ip);
+        let free = |host_port| {
+            let port = PublishedPort { host_port, ..wanted.clone() };
+            let address = SocketAddr::new(ip, host_port);
+            let bound = match port.protocol {
+                Protocol::Tcp => TcpListener::bind(address).is_ok(),
+                Protocol::Udp => UdpSocket::bind(address).is_ok(),
+            };
+            (bound && self.in_the_way(&port).is_none()).then_some(port)
         };
-        bound && !chosen.iter().any(ours)
-    };
-    (first..=last)
-        .find(free)
-        .ok_or_else(|| Error::new(ErrorKind::Conflict, format!("no port from {first} to {last} is free on {ip}")))
+        let port = range.find_map(free).ok_or_else(|| {
+            Error::new(ErrorKind::Conflict, format!("no port from {first} to {last} is free on {ip}"))
+        })?;
+        self.add(port.clone());
+        Ok(port)
+    }
 }
 
 /// What the interface is called that a running container gets.

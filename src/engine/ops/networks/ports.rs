@@ -3,9 +3,10 @@
 
 use super::live::{no_monitor, own_namespace};
 use crate::engine::core::Core;
-use crate::engine::networks::{holds_network, published};
+use crate::engine::networks::{holds_network, one_of_each, publish_address, published};
 use crate::engine::ops::{Error, ErrorKind, JobContext, Output, Result, bulk};
 use crate::engine::request::PublishArgs;
+use crate::model::asked::Asked;
 use crate::model::container::{Container, Status};
 use crate::model::network::{EndpointConfig, Network, PortMapping, PublishedPort};
 use crate::net::plan::NetworkChange;
@@ -28,45 +29,73 @@ pub(crate) async fn publish(cx: &mut JobContext, args: PublishArgs) -> Result<Ou
     .await
 }
 
-/// Takes away first: a port may move. When adding fails, what was taken away comes back.
+/// Takes away first: a port may move. When adding fails, what was taken away comes back. While it runs, what is published is
+/// the truth and the record follows; else the record is.
 async fn one(core: &Arc<Core>, name: &str, add: &[PortMapping], remove: &[PortMapping]) -> Result<()> {
     let entry = core.container(name)?;
     let mut container = entry.container;
     own_namespace(core, &container)?;
-    let leaving: Vec<PublishedPort> =
-        entry.state.ports.iter().filter(|p| remove.iter().any(|r| is_published_as(p, r))).cloned().collect();
-    let before = container.config.ports.len();
-    container.config.ports.retain(|p| !remove.iter().any(|r| is_same(p, r)));
-    if let Some(unknown) = remove.iter().find(|r| !leaving.iter().any(|p| is_published_as(p, r)))
-        && container.config.ports.len() == before
-    {
-        let its =
-            entry.state.ports.iter().find(|p| p.host_port == unknown.container_port && unknown.host_port.is_none());
-        let hint = match its {
-            Some(p) => {
-                format!("{} is this machine's port: --publish-rm {}:{}", p.host_port, p.host_port, p.container_port)
+    let live = holds_network(&entry.state);
+    if live && entry.state.status == Status::Orphaned {
+        return Err(no_monitor());
+    }
+    let networks = networks_of(core, &container);
+    let default = publish_address(core, &networks);
+    let mut asked = Asked::of(&container.config);
+    let mut leaving = Vec::new();
+    if live {
+        leaving = published_as(&entry.state.ports, remove).map_err(|unknown| {
+            let own = entry.state.ports.iter().map(|p| (p.container_port, Some(p.host_port), p.to_string()));
+            unpublished(name, unknown, own)
+        })?;
+        leaving.iter().for_each(|port| asked.forget(port));
+    } else {
+        let whole = asked.clone();
+        for unknown in remove {
+            // Two may mean the same.
+            if !asked.remove(unknown, default) && !whole.clone().remove(unknown, default) {
+                let own = whole.all().map(|m| (m.container_port, m.host_port, m.to_string()));
+                return Err(unpublished(name, unknown, own));
             }
-            None => format!("`teu port {name}` lists what is"),
-        };
-        return Err(Error::new(ErrorKind::NotFound, format!("port {unknown} is not published")).hint(hint));
-    }
-    container.config.ports.extend(add.iter().cloned());
-    if holds_network(&entry.state) {
-        if entry.state.status == Status::Orphaned {
-            return Err(no_monitor());
         }
-        let networks = networks_of(core, &container)?;
-        let bare = Container {
-            config: crate::model::container::ContainerConfig { publish_all: false, ..container.config.clone() },
-            ..container.clone()
-        };
-        let joining = published(core, &bare, &networks, add)?;
-        change(core, &container, leaving, joining).await?;
     }
+    asked.add(add);
+    if live {
+        let joining = published(core, &container, &networks, add.iter())?;
+        change(core, &container, leaving, joining).await?;
+    } else if !add.is_empty() {
+        one_of_each(asked.all(), default)?;
+    }
+    asked.record(&mut container.config);
     core.db.write(|t| records::update_container(t, &container))?;
     core.emit_container("update", &container);
     core.refresh_container(&container.id);
     Ok(())
+}
+
+/// The ports that `asked` means, or what means none.
+fn published_as<'a>(ports: &[PublishedPort], asked: &'a [PortMapping]) -> Result<Vec<PublishedPort>, &'a PortMapping> {
+    match asked.iter().find(|a| !ports.iter().any(|p| is_published_as(p, a))) {
+        Some(unknown) => Err(unknown),
+        None => Ok(ports.iter().filter(|p| asked.iter().any(|a| is_published_as(p, a))).cloned().collect()),
+    }
+}
+
+/// `own`: the container's ports, each with its number inside, the host's, and as it is written.
+fn unpublished(
+    name: &str,
+    asked: &PortMapping,
+    own: impl Iterator<Item = (u16, Option<u16>, String)> + Clone,
+) -> Error {
+    let mut mistaken =
+        own.clone().filter(|(_, host, _)| asked.host_port.is_none() && *host == Some(asked.container_port));
+    let same: Vec<String> = own.filter(|(inside, ..)| *inside == asked.container_port).map(|(.., text)| text).collect();
+    let hint = match mistaken.next() {
+        Some((inside, Some(host), _)) => format!("{host} is this machine's port: --publish-rm {host}:{inside}"),
+        _ if same.is_empty() => format!("`teu port {name}` lists what is"),
+        _ => format!("published: {}", same.join(", ")),
+    };
+    Error::new(ErrorKind::NotFound, format!("port {asked} is not published")).hint(hint)
 }
 
 async fn change(
@@ -93,8 +122,9 @@ async fn change(
     Err(error)
 }
 
-fn networks_of(core: &Core, container: &Container) -> Result<Vec<(EndpointConfig, Network)>> {
-    container.config.endpoints.iter().map(|e| Ok((e.clone(), core.network(&e.network)?))).collect()
+/// One that was removed meanwhile says nothing about ports.
+fn networks_of(core: &Core, container: &Container) -> Vec<(EndpointConfig, Network)> {
+    container.config.endpoints.iter().filter_map(|e| Some((e.clone(), core.network(&e.network).ok()?))).collect()
 }
 
 /// Does `asked` mean this port? What it does not say, fits.
@@ -103,11 +133,4 @@ fn is_published_as(port: &PublishedPort, asked: &PortMapping) -> bool {
         && port.protocol == asked.protocol
         && asked.host_ip.is_none_or(|ip| ip == port.host_ip)
         && asked.host_port.is_none_or(|first| (first..=asked.host_port_last.unwrap_or(first)).contains(&port.host_port))
-}
-
-fn is_same(mapping: &PortMapping, asked: &PortMapping) -> bool {
-    mapping.container_port == asked.container_port
-        && mapping.protocol == asked.protocol
-        && (asked.host_ip.is_none() || asked.host_ip == mapping.host_ip || mapping.host_ip.is_none())
-        && (asked.host_port.is_none() || asked.host_port == mapping.host_port || mapping.host_port.is_none())
 }
