@@ -3,7 +3,7 @@
 use super::error::{Error, Result};
 use super::nft;
 use super::plan::EndpointPlan;
-use super::ports::{self, Reservation, Way};
+use super::ports::{self, Reservation, Taken, Way};
 use crate::model::network::{Cidr, Driver, PublishedPort};
 use std::net::{IpAddr, SocketAddr};
 
@@ -91,10 +91,10 @@ pub fn routes(
     ports.iter().map(with_route).collect()
 }
 
-/// Takes the ports; each goes where its route leads.
-pub fn hold(routes: Vec<(PublishedPort, Route)>) -> Result<Vec<Publication>> {
+/// Takes the ports; each goes where its route leads. None of them may be `taken`.
+pub fn hold(routes: Vec<(PublishedPort, Route)>, taken: &[Taken]) -> Result<Vec<Publication>> {
     let wanted: Vec<_> = routes.iter().map(|(port, route)| (port.clone(), route.way())).collect();
-    let held = ports::reserve(&wanted)?;
+    let held = ports::reserve(&wanted, taken)?;
     let with_route = |held: ports::Reservation| {
         let fits = |(port, _): &&(PublishedPort, Route)| {
             PublishedPort { host_port: held.port.host_port, ..port.clone() } == held.port

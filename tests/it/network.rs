@@ -6,6 +6,7 @@ mod files;
 mod leftovers;
 mod lost;
 mod moved;
+mod orphans;
 mod parents;
 mod plain;
 mod ports;

@@ -12,6 +12,8 @@ use crate::model::network::{
 };
 use crate::net::files;
 use crate::net::plan::{Attachments, EndpointPlan, NetworkPlan};
+use crate::net::ports::Taken;
+use crate::runtime::state;
 use crate::sys::{process, userns};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -205,11 +207,11 @@ pub(crate) fn published<'a>(
 ) -> Result<Vec<PublishedPort>> {
     let default = publish_address(core, networks);
     let mut chosen = Chosen::named(mappings.clone(), default)?;
-    let mut ports = Vec::new();
+    let (mut ports, mut taken) = (Vec::new(), None);
     for mapping in mappings {
         let mut port = published_at(mapping, default);
         if let (first, Some(last)) = (port.host_port, mapping.host_port_last) {
-            port = chosen.first_free(&port, first..=last)?;
+            port = chosen.first_free(&port, first..=last, taken.get_or_insert_with(|| taken_ports(core, container)))?;
         }
         ports.push(port);
     }
@@ -220,6 +222,12 @@ pub(crate) fn published<'a>(
             .hint("put it on a network that is not internal as well"));
     }
     Ok(ports)
+}
+
+/// What no socket says.
+fn taken_ports(core: &Core, container: &Container) -> Vec<Taken> {
+    let id = container.id.as_str();
+    state::taken_ports(&core.root.container(id), &core.root.container_run(id), &core.networks_dir())
 }
 
 /// Where ports are published that name no address.
@@ -271,7 +279,12 @@ impl Chosen {
     }
 
     /// Of several host ports the first that nobody has now; the monitor then takes it, or says who was quicker.
-    fn first_free(&mut self, wanted: &PublishedPort, mut range: RangeInclusive<u16>) -> Result<PublishedPort> {
+    fn first_free(
+        &mut self,
+        wanted: &PublishedPort,
+        mut range: RangeInclusive<u16>,
+        taken: &[Taken],
+    ) -> Result<PublishedPort> {
         let (first, last, ip) = (*range.start(), *range.end(), wanted.host_ip);
         let free = |host_port| {
             let port = PublishedPort { host_port, ..wanted.clone() };
@@ -280,7 +293,8 @@ impl Chosen {
                 Protocol::Tcp => TcpListener::bind(address).is_ok(),
                 Protocol::Udp => UdpSocket::bind(address).is_ok(),
             };
-            (bound && self.in_the_way(&port).is_none()).then_some(port)
+            let free = bound && !taken.iter().any(|other| other.port.overlaps(&port));
+            (free && self.in_the_way(&port).is_none()).then_some(port)
         };
         let port = range.find_map(free).ok_or_else(|| {
             Error::new(ErrorKind::Conflict, format!("no port from {first} to {last} is free on {ip}"))

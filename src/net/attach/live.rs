@@ -8,6 +8,7 @@ use crate::net::inside;
 use crate::net::nft;
 use crate::net::outside::{self, News};
 use crate::net::plan::EndpointPlan;
+use crate::net::ports::Taken;
 use crate::net::publish::{self, Publication, Route};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -86,10 +87,11 @@ impl Attached {
         done.and_then(|()| failure.map_or(Ok(()), Err))
     }
 
-    /// More published ports, live: all or none. Host port 0: any free one; the answer has it.
-    pub fn publish(&mut self, ports: &[PublishedPort]) -> Result<Vec<PublishedPort>> {
+    /// More published ports, live: all or none, and none that is `taken`. Host port 0: any free one; the answer has it.
+    pub fn publish(&mut self, ports: &[PublishedPort], taken: &[Taken]) -> Result<Vec<PublishedPort>> {
         let mut hands = self.hands()?;
-        let held = publish::hold(publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?)?;
+        let routes = publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?;
+        let held = publish::hold(routes, taken)?;
         let before = self.published.len();
         self.published.extend(held);
         if let Err(e) = self.firewall(&mut hands, before) {

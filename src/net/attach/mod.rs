@@ -8,6 +8,7 @@ use super::netns::{self, NetNs};
 use super::nft::{self, Firewall};
 use super::outside::{self, News};
 use super::plan::{Attachments, EndpointPlan};
+use super::ports::Taken;
 use super::publish::{self, Publication};
 use super::{inside, members, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
@@ -75,14 +76,15 @@ struct Hands {
 /// Attaches the namespace to all networks of the plan, makes what is missing on the host, and publishes the ports. On failure
 /// nothing of it is left but bridges and rules that other containers share.
 ///
-/// `host`: the network namespace of a rootless user's bridges. Ports are always bound in the namespace the caller is in.
-pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attached, Box<Failed>> {
+/// `host`: the network namespace of a rootless user's bridges. Ports are always bound in the namespace the caller is in, and
+/// none that is `taken`.
+pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>, taken: &[Taken]) -> Result<Attached, Box<Failed>> {
     let mut plan = plan.clone();
     let (endpoints, ports) = (std::mem::take(&mut plan.endpoints), std::mem::take(&mut plan.ports));
     let (published, warnings, remains) = (Vec::new(), Vec::new(), Remains::default());
     let remade = Remade::default();
     let mut attached = Attached { plan, ns, host, published, warnings, remade, plain: false, remains };
-    match attached.build(endpoints, &ports) {
+    match attached.build(endpoints, &ports, taken) {
         Ok(()) => Ok(attached),
         Err(error) => {
             attached.take_down();
@@ -93,13 +95,13 @@ pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>) -> Result<Attach
 }
 
 impl Attached {
-    fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort]) -> Result<()> {
+    fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort], taken: &[Taken]) -> Result<()> {
         let mut hands = self.hands()?;
         self.table(&mut hands, &endpoints)?;
         self.at_host(|| outside::possible(&endpoints, hands.firewall.is_some()))?;
         // First what fails most easily and costs nothing to undo.
         let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
-        self.published = publish::hold(routes)?;
+        self.published = publish::hold(routes, taken)?;
         for endpoint in endpoints {
             self.attach(&mut hands, endpoint)?;
         }

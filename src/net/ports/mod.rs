@@ -24,14 +24,26 @@ pub struct Owner {
 pub enum Of {
     /// By its name: the process is its monitor, and the port is published.
     Published(String),
+    /// By its name: the process is its first, whose monitor was killed. The kernel's rules still lead there.
+    Orphaned(String),
     /// By the short form of its id: the process runs in it, on this machine's network.
     Inside(String),
+}
+
+/// A port that is somebody's although no socket says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub port: PublishedPort,
+    pub by: Owner,
 }
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.of {
             Some(Of::Published(name)) => write!(f, "container {name} (its monitor has pid {})", self.pid),
+            Some(Of::Orphaned(name)) => {
+                write!(f, "container {name} (its monitor was killed, {} has pid {})", self.program, self.pid)
+            }
             Some(Of::Inside(id)) => write!(f, "{} (pid {}) in container {id}", self.program, self.pid),
             None => write!(f, "{} (pid {})", self.program, self.pid),
         }
@@ -90,12 +102,15 @@ const BACKLOG: i32 = 1024;
 const ATTEMPTS: usize = 32;
 
 /// Takes all ports, or none. Those of the same container port and protocol that ask for any host port get the same one, if they
-/// differ by their host address. Sockets are non-blocking and belong to the network namespace of the caller.
-pub fn reserve(ports: &[(PublishedPort, Way)]) -> Result<Vec<Reservation>> {
+/// differ by their host address. Sockets are non-blocking and belong to the network namespace of the caller. What is `taken` is
+/// as if its owner had a socket.
+pub fn reserve(ports: &[(PublishedPort, Way)], taken: &[Taken]) -> Result<Vec<Reservation>> {
     let mut held: Vec<Reservation> = Vec::new();
     for (at, (port, way)) in ports.iter().enumerate() {
         if port.host_port != 0 {
-            held.push(take(port, *way)?);
+            let reservation = take(port, *way)?;
+            unless_taken(&reservation.port, taken)?;
+            held.push(reservation);
             continue;
         }
         let sister = |p: &PublishedPort| same_service(p, port) && p.host_ip != port.host_ip;
@@ -108,7 +123,7 @@ pub fn reserve(ports: &[(PublishedPort, Way)]) -> Result<Vec<Reservation>> {
                 family.push((other, *way));
             }
         }
-        held.extend(any_free(&family)?);
+        held.extend(any_free(&family, taken)?);
     }
     Ok(held)
 }
@@ -118,7 +133,9 @@ fn same_service(a: &PublishedPort, b: &PublishedPort) -> bool {
 }
 
 /// One free port on several addresses.
-fn any_free(family: &[(&PublishedPort, Way)]) -> Result<Vec<Reservation>> {
+fn any_free(family: &[(&PublishedPort, Way)], taken: &[Taken]) -> Result<Vec<Reservation>> {
+    // Kept until the end: the kernel would give them again.
+    let mut refused = Vec::new();
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let mut held: Vec<Reservation> = Vec::new();
@@ -126,9 +143,19 @@ fn any_free(family: &[(&PublishedPort, Way)]) -> Result<Vec<Reservation>> {
         for (port, way) in family {
             let mut wanted = (*port).clone();
             wanted.host_port = held.first().map_or(0, |first| first.port.host_port);
-            match take(&wanted, *way) {
-                Ok(reservation) => held.push(reservation),
-                Err(e @ Error::PortInUse { .. }) => failure = Some(e),
+            let done = take(&wanted, *way).and_then(|reservation| {
+                let free = unless_taken(&reservation.port, taken);
+                held.push(reservation);
+                free
+            });
+            match done {
+                Ok(()) => {}
+                // There is none left.
+                Err(e @ Error::PortInUse { .. }) if held.is_empty() => return Err(last.unwrap_or(e)),
+                Err(e @ Error::PortInUse { .. }) => {
+                    failure = Some(e);
+                    break;
+                }
                 Err(e) => return Err(e),
             }
         }
@@ -136,8 +163,20 @@ fn any_free(family: &[(&PublishedPort, Way)]) -> Result<Vec<Reservation>> {
             None => return Ok(held),
             Some(e) => last = Some(e),
         }
+        refused.append(&mut held);
     }
     last.map_or(Ok(Vec::new()), Err)
+}
+
+fn unless_taken(port: &PublishedPort, taken: &[Taken]) -> Result<()> {
+    match taken.iter().find(|other| other.port.overlaps(port)) {
+        None => Ok(()),
+        Some(other) => Err(Error::PortInUse {
+            address: SocketAddr::new(port.host_ip, port.host_port),
+            protocol: port.protocol.word(),
+            by: Some(other.by.clone()),
+        }),
+    }
 }
 
 fn take(port: &PublishedPort, way: Way) -> Result<Reservation> {
@@ -182,11 +221,11 @@ mod tests {
         for (protocol, way) in
             [(Protocol::Tcp, Way::Kernel), (Protocol::Tcp, Way::Forwarder), (Protocol::Udp, Way::Kernel)]
         {
-            let held = reserve(&[(port("127.0.0.1", 0, protocol), way)]).unwrap();
+            let held = reserve(&[(port("127.0.0.1", 0, protocol), way)], &[]).unwrap();
             let given = held[0].port.host_port;
             assert_ne!(given, 0);
             for address in ["127.0.0.1", "0.0.0.0"] {
-                let error = reserve(&[(port(address, given, protocol), Way::Kernel)]).unwrap_err();
+                let error = reserve(&[(port(address, given, protocol), Way::Kernel)], &[]).unwrap_err();
                 let Error::PortInUse { by, .. } = &error else { unreachable!("{error}") };
                 let pid = by.as_ref().map(|o| o.pid);
                 assert!(pid == Some(std::process::id().cast_signed()), "{way:?} {error}");
@@ -195,7 +234,7 @@ mod tests {
             // A process that another test is just starting may still have the socket: until it executes its program.
             let is_free = |_| {
                 std::thread::sleep(Duration::from_millis(10));
-                reserve(&[(port("127.0.0.1", given, protocol), way)]).is_ok()
+                reserve(&[(port("127.0.0.1", given, protocol), way)], &[]).is_ok()
             };
             assert!((0..1000).any(is_free), "{way:?}");
         }
@@ -204,7 +243,7 @@ mod tests {
     #[test]
     fn both_families_get_one_number() {
         let wanted = [(port("127.0.0.1", 0, Protocol::Tcp), Way::Kernel), (port("::1", 0, Protocol::Tcp), Way::Kernel)];
-        match reserve(&wanted) {
+        match reserve(&wanted, &[]) {
             Ok(held) => assert_eq!(held[0].port.host_port, held[1].port.host_port),
             Err(Error::NotOurAddress(_)) => {} // a machine without IPv6
             Err(e) => unreachable!("{e}"),
@@ -213,7 +252,7 @@ mod tests {
 
     #[test]
     fn foreign_addresses_are_refused() {
-        let error = reserve(&[(port("192.0.2.1", 0, Protocol::Tcp), Way::Kernel)]).unwrap_err();
+        let error = reserve(&[(port("192.0.2.1", 0, Protocol::Tcp), Way::Kernel)], &[]).unwrap_err();
         assert_eq!(error.to_string(), "address 192.0.2.1:0 is none of this machine's");
     }
 }

@@ -10,10 +10,12 @@ use crate::net::hosts;
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
 use crate::net::plan::{Attachments, EndpointPlan, NetworkChange, NetworkPlan};
+use crate::net::ports::Taken;
 use crate::net::rootless::Rootless;
 use crate::runtime::init;
 use crate::runtime::launch::Launch;
 use crate::runtime::protocol::{self, Ask, Failure, FailureKind, Hello, Kind, Reply};
+use crate::runtime::state;
 use crate::sys::poll::{Epoll, Ready};
 use crate::sys::{channel, poll, process};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +99,8 @@ impl Network {
         let resolver = open_resolver(&NetNs::of(namespace), epoll)?;
         let Some(namespace) = self.namespace()? else { return Ok(()) };
         let rootless = plan.rootless.then(|| Rootless::enter(&plan.dir)).transpose().map_err(refused)?;
-        let attached = match attach(plan, namespace, rootless.as_ref()) {
+        let taken = taken_ports(launch, &plan.ports, &plan.dir);
+        let attached = match attach(plan, namespace, rootless.as_ref(), &taken) {
             Ok(attached) => attached,
             Err(failed) => {
                 rootless.into_iter().for_each(Rootless::leave);
@@ -203,11 +206,14 @@ impl Joined {
         self.forwarder.follow(&self.attached, epoll).map_err(|e| failure(FailureKind::Internal, e))
     }
 
-    fn change(&mut self, change: NetworkChange, epoll: &Epoll) -> Result<(), Failure> {
+    fn change(&mut self, launch: &Launch, change: NetworkChange, epoll: &Epoll) -> Result<(), Failure> {
         match change {
             NetworkChange::Connect { endpoint, resolvers } => return self.connect(*endpoint, resolvers, epoll),
             NetworkChange::Disconnect { network } => self.leave(&network)?,
-            NetworkChange::Publish(ports) => drop(self.attached.publish(&ports).map_err(refused)?),
+            NetworkChange::Publish(ports) => {
+                let taken = taken_ports(launch, &ports, &self.dir);
+                self.attached.publish(&ports, &taken).map_err(refused)?;
+            }
             NetworkChange::Unpublish(ports) => {
                 for port in &ports {
                     self.attached.unpublish(port).map_err(refused)?;
@@ -256,10 +262,20 @@ impl Joined {
     }
 }
 
-fn attach(plan: &Attachments, namespace: OwnedFd, rootless: Option<&Rootless>) -> Result<Attached, Box<Failed>> {
+/// What no socket says, for who is to take these ports. `networks` is `<run>/networks`.
+fn taken_ports(launch: &Launch, ports: &[PublishedPort], networks: &Path) -> Vec<Taken> {
+    if ports.is_empty() { Vec::new() } else { state::taken_ports(&launch.dir, &launch.run_dir, networks) }
+}
+
+fn attach(
+    plan: &Attachments,
+    namespace: OwnedFd,
+    rootless: Option<&Rootless>,
+    taken: &[Taken],
+) -> Result<Attached, Box<Failed>> {
     let nothing = |error| Box::new(Failed { error, remade: Remade::default() });
     let host = rootless.map(Rootless::namespace).transpose().map_err(nothing)?;
-    attach::up(plan, NetNs::of(namespace), host)
+    attach::up(plan, NetNs::of(namespace), host, taken)
 }
 
 fn leads_outside(plan: &EndpointPlan) -> (String, bool) {
@@ -338,7 +354,7 @@ impl Monitor {
             return self.conflict(id, "has no network of its own that could be changed");
         };
         let before: Vec<Endpoint> = joined.attached.endpoints().cloned().collect();
-        let done = joined.change(change, &self.epoll);
+        let done = joined.change(&self.launch, change, &self.epoll);
         call_neighbours(&self.launch, &joined.dir, &joined.attached.take_remade());
         let now: Vec<&Endpoint> = joined.attached.endpoints().collect();
         let followed = hosts::follow(&self.launch.dir, &before, &now);

@@ -1,8 +1,10 @@
 //! The state file of a container: written by its monitor, read by every engine, judged by what the kernel says is alive.
 
 mod clear;
+mod orphans;
 
 pub use clear::{clean_up, clear_run_dir, end_orphan};
+pub use orphans::taken_ports;
 
 use crate::model::container::{ExitStatus, State, Status};
 use crate::sys::{self, facts, process};

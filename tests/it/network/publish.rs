@@ -41,7 +41,13 @@ fn what_is_taken_away_stays_away_and_what_is_not_published_is_refused() {
         refused(root, &other_address, "named", "--publish-rm", "0.0.0.0:8010:80");
         removes(root, "named", "127.0.0.1:8010:80");
         start(root, "any", &["-p", "80"], &SLEEP);
-        refused(root, &["port 9999:80/tcp is not published", "published: 127.0.0.1:"], "any", "--publish-rm", "9999:80");
+        refused(
+            root,
+            &["port 9999:80/tcp is not published", "published: 127.0.0.1:"],
+            "any",
+            "--publish-rm",
+            "9999:80",
+        );
         let open = published(root, "any").0;
         removes(root, "any", &format!("{}:80", open[0]));
         // It got the second of its range, and is named by it.
