@@ -182,9 +182,15 @@ fn unless_taken(port: &PublishedPort, taken: &[Taken]) -> Result<()> {
 fn take(port: &PublishedPort, way: Way) -> Result<Reservation> {
     let address = SocketAddr::new(port.host_ip, port.host_port);
     let datagrams = port.protocol == Protocol::Udp;
-    let listens = way == Way::Forwarder && !datagrams;
+    let mut listens = way == Way::Forwarder && !datagrams;
     let explain = |source: sys::Error| failure(port, source);
-    let socket = port::bind(address, datagrams, listens).map_err(explain)?;
+    let mut bound = port::bind(address, datagrams, listens);
+    // Nobody's: connections of a server that is gone linger. Who listens has the port in spite of them, and alone.
+    if bound.as_ref().is_err_and(sys::Error::in_use) && !datagrams && !listens && owner(port).is_none() {
+        listens = true;
+        bound = port::bind(address, datagrams, listens);
+    }
+    let socket = bound.map_err(explain)?;
     if listens {
         port::listen(&socket, BACKLOG).map_err(explain)?;
     }
@@ -238,6 +244,22 @@ mod tests {
             };
             assert!((0..1000).any(is_free), "{way:?}");
         }
+    }
+
+    #[test]
+    fn connections_of_a_server_that_is_gone_are_in_nobodys_way() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        // Who closes first is who remembers the connection.
+        drop(server.accept().unwrap());
+        drop((client, server));
+        let wanted = [(port("127.0.0.1", address.port(), Protocol::Tcp), Way::Kernel)];
+        let held = reserve(&wanted, &[]).unwrap();
+        assert!(held[0].listens());
+        let error = reserve(&wanted, &[]).unwrap_err();
+        assert!(matches!(error, Error::PortInUse { by: Some(_), .. }), "{error}");
+        assert!(std::net::TcpListener::bind(address).is_err());
     }
 
     #[test]
