@@ -45,7 +45,7 @@ fn throughput(rounds: usize) {
     redirect_by_hand();
     let mut attachments = plan(1, 8080);
     attachments.ports.extend(plan(1, 8081).ports.into_iter().map(|p| PublishedPort { container_port: 81, ..p }));
-    let container = up(&attachments, NetNs::create().unwrap(), None, &[]).unwrap();
+    let container = up(&attachments, NetNs::create().unwrap(), None, &Vec::new).unwrap();
     // As in every container that asks its monitor for names.
     redirect::resolver(container.ns(), 5300, 5300, false).unwrap();
     unpaced();
@@ -163,14 +163,14 @@ fn question(id: u16, name: &str) -> Vec<u8> {
 fn attaching() {
     for already in [0, 100, 500] {
         let others: Vec<_> =
-            (0..already).map(|n| up(&plan(1000 + n, 0), NetNs::create().unwrap(), None, &[]).unwrap()).collect();
+            (0..already).map(|n| up(&plan(1000 + n, 0), NetNs::create().unwrap(), None, &Vec::new).unwrap()).collect();
         let (mut made, mut attached, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for n in 0..50 {
             let start = Instant::now();
             let ns = NetNs::create().unwrap();
             made.push(start.elapsed().as_secs_f64() * 1e3);
             let start = Instant::now();
-            let container = up(&plan(2 + n, 0), ns, None, &[]).unwrap();
+            let container = up(&plan(2 + n, 0), ns, None, &Vec::new).unwrap();
             attached.push(start.elapsed().as_secs_f64() * 1e3);
             let start = Instant::now();
             let (failures, remains) = container.withdraw();

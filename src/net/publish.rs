@@ -92,7 +92,7 @@ pub fn routes(
 }
 
 /// Takes the ports; each goes where its route leads. None of them may be `taken`.
-pub fn hold(routes: Vec<(PublishedPort, Route)>, taken: &[Taken]) -> Result<Vec<Publication>> {
+pub fn hold(routes: &[(PublishedPort, Route)], taken: &[Taken]) -> Result<Vec<Publication>> {
     let wanted: Vec<_> = routes.iter().map(|(port, route)| (port.clone(), route.way())).collect();
     let held = ports::reserve(&wanted, taken)?;
     let with_route = |held: ports::Reservation| {

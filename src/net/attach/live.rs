@@ -1,14 +1,13 @@
 //! What changes on an attached container while it runs: networks and published ports come and go, and what others took
 //! away of the host's side is made anew.
 
-use super::{Attached, Hands};
+use super::{Attached, Hands, Looking, hold};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use crate::net::error::{Error, Result};
 use crate::net::inside;
 use crate::net::nft;
 use crate::net::outside::{self, News};
 use crate::net::plan::EndpointPlan;
-use crate::net::ports::Taken;
 use crate::net::publish::{self, Publication, Route};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -88,10 +87,10 @@ impl Attached {
     }
 
     /// More published ports, live: all or none, and none that is `taken`. Host port 0: any free one; the answer has it.
-    pub fn publish(&mut self, ports: &[PublishedPort], taken: &[Taken]) -> Result<Vec<PublishedPort>> {
+    pub fn publish(&mut self, ports: &[PublishedPort], taken: Looking<'_>) -> Result<Vec<PublishedPort>> {
         let mut hands = self.hands()?;
         let routes = publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?;
-        let held = publish::hold(routes, taken)?;
+        let held = hold(&mut hands, &routes, taken)?;
         let before = self.published.len();
         self.published.extend(held);
         if let Err(e) = self.firewall(&mut hands, before) {

@@ -9,7 +9,7 @@ use super::nft::{self, Firewall};
 use super::outside::{self, News};
 use super::plan::{Attachments, EndpointPlan};
 use super::ports::Taken;
-use super::publish::{self, Publication};
+use super::publish::{self, Publication, Route};
 use super::{inside, members, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
@@ -66,6 +66,9 @@ pub struct Forward<'a> {
     pub socket: BorrowedFd<'a>,
 }
 
+/// Finds what is taken although no socket says so.
+pub type Looking<'a> = &'a dyn Fn() -> Vec<Taken>;
+
 /// Sockets into both namespaces and to the firewall; opened for one operation.
 struct Hands {
     outside: Links,
@@ -78,7 +81,7 @@ struct Hands {
 ///
 /// `host`: the network namespace of a rootless user's bridges. Ports are always bound in the namespace the caller is in, and
 /// none that is `taken`.
-pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>, taken: &[Taken]) -> Result<Attached, Box<Failed>> {
+pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>, taken: Looking<'_>) -> Result<Attached, Box<Failed>> {
     let mut plan = plan.clone();
     let (endpoints, ports) = (std::mem::take(&mut plan.endpoints), std::mem::take(&mut plan.ports));
     let (published, warnings, remains) = (Vec::new(), Vec::new(), Remains::default());
@@ -94,14 +97,27 @@ pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>, taken: &[Taken])
     }
 }
 
+/// Takes the ports. Those that no socket says are somebody's are looked for only where the kernel leads one of these somewhere
+/// already: that is a look at each container of the machine.
+fn hold(hands: &mut Hands, routes: &[(PublishedPort, Route)], taken: Looking<'_>) -> Result<Vec<Publication>> {
+    let held = publish::hold(routes, &[])?;
+    let mut rules = held.iter().filter_map(Publication::rule);
+    let known = hands.firewall.as_mut().is_some_and(|firewall| rules.any(|rule| firewall.knows(&rule)));
+    if !known {
+        return Ok(held);
+    }
+    drop(held);
+    publish::hold(routes, &taken())
+}
+
 impl Attached {
-    fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort], taken: &[Taken]) -> Result<()> {
+    fn build(&mut self, endpoints: Vec<EndpointPlan>, ports: &[PublishedPort], taken: Looking<'_>) -> Result<()> {
         let mut hands = self.hands()?;
         self.table(&mut hands, &endpoints)?;
         self.at_host(|| outside::possible(&endpoints, hands.firewall.is_some()))?;
         // First what fails most easily and costs nothing to undo.
         let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
-        self.published = publish::hold(routes, taken)?;
+        self.published = hold(&mut hands, &routes, taken)?;
         for endpoint in endpoints {
             self.attach(&mut hands, endpoint)?;
         }

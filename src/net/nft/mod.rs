@@ -210,6 +210,16 @@ impl Firewall {
         self.socket.query(wire::GETSETELEM, 0, &wanted).is_ok()
     }
 
+    /// Whether what comes to this port is led somewhere: on its address, or on all of the family.
+    pub fn knows(&mut self, port: &Port) -> bool {
+        let all = match port.host.ip() {
+            IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
+        };
+        let on_all = Port { host: SocketAddr::new(all, port.host.port()), ..port.clone() };
+        [port, &on_all].into_iter().any(|port| self.has(&port.element("")))
+    }
+
     /// Removes a container's ports; those that are not there are fine.
     pub fn remove_ports(&mut self, ports: &[Port]) -> Result<()> {
         let elements: Vec<Element> = ports.iter().map(|p| p.element("")).collect();

@@ -5,7 +5,7 @@ use super::forward::Forwarder;
 use super::{Monitor, failure, tokens};
 use crate::model::network::{Endpoint, PublishedPort};
 use crate::net;
-use crate::net::attach::{self, Attached, Failed, Remade, Remains};
+use crate::net::attach::{self, Attached, Failed, Looking, Remade, Remains};
 use crate::net::hosts;
 use crate::net::members::{self, Members};
 use crate::net::netns::{self, NetNs};
@@ -99,7 +99,7 @@ impl Network {
         let resolver = open_resolver(&NetNs::of(namespace), epoll)?;
         let Some(namespace) = self.namespace()? else { return Ok(()) };
         let rootless = plan.rootless.then(|| Rootless::enter(&plan.dir)).transpose().map_err(refused)?;
-        let taken = taken_ports(launch, &plan.ports, &plan.dir);
+        let taken = || taken_ports(launch, &plan.dir);
         let attached = match attach(plan, namespace, rootless.as_ref(), &taken) {
             Ok(attached) => attached,
             Err(failed) => {
@@ -211,7 +211,7 @@ impl Joined {
             NetworkChange::Connect { endpoint, resolvers } => return self.connect(*endpoint, resolvers, epoll),
             NetworkChange::Disconnect { network } => self.leave(&network)?,
             NetworkChange::Publish(ports) => {
-                let taken = taken_ports(launch, &ports, &self.dir);
+                let taken = || taken_ports(launch, &self.dir);
                 self.attached.publish(&ports, &taken).map_err(refused)?;
             }
             NetworkChange::Unpublish(ports) => {
@@ -262,16 +262,16 @@ impl Joined {
     }
 }
 
-/// What no socket says, for who is to take these ports. `networks` is `<run>/networks`.
-fn taken_ports(launch: &Launch, ports: &[PublishedPort], networks: &Path) -> Vec<Taken> {
-    if ports.is_empty() { Vec::new() } else { state::taken_ports(&launch.dir, &launch.run_dir, networks) }
+/// What no socket says. `networks` is `<run>/networks`.
+fn taken_ports(launch: &Launch, networks: &Path) -> Vec<Taken> {
+    state::taken_ports(&launch.dir, &launch.run_dir, networks)
 }
 
 fn attach(
     plan: &Attachments,
     namespace: OwnedFd,
     rootless: Option<&Rootless>,
-    taken: &[Taken],
+    taken: Looking<'_>,
 ) -> Result<Attached, Box<Failed>> {
     let nothing = |error| Box::new(Failed { error, remade: Remade::default() });
     let host = rootless.map(Rootless::namespace).transpose().map_err(nothing)?;

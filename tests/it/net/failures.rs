@@ -22,8 +22,9 @@ fn a_port_in_use_leaves_nothing_half_made() {
     world(|_| {
         let taken = std::net::TcpListener::bind("127.0.0.1:8082").unwrap();
         let ports = vec![tcp("127.0.0.1", 8081, 80), tcp("0.0.0.0", 8082, 80)];
-        let error =
-            up(&plan(1, vec![endpoint(1, 2)], ports.clone()), NetNs::create().unwrap(), None, &[]).unwrap_err().error;
+        let error = up(&plan(1, vec![endpoint(1, 2)], ports.clone()), NetNs::create().unwrap(), None, &Vec::new)
+            .unwrap_err()
+            .error;
         let Error::PortInUse { address, by, .. } = &error else { panic!("{error}") };
         assert_eq!(address.port(), 8082);
         assert_eq!(by.as_ref().unwrap().pid, std::process::id() as i32, "{error}");
@@ -37,7 +38,7 @@ fn a_port_in_use_leaves_nothing_half_made() {
 fn what_a_plan_cannot_mean_is_refused() {
     needs!(Netns);
     world(|_| {
-        let refused = |plan| up(&plan, NetNs::create().unwrap(), None, &[]).unwrap_err().to_string();
+        let refused = |plan| up(&plan, NetNs::create().unwrap(), None, &Vec::new).unwrap_err().to_string();
         output("ip link add tb1 type veth peer name other");
         assert_eq!(
             refused(plan(1, vec![endpoint(1, 2)], Vec::new())),
@@ -63,14 +64,14 @@ fn forwarding_that_cannot_be_switched_on_is_told_and_leaves_nothing() {
         teu::sys::clone::unshare(teu::sys::clone::NEWNS).unwrap();
         output("mount --make-rprivate /; mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys");
         let wanted = plan(1, vec![endpoint(1, 2)], vec![tcp("0.0.0.0", 8080, 80)]);
-        let error = up(&wanted, NetNs::create().unwrap(), None, &[]).unwrap_err();
+        let error = up(&wanted, NetNs::create().unwrap(), None, &Vec::new).unwrap_err();
         assert!(matches!(error.error, Error::Forwarding { .. }), "{error}");
         assert!(error.error.hint().unwrap().contains("sysctl -w net.ipv4.ip_forward=1"));
         no_veths();
         assert!(!output("ip -br link").contains("tb1"), "no bridge either");
         assert_eq!(output("nft list ruleset"), "");
         output("umount /proc/sys");
-        let web = up(&wanted, NetNs::create().unwrap(), None, &[]).unwrap();
+        let web = up(&wanted, NetNs::create().unwrap(), None, &Vec::new).unwrap();
         serve(web.ns(), "web", 80);
         assert_eq!(ask(Some(&w.outside), HOST, 8080).unwrap(), format!("web sees {OUTSIDE}"));
         assert!(web.warnings().iter().any(|t| t.contains("forwarding was off")), "{:?}", web.warnings());
@@ -85,14 +86,14 @@ fn a_network_that_cannot_be_joined_live_leaves_everything_as_it_was() {
         macvlan.driver = Driver::Macvlan;
         macvlan.host_interface = "lan0".into();
         macvlan.internal = true;
-        let mut web = up(&plan(1, vec![macvlan], Vec::new()), NetNs::create().unwrap(), None, &[]).unwrap();
+        let mut web = up(&plan(1, vec![macvlan], Vec::new()), NetNs::create().unwrap(), None, &Vec::new).unwrap();
         output("ip link add tb3 type veth peer name other");
         let error = web.connect(endpoint(3, 2)).unwrap_err();
         assert!(matches!(error, Error::WrongKind { .. }), "{error}");
         assert_eq!(output("nft list ruleset"), "", "a firewall table for nobody");
         assert_eq!(web.endpoints().count(), 1);
         web.connect(endpoint(1, 2)).unwrap();
-        let port = web.publish(&[tcp("0.0.0.0", 8080, 80)], &[]).unwrap();
+        let port = web.publish(&[tcp("0.0.0.0", 8080, 80)], &Vec::new).unwrap();
         // Somebody has the table flushed: what fails then still brings this container's own ports back.
         output("nft flush ruleset");
         web.connect(endpoint(3, 2)).unwrap_err();
@@ -112,7 +113,7 @@ fn what_needs_ipv6_is_refused_where_there_is_none() {
         output("mount --make-rprivate /; mount -t tmpfs none /proc/sys/net; mkdir -p /proc/sys/net/ipv4/conf/tb1");
         output("echo 1 > /proc/sys/net/ipv4/ip_forward");
         let refused =
-            |endpoint| up(&plan(1, vec![endpoint], Vec::new()), NetNs::create().unwrap(), None, &[]).unwrap_err();
+            |endpoint| up(&plan(1, vec![endpoint], Vec::new()), NetNs::create().unwrap(), None, &Vec::new).unwrap_err();
         let error = refused(endpoint(1, 2));
         assert_eq!(error.to_string(), "network net1 has IPv6 addresses, and this kernel has no IPv6");
         assert!(error.error.hint().is_some());
@@ -120,7 +121,7 @@ fn what_needs_ipv6_is_refused_where_there_is_none() {
         let mut four = endpoint(1, 2);
         four.endpoint.v6 = None;
         four.gateways.retain(|g| g.address.is_ipv4());
-        let attached = up(&plan(1, vec![four], Vec::new()), NetNs::create().unwrap(), None, &[]).unwrap();
+        let attached = up(&plan(1, vec![four], Vec::new()), NetNs::create().unwrap(), None, &Vec::new).unwrap();
         assert!(attached.down().is_empty());
     });
 }

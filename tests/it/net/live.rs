@@ -50,7 +50,7 @@ fn neighbours_are_told_only_where_a_mac_is_not_the_addresss_own() {
             let mut four = endpoint(1, host);
             (four.endpoint.v6, four.endpoint.gateway6, four.endpoint.mac) = (None, None, mac);
             let plan = Attachments { dir: dir.path().to_owned(), ..plan(id, vec![four], Vec::new()) };
-            up(&plan, NetNs::create().unwrap(), None, &[]).unwrap()
+            up(&plan, NetNs::create().unwrap(), None, &Vec::new).unwrap()
         };
         let neighbour = start(1, 2, None);
         // What it remembers of the address is somebody's of before.
@@ -85,14 +85,14 @@ fn ports_come_and_go_live() {
         let outside = Some(&w.outside);
         silence(outside, HOST, 8080);
         let given =
-            web.publish(&[tcp("0.0.0.0", 8080, 80), tcp("0.0.0.0", 0, 80), udp("0.0.0.0", 0, 80)], &[]).unwrap();
+            web.publish(&[tcp("0.0.0.0", 8080, 80), tcp("0.0.0.0", 0, 80), udp("0.0.0.0", 0, 80)], &Vec::new).unwrap();
         assert_eq!(given[0].host_port, 8080);
         assert_ne!(given[1].host_port, 0);
         for port in &given[..2] {
             assert_eq!(ask(outside, HOST, port.host_port).unwrap(), format!("web sees {OUTSIDE}"));
         }
         assert_eq!(ask_udp(outside, HOST, given[2].host_port).unwrap(), format!("web sees {OUTSIDE}"));
-        let error = web.publish(&[tcp("0.0.0.0", 8089, 80), tcp("0.0.0.0", 8080, 81)], &[]).unwrap_err();
+        let error = web.publish(&[tcp("0.0.0.0", 8089, 80), tcp("0.0.0.0", 8080, 81)], &Vec::new).unwrap_err();
         assert!(matches!(error, Error::PortInUse { .. }), "{error}");
         web.unpublish(&given[0]).unwrap();
         silence(outside, HOST, 8080);
@@ -152,7 +152,7 @@ fn a_flow_of_datagrams_that_began_before_its_port_was_published_gets_there() {
         early.send_to(b"early", from).unwrap();
         assert_eq!(client.recv(&mut buffer).unwrap(), 5);
         drop(early);
-        crate::support::wait_until("8080 is free", || web.publish(&[udp("0.0.0.0", 8080, 80)], &[]).ok());
+        crate::support::wait_until("8080 is free", || web.publish(&[udp("0.0.0.0", 8080, 80)], &Vec::new).ok());
         client.send(b"?").unwrap();
         let length = client.recv(&mut buffer).unwrap();
         assert_eq!(String::from_utf8_lossy(&buffer[..length]), format!("web sees {OUTSIDE}"));

@@ -78,7 +78,7 @@ fn a_hundred() -> Vec<Attached> {
             barrier.wait();
             there.unwrap();
             let port = tcp("0.0.0.0", 20_000 + n as u16, 80);
-            up(&plan(n, vec![endpoint(1, n as u8 + 2)], vec![port]), ns, None, &[])
+            up(&plan(n, vec![endpoint(1, n as u8 + 2)], vec![port]), ns, None, &Vec::new)
         }
     };
     let results: Vec<_> = std::thread::scope(|scope| {

@@ -216,7 +216,7 @@ fn an_internal_network_reaches_nobody_else() {
             &super::world::plan(4, vec![internal(4)], vec![tcp("0.0.0.0", 8082, 7)]),
             teu::net::netns::NetNs::create().unwrap(),
             None,
-            &[],
+            &Vec::new,
         );
         assert!(error.unwrap_err().to_string().contains("no network of the container can be reached"));
     });

@@ -113,13 +113,13 @@ pub fn container_id(id: usize) -> String {
 }
 
 pub fn start(id: usize, endpoints: Vec<EndpointPlan>, ports: Vec<PublishedPort>) -> Attached {
-    up(&plan(id, endpoints, ports), NetNs::create().unwrap(), None, &[]).unwrap()
+    up(&plan(id, endpoints, ports), NetNs::create().unwrap(), None, &Vec::new).unwrap()
 }
 
 /// As [`start`], when its ports were held until now: a process another test is just starting may still have them open.
 pub fn start_when_free(id: usize, endpoints: Vec<EndpointPlan>, ports: Vec<PublishedPort>) -> Attached {
     let plan = plan(id, endpoints, ports);
-    wait_until("the ports are free", || up(&plan, NetNs::create().unwrap(), None, &[]).ok())
+    wait_until("the ports are free", || up(&plan, NetNs::create().unwrap(), None, &Vec::new).ok())
 }
 
 pub fn tcp(host_ip: &str, host_port: u16, container_port: u16) -> PublishedPort {
