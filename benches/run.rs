@@ -50,10 +50,11 @@ fn contenders(root: &Root, lower: &Path) -> Vec<Contender> {
         let run = command(line);
         all.push(Contender { name: runtime, run: Box::new(move || made.clone().and_then(|()| run())) });
     }
-    for engine in ["podman", "docker"] {
+    // What root may hold here can be less than podman's default asks for.
+    for (engine, limits) in [("podman", "--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "), ("docker", "")] {
         let name = "localhost/teu-bench";
         let made = import(engine, name, lower);
-        let run = command(words(&format!("{engine} run --rm --network none {name} true")));
+        let run = command(words(&format!("{engine} run --rm {limits}--network none {name} true")));
         all.push(Contender { name: engine, run: Box::new(move || made.clone().and_then(|()| run())) });
     }
     all

@@ -26,6 +26,7 @@ mod requests;
 mod restore;
 mod rootless;
 mod runtime;
+mod served;
 mod stats;
 mod support;
 mod traces;
