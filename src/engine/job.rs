@@ -158,6 +158,11 @@ pub enum Output {
     ExecStarted(ExecId),
     /// One result per target of a bulk operation, in order: the name as given, and what came of it.
     Many(Vec<(String, Result<String>)>),
+    /// The same of `update`; what could not be applied, each line with its container's name.
+    Updated {
+        results: Vec<(String, Result<String>)>,
+        warnings: Vec<String>,
+    },
     /// Exit codes, in order of the targets.
     Waited(Vec<u8>),
     Inspected(Vec<serde_json::Value>),

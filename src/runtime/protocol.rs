@@ -101,6 +101,7 @@ pub enum Ask {
     },
     Pause,
     Resume,
+    /// All limits; what could not be applied of them is told.
     Update {
         limits: Box<Limits>,
     },
@@ -147,6 +148,8 @@ pub enum Reply {
     Started {
         pid: i32,
     },
+    /// Done, but for what these lines say.
+    Warned(Vec<String>),
     Ended(ExitStatus),
     Execs(Vec<ExecState>),
     Failed(Failure),

@@ -162,6 +162,10 @@ impl Context<'_> {
     async fn bulk_but(&self, request: Request, forgiven: impl Fn(&Error) -> bool) -> Result<u8> {
         let results = match self.ask(request).await {
             Ok(Output::Many(results)) => results,
+            Ok(Output::Updated { results, warnings }) => {
+                warnings.iter().for_each(|warning| report::err(&format!("WARNING: {warning}\n")));
+                results
+            }
             Ok(_) => return Ok(0),
             // A single target's failure is the job's own.
             Err(error) if forgiven(&error) => vec![(String::new(), Err(error))],

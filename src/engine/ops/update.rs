@@ -5,7 +5,7 @@ use crate::engine::core::Core;
 use crate::model::container::{Limits, RestartPolicy, Status};
 use crate::runtime::cgroup;
 use crate::store::records;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) async fn update(
     cx: &mut JobContext,
@@ -16,19 +16,30 @@ pub(super) async fn update(
     if limits == Limits::default() && restart.is_none() {
         return Err(Error::new(ErrorKind::Invalid, "nothing to change was given"));
     }
-    bulk::each(cx, containers, move |core, name| {
-        let (limits, restart) = (limits.clone(), restart.clone());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let warnings = told.clone();
+    let output = bulk::each(cx, containers, move |core, name| {
+        let (limits, restart, warnings) = (limits.clone(), restart.clone(), warnings.clone());
         async move {
             let during = |e: Error| e.during(format!("updating container {name}"));
-            one(&core, &name, &limits, restart).await.map_err(during)?;
+            let lines = one(&core, &name, &limits, restart).await.map_err(during)?;
+            let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
+            warnings.extend(lines.into_iter().map(|line| format!("{name}: {line}")));
             Ok(name)
         }
     })
-    .await
+    .await?;
+    let mut warnings = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    warnings.sort();
+    Ok(match output {
+        Output::Many(results) => Output::Updated { results, warnings },
+        other => other,
+    })
 }
 
-/// First what the limits make together, then the kernel, which may refuse, then the monitor, then the record.
-async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<RestartPolicy>) -> Result<()> {
+/// First what the limits make together, then the kernel, which may refuse, then the monitor, then the record. What of the
+/// changes this machine cannot apply.
+async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<RestartPolicy>) -> Result<Vec<String>> {
     let entry = core.container(name)?;
     let mut container = entry.container;
     if container.config.auto_remove && restart.as_ref().is_some_and(|policy| *policy != RestartPolicy::No) {
@@ -38,6 +49,7 @@ async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<Res
     if *changes != Limits::default() {
         cgroup::check(&container.config.limits).map_err(|e| Error::new(ErrorKind::Invalid, e.to_string()))?;
     }
+    let mut warnings = Vec::new();
     let status = entry.state.status;
     if (status.is_live() || status == Status::Restarting) && status != Status::Orphaned {
         let task = core.task(&container.id);
@@ -45,7 +57,7 @@ async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<Res
             // All of them, and what is taken away as such.
             let mut all = container.config.limits.clone();
             all.pids = changes.pids.or(all.pids);
-            task.update(all).await?;
+            warnings = cgroup::about(changes, task.update(all).await?);
         }
         if let Some(policy) = &restart {
             task.restart_policy(policy.clone()).await?;
@@ -57,7 +69,7 @@ async fn one(core: &Arc<Core>, name: &str, changes: &Limits, restart: Option<Res
     core.db.write(|t| records::update_container(t, &container))?;
     core.emit_container("update", &container);
     core.refresh_container(&container.id);
-    Ok(())
+    Ok(warnings)
 }
 
 /// What is given replaces; what is not stays.

@@ -77,6 +77,13 @@ pub fn check(limits: &Limits) -> Result<()> {
     limits::Plan::new(limits).map(drop)
 }
 
+/// Of what a [`Group`] could not apply, the lines about the limits that these ask for.
+pub fn about(limits: &Limits, warnings: Vec<String>) -> Vec<String> {
+    let Ok(plan) = limits::Plan::new(limits) else { return warnings };
+    let asked = plan.asked();
+    warnings.into_iter().filter(|line| asked.iter().any(|name| line.starts_with(name))).collect()
+}
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A container's group in every hierarchy that matters. Dropping it leaves the group alone: see [`Group::remove`].

@@ -165,12 +165,14 @@ impl Monitor {
     fn update(&mut self, id: u32, limits: Limits) {
         match self.group.update(&limits) {
             Ok(warnings) => {
-                self.state.warnings.extend(warnings);
+                // Each update applies all limits: what could not be had before is not said twice.
+                let new: Vec<_> = warnings.iter().filter(|line| !self.state.warnings.contains(line)).cloned().collect();
+                self.state.warnings.extend(new);
                 self.launch.limits = limits;
                 self.launch.limits.pids = self.launch.limits.pids.filter(|n| *n != Limits::NO_PIDS_LIMIT);
                 self.save();
                 self.event("update", &[]);
-                self.answer(id, &Reply::Done);
+                self.answer(id, &if warnings.is_empty() { Reply::Done } else { Reply::Warned(warnings) });
             }
             Err(e) => self.answer(id, &Reply::Failed(super::start::group_failure(&e))),
         }

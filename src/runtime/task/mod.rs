@@ -108,9 +108,13 @@ impl Task {
         self.done(Ask::Resume).await
     }
 
-    /// New limits, all of them.
-    pub async fn update(&self, limits: Limits) -> Result<()> {
-        self.done(Ask::Update { limits: Box::new(limits) }).await
+    /// New limits, all of them. One line for each that this machine cannot apply.
+    pub async fn update(&self, limits: Limits) -> Result<Vec<String>> {
+        match self.call(Ask::Update { limits: Box::new(limits) }).await? {
+            Reply::Done => Ok(Vec::new()),
+            Reply::Warned(warnings) => Ok(warnings),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// What follows the container's next end.

@@ -231,18 +231,11 @@ pub(super) fn describe(output: &Output) -> (bool, String) {
         Output::Exited { code, oom } => {
             (true, format!("exit {code}{}", if *oom { ", killed: out of memory" } else { "" }))
         }
-        Output::Many(results) => {
-            let failed: Vec<String> = results
-                .iter()
-                .filter_map(|(name, r)| r.as_ref().err().map(|e| format!("{name}: {}", error_text(e))))
-                .collect();
-            let done = results.len() - failed.len();
-            match (failed.is_empty(), results.len()) {
-                (true, 0 | 1) => (true, String::new()),
-                (true, _) => (true, format!("({done} done)")),
-                (false, _) if done == 0 => (false, failed.join("; ")),
-                (false, _) => (false, format!("{done} done, {} failed: {}", failed.len(), failed.join("; "))),
-            }
+        Output::Many(results) => many(results),
+        Output::Updated { results, warnings } => {
+            let (ok, text) = many(results);
+            let told: Vec<&str> = [text.as_str()].into_iter().chain(warnings.iter().map(String::as_str)).collect();
+            (ok, told.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "))
         }
         Output::RemovedImages { untagged, deleted } => {
             (true, format!("({} names, {} images)", untagged.len(), deleted.len()))
@@ -252,5 +245,17 @@ pub(super) fn describe(output: &Output) -> (bool, String) {
             (true, format!("{count} removed, {} freed", crate::model::units::decimal_size(*bytes)))
         }
         _ => (true, String::new()),
+    }
+}
+
+fn many(results: &[(String, Result<String, Error>)]) -> (bool, String) {
+    let failed: Vec<String> =
+        results.iter().filter_map(|(name, r)| r.as_ref().err().map(|e| format!("{name}: {}", error_text(e)))).collect();
+    let done = results.len() - failed.len();
+    match (failed.is_empty(), results.len()) {
+        (true, 0 | 1) => (true, String::new()),
+        (true, _) => (true, format!("({done} done)")),
+        (false, _) if done == 0 => (false, failed.join("; ")),
+        (false, _) => (false, format!("{done} done, {} failed: {}", failed.len(), failed.join("; "))),
     }
 }

@@ -75,6 +75,14 @@ fn what_only_one_version_of_control_groups_has_is_said() {
         assert!(of_group("memory", &group, "memory.oom_control").contains("oom_kill_disable 1"));
         assert_eq!(answer, "");
     }
+    let update = |flags: &[&str]| root.teu(&[&["update"], flags, &["box"]].concat()).exits(0).stderr;
+    let told = update(&["--memory-swappiness", "10"]);
+    if unified() {
+        assert!(told.starts_with("WARNING: box: memory swappiness not applied"), "{told}");
+    } else {
+        assert_eq!(told, "");
+    }
+    assert_eq!(update(&["--memory", "65m", "--memory-swap", "130m"]), "", "nothing of what was asked before");
     let shown = root.inspect("box")["HostConfig"].clone();
     assert_eq!((&shown["MemorySwappiness"], &shown["OomKillDisable"]), (&json!(10), &json!(true)));
     root.teu(&["rm", "-f", "box"]).exits(0);
