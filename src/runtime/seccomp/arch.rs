@@ -21,7 +21,7 @@ pub struct Arch {
 pub const X32_BIT: u32 = 0x4000_0000;
 
 impl Arch {
-    /// Name to number.
+    /// Name to number. Made anew by each call, which takes longer than looking them all up.
     pub fn numbers(&self) -> Numbers {
         (self.table)()
     }

@@ -1,6 +1,6 @@
 //! Reading a profile: which rules count for these capabilities, this kernel and these architectures.
 
-use super::arch::{ARCHES, Arch, X32_BIT};
+use super::arch::{ARCHES, Arch, Numbers, X32_BIT};
 use super::words::{self, NOTIFY, version};
 use super::{Action, Condition, Error, Rule};
 use crate::runtime::caps;
@@ -137,10 +137,11 @@ pub(super) fn read(text: &str, capabilities: u64, kernel: (u32, u32)) -> Result<
         return Err(Error::Notify("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY only"));
     }
     for arch in architectures(&file)? {
-        add(&mut filter.arches, arch, &used);
+        let numbers = arch.numbers();
+        add(&mut filter.arches, arch, &numbers, &used);
         let known = filter.arches.iter_mut().find(|rules| rules.audit == arch.audit);
         if let Some(known) = known.filter(|_| !lets_pass(default)) {
-            known.unknown.extend(unknown(arch, &file));
+            known.unknown.extend(unknown(arch, &numbers, &file));
         }
     }
     Ok(filter)
@@ -158,8 +159,7 @@ fn lets_pass(default: Action) -> bool {
     matches!(default.0 & 0xffff_0000, 0x7fff_0000 | 0x7ffc_0000 | 0x7ff0_0000)
 }
 
-fn unknown(arch: &Arch, file: &File) -> Option<RangeInclusive<u32>> {
-    let numbers = arch.numbers();
+fn unknown(arch: &Arch, numbers: &Numbers, file: &File) -> Option<RangeInclusive<u32>> {
     let named = file.syscalls.iter().flat_map(Entry::names).filter_map(|name| numbers.get(name));
     let end = if arch.bit == 0 { X32_BIT - 1 } else { u32::MAX };
     named.max().map(|last| (last | arch.bit) + 1..=end)
@@ -179,8 +179,7 @@ fn architectures(file: &File) -> Result<Vec<&'static Arch>, Error> {
 }
 
 /// Names an architecture does not have are no error: profiles are written for all.
-fn add(arches: &mut Vec<ArchRules>, arch: &Arch, used: &[(&Entry, usize)]) {
-    let numbers = arch.numbers();
+fn add(arches: &mut Vec<ArchRules>, arch: &Arch, numbers: &Numbers, used: &[(&Entry, usize)]) {
     let names = used.iter().flat_map(|(entry, index)| entry.names().map(move |name| (name, *index)));
     let mut calls: Vec<(u32, usize)> =
         names.filter_map(|(name, index)| Some((numbers.get(name)? | arch.bit, index))).collect();
