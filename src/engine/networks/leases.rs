@@ -7,7 +7,7 @@ use crate::engine::{Error, ErrorKind, Result};
 use crate::model::container::State;
 use crate::model::id::ContainerId;
 use crate::model::network::{EndpointConfig, Network};
-use crate::net::{cleanup, ipam, members};
+use crate::net::{bridge, cleanup, ipam, members};
 use crate::store::Owner;
 use crate::store::records::{self, Lease, Taken, Want};
 use crate::sys::userns;
@@ -144,9 +144,9 @@ pub(crate) fn sweep(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// A monitor that was killed has left its container's names, and the rules of its published ports: they would lead to whoever
-/// has the address next. The state says so, whose endpoints and ports a monitor's own end clears. To be called before the
-/// address can be anybody else's.
+/// A monitor that was killed has left its container's names, its pairs where somebody holds their other ends, and the rules of
+/// its published ports: they would lead to whoever has the address next. The state says so, whose endpoints and ports a
+/// monitor's own end clears. To be called before the address can be anybody else's.
 pub(crate) fn forget(core: &Core, container: &ContainerId, state: &State) {
     if holds_network(state) {
         return;
@@ -154,6 +154,7 @@ pub(crate) fn forget(core: &Core, container: &ContainerId, state: &State) {
     for endpoint in &state.endpoints {
         members::remove(&core.networks_dir(), container.as_str(), &endpoint.network);
     }
+    part(core, container.as_str(), state);
     if state.ports.is_empty() || userns::identity().rootless {
         return;
     }
@@ -162,7 +163,19 @@ pub(crate) fn forget(core: &Core, container: &ContainerId, state: &State) {
     }
 }
 
-/// Names and rules of the dead would lead to whoever has their address next. An ordinary user's ports are forwarded by monitors
+/// Removes the pairs of a container whose monitor was killed.
+fn part(core: &Core, container: &str, state: &State) {
+    if state.endpoints.is_empty() {
+        return;
+    }
+    let networks = || state.endpoints.iter().map(|e| e.network.as_str());
+    let parted = bridge::among(core.user_networks().as_deref(), || cleanup::pairs(container, networks()));
+    if let Err(e) = parted {
+        tracing::warn!(container, error = %e, "removing the interfaces of a dead container");
+    }
+}
+
+/// Names, rules and pairs of the dead would lead to whoever has their address next. An ordinary user's ports are forwarded by monitors
 /// and end with them.
 pub(crate) fn tidy(core: &Core) {
     // Who is being started has addresses, and in a writing transaction nobody takes any: no names and rules but those of the
@@ -170,8 +183,14 @@ pub(crate) fn tidy(core: &Core) {
     let tidied = core.db.write(|t| {
         let leases = records::leases(t)?.into_iter().filter(|l| l.starting.is_some_and(|owner| owner.is_alive()));
         let mut alive: BTreeSet<String> = leases.map(|l| l.container.to_string()).collect();
-        let holding = |id: &String| holds_network(&core.read_state(id));
-        alive.extend(records::container_ids(t)?.into_iter().filter(holding));
+        for id in records::container_ids(t)? {
+            let state = core.read_state(&id);
+            if holds_network(&state) {
+                alive.insert(id);
+            } else if !alive.contains(&id) {
+                part(core, &id, &state);
+            }
+        }
         members::sweep(&core.networks_dir(), |id| alive.contains(id));
         if userns::identity().rootless { Ok(Ok(())) } else { Ok(cleanup::dead(&alive, &core.root_tag()).map(drop)) }
     });

@@ -1,6 +1,9 @@
 //! A container's networks, made by its monitor: interfaces and addresses inside, bridges, rules and ports outside.
 
 mod live;
+mod remains;
+
+pub use remains::Remains;
 
 use super::error::{Error, Result};
 use super::link::Links;
@@ -49,13 +52,6 @@ pub struct Failed {
     pub remade: Remade,
 }
 
-/// Sockets that are no longer needed. Closing one to the firewall waits until the kernel is done with what anybody has removed
-/// from its tables, which takes it some 10 ms: nobody should wait for that.
-#[derive(Debug, Default)]
-pub struct Remains {
-    sockets: Vec<Firewall>,
-}
-
 /// A published port that the monitor forwards itself.
 #[derive(Debug)]
 pub struct Forward<'a> {
@@ -91,6 +87,7 @@ pub fn up(plan: &Attachments, ns: NetNs, host: Option<OwnedFd>, taken: Looking<'
         Ok(()) => Ok(attached),
         Err(error) => {
             attached.take_down();
+            attached.remains.part();
             attached.unmake_table();
             Err(Box::new(Failed { error, remade: attached.remade }))
         }
@@ -123,7 +120,7 @@ impl Attached {
         }
         inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
         let done = self.firewall(&mut hands, 0);
-        self.remains.sockets.extend(hands.firewall);
+        self.remains.keep_socket(hands.firewall);
         done
     }
 
@@ -307,10 +304,12 @@ impl Attached {
     /// interfaces go with the namespace, in the background: removing each here would have everybody wait for 10 to 30 ms.
     /// Goes on after a failure and tells all.
     pub fn down(self) -> Vec<Error> {
-        self.withdraw().0
+        let (mut failures, mut remains) = self.withdraw();
+        failures.extend(remains.part());
+        failures
     }
 
-    /// As [`Attached::down`]; what is left to be dropped when nobody waits any more.
+    /// As [`Attached::down`]; with what can be done when nobody waits any more.
     pub fn withdraw(mut self) -> (Vec<Error>, Remains) {
         (self.take_down(), self.remains)
     }
@@ -327,6 +326,9 @@ impl Attached {
             firewall.forget_flows(&rules);
         }
         for endpoint in std::mem::take(&mut self.plan.endpoints) {
+            if endpoint.driver == Driver::Bridge {
+                self.remains.pairs.push(outside::veth_name(&self.plan.container, &endpoint.endpoint.network));
+            }
             let left = match endpoint.driver {
                 // Its MAC address is its parent's to give away only when the interface is gone.
                 Driver::Macvlan => hands.inside.remove(&endpoint.endpoint.interface).map(drop),
@@ -334,7 +336,8 @@ impl Attached {
             };
             failures.extend(left.err());
         }
-        self.remains.sockets.extend(hands.firewall);
+        self.remains.keep_socket(hands.firewall);
+        self.remains.outside = Some(hands.outside);
         failures
     }
 

@@ -30,4 +30,13 @@ impl Links {
         message.header.change_mask = LinkFlags::Up;
         self.socket.request(SETLINK, 0, &bytes(&message)).doing(|| format!("put {name} on its bridge"))
     }
+
+    /// Takes an interface off its bridge. One that is not there is fine.
+    pub fn take_off_bridge(&mut self, name: &str) -> Result<()> {
+        let message = link_message(0, vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Controller(0)]);
+        match self.socket.request(SETLINK, 0, &bytes(&message)) {
+            Err(e) if !e.missing() => Err(e).doing(|| format!("take {name} off its bridge")),
+            _ => Ok(()),
+        }
+    }
 }

@@ -246,6 +246,7 @@ impl Monitor {
         self.state.cgroup = if removed.is_ok() { String::new() } else { self.state.cgroup.clone() };
         self.state.execs.clear();
         self.state.warnings.extend(self.network.close());
+        self.state.warnings.extend(self.network.part());
         self.state.endpoints.clear();
         self.state.ports.clear();
         let _ = state::write(&self.launch.dir, &self.state);

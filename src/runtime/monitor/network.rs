@@ -145,6 +145,11 @@ impl Network {
         left
     }
 
+    /// What nobody waits for. To be called while the container is still this monitor's.
+    pub fn part(&mut self) -> Vec<String> {
+        self.remains.iter_mut().flat_map(Remains::part).map(|e| format!("network: {e}")).collect()
+    }
+
     pub fn resolve(&mut self, token: u64, event: Ready, epoll: &Epoll) {
         if let Some(joined) = &mut self.attached {
             joined.resolver.ready(token, event, Instant::now(), epoll);

@@ -273,6 +273,7 @@ impl Drop for Undo<'_> {
         }
         if let Some(network) = &mut self.network {
             network.close();
+            network.part();
         }
         state::clear_run_dir(self.run_dir);
     }
