@@ -14,6 +14,18 @@ pub struct Publication {
     pub route: Route,
 }
 
+/// What the kernel does for published ports where the bridges are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// It cannot, or shall not.
+    Nothing,
+    /// It changes the destination of every packet.
+    All,
+    /// Only containers' packets come by there, and find what is published on this machine's address; the rest is the
+    /// forwarder's.
+    Neighbours,
+}
+
 /// Neither: nothing of the container can be reached at present.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Route {
@@ -24,8 +36,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// `by_kernel`: whether the kernel can translate addresses at all.
-    pub fn of(port: &PublishedPort, endpoints: &[EndpointPlan], by_kernel: bool) -> Route {
+    pub fn of(port: &PublishedPort, endpoints: &[EndpointPlan], kernel: Kernel) -> Route {
         let address = |cidr: Option<Cidr>| cidr.map(|c| SocketAddr::new(c.address, port.container_port));
         let public = || endpoints.iter().filter(|e| !e.internal);
         let six = port.host_ip.is_ipv6();
@@ -35,8 +46,13 @@ impl Route {
         });
         let other = || public().find_map(|e| address(e.endpoint.v4.or(e.endpoint.v6)));
         match same {
+            Some((to, Driver::Bridge)) if kernel == Kernel::Neighbours => {
+                Route { kernel: (!port.host_ip.is_loopback()).then_some(to), forward: Some(to) }
+            }
             // ::1 is on no other interface; those who published on all IPv6 addresses mean it too.
-            Some((to, Driver::Bridge)) if by_kernel && port.host_ip != IpAddr::V6(std::net::Ipv6Addr::LOCALHOST) => {
+            Some((to, Driver::Bridge))
+                if kernel == Kernel::All && port.host_ip != IpAddr::V6(std::net::Ipv6Addr::LOCALHOST) =>
+            {
                 let forward = (six && port.host_ip.is_unspecified()).then_some(to);
                 Route { kernel: Some(to), forward }
             }
@@ -79,10 +95,10 @@ impl Publication {
 pub fn routes(
     ports: &[PublishedPort],
     endpoints: &[EndpointPlan],
-    by_kernel: bool,
+    kernel: Kernel,
 ) -> Result<Vec<(PublishedPort, Route)>> {
     let with_route = |port: &PublishedPort| {
-        let route = Route::of(port, endpoints, by_kernel);
+        let route = Route::of(port, endpoints, kernel);
         if route.leads_nowhere() && !endpoints.is_empty() {
             return Err(Error::NoPublicNetwork(Box::new(port.clone())));
         }
@@ -138,14 +154,14 @@ mod tests {
         }
     }
 
-    fn route(host: &str, endpoints: &[EndpointPlan], by_kernel: bool) -> (Option<String>, Option<String>) {
+    fn route(host: &str, endpoints: &[EndpointPlan], kernel: Kernel) -> (Option<String>, Option<String>) {
         let port = PublishedPort {
             host_ip: host.parse().unwrap(),
             host_port: 8080,
             container_port: 80,
             protocol: Protocol::Tcp,
         };
-        let route = Route::of(&port, endpoints, by_kernel);
+        let route = Route::of(&port, endpoints, kernel);
         (route.kernel.map(|a| a.to_string()), route.forward.map(|a| a.to_string()))
     }
 
@@ -156,23 +172,38 @@ mod tests {
     #[test]
     fn the_kernel_where_it_can_the_forwarder_elsewhere() {
         let both = [endpoint(Driver::Bridge, Some("10.0.0.2/24"), Some("fd00::2/64"), false)];
-        assert_eq!(route("0.0.0.0", &both, true), (some("10.0.0.2:80"), None));
-        assert_eq!(route("127.0.0.1", &both, true), (some("10.0.0.2:80"), None));
-        assert_eq!(route("127.0.0.1", &both, false), (None, some("10.0.0.2:80")));
-        assert_eq!(route("::1", &both, true), (None, some("[fd00::2]:80")));
-        assert_eq!(route("::", &both, true), (some("[fd00::2]:80"), some("[fd00::2]:80")));
-        assert_eq!(route("fd99::1", &both, true), (some("[fd00::2]:80"), None));
+        assert_eq!(route("0.0.0.0", &both, Kernel::All), (some("10.0.0.2:80"), None));
+        assert_eq!(route("127.0.0.1", &both, Kernel::All), (some("10.0.0.2:80"), None));
+        assert_eq!(route("127.0.0.1", &both, Kernel::Nothing), (None, some("10.0.0.2:80")));
+        assert_eq!(route("::1", &both, Kernel::All), (None, some("[fd00::2]:80")));
+        assert_eq!(route("::", &both, Kernel::All), (some("[fd00::2]:80"), some("[fd00::2]:80")));
+        assert_eq!(route("fd99::1", &both, Kernel::All), (some("[fd00::2]:80"), None));
         let four = [endpoint(Driver::Bridge, Some("10.0.0.2/24"), None, false)];
-        assert_eq!(route("::", &four, true), (None, some("10.0.0.2:80")));
+        assert_eq!(route("::", &four, Kernel::All), (None, some("10.0.0.2:80")));
         let macvlan = [endpoint(Driver::Macvlan, Some("10.0.0.2/24"), None, false)];
-        assert_eq!(route("0.0.0.0", &macvlan, true), (None, some("10.0.0.2:80")));
+        assert_eq!(route("0.0.0.0", &macvlan, Kernel::All), (None, some("10.0.0.2:80")));
+    }
+
+    #[test]
+    fn neighbours_find_what_is_open_to_more_than_this_machine() {
+        let both = [endpoint(Driver::Bridge, Some("10.0.0.2/24"), Some("fd00::2/64"), false)];
+        let (four, six) = (some("10.0.0.2:80"), some("[fd00::2]:80"));
+        for (host, kernel, forward) in [
+            ("127.0.0.1", None, four.clone()),
+            ("0.0.0.0", four.clone(), four.clone()),
+            ("192.0.2.1", four.clone(), four.clone()),
+            ("::1", None, six.clone()),
+            ("::", six.clone(), six.clone()),
+        ] {
+            assert_eq!(route(host, &both, Kernel::Neighbours), (kernel, forward), "{host}");
+        }
     }
 
     #[test]
     fn internal_networks_are_passed_over() {
         let inner = endpoint(Driver::Bridge, Some("10.0.0.2/24"), None, true);
         let outer = endpoint(Driver::Bridge, Some("10.1.0.2/24"), None, false);
-        assert_eq!(route("0.0.0.0", &[inner.clone(), outer], true), (some("10.1.0.2:80"), None));
-        assert_eq!(route("0.0.0.0", &[inner], true), (None, None));
+        assert_eq!(route("0.0.0.0", &[inner.clone(), outer], Kernel::All), (some("10.1.0.2:80"), None));
+        assert_eq!(route("0.0.0.0", &[inner], Kernel::All), (None, None));
     }
 }

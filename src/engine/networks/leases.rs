@@ -10,7 +10,6 @@ use crate::model::network::{EndpointConfig, Network};
 use crate::net::{bridge, cleanup, ipam, members};
 use crate::store::Owner;
 use crate::store::records::{self, Lease, Taken, Want};
-use crate::sys::userns;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -155,10 +154,11 @@ pub(crate) fn forget(core: &Core, container: &ContainerId, state: &State) {
         members::remove(&core.networks_dir(), container.as_str(), &endpoint.network);
     }
     part(core, container.as_str(), state);
-    if state.ports.is_empty() || userns::identity().rootless {
+    if state.ports.is_empty() {
         return;
     }
-    if let Err(e) = cleanup::of(container.as_str(), &core.root_tag()) {
+    let user = core.user_networks();
+    if let Err(e) = bridge::among(user.as_deref(), || cleanup::of(container.as_str(), &core.root_tag())) {
         tracing::warn!(container = container.short(), error = %e, "removing the rules of a dead container");
     }
 }
@@ -175,8 +175,7 @@ fn part(core: &Core, container: &str, state: &State) {
     }
 }
 
-/// Names, rules and pairs of the dead would lead to whoever has their address next. An ordinary user's ports are forwarded by monitors
-/// and end with them.
+/// Names, rules and pairs of the dead would lead to whoever has their address next.
 pub(crate) fn tidy(core: &Core) {
     // Who is being started has addresses, and in a writing transaction nobody takes any: no names and rules but those of the
     // living and of these are anybody's.
@@ -192,11 +191,12 @@ pub(crate) fn tidy(core: &Core) {
             }
         }
         members::sweep(&core.networks_dir(), |id| alive.contains(id));
-        if userns::identity().rootless { Ok(Ok(())) } else { Ok(cleanup::dead(&alive, &core.root_tag()).map(drop)) }
+        let user = core.user_networks();
+        Ok(bridge::among(user.as_deref(), || cleanup::dead(&alive, &core.root_tag())))
     });
     match tidied {
         Err(e) => tracing::warn!(error = %e, "looking for the living"),
         Ok(Err(e)) => tracing::warn!(error = %e, "removing rules of dead containers"),
-        Ok(Ok(())) => {}
+        Ok(Ok(_)) => {}
     }
 }

@@ -67,12 +67,12 @@ impl Attached {
     /// After a change of endpoints: default routes, rules, and where ports lead.
     fn settle(&mut self, hands: &mut Hands) -> Result<()> {
         inside::default_routes(&mut hands.inside, &self.plan.endpoints)?;
-        let by_kernel = self.by_kernel(hands);
+        let kernel = self.kernel(hands);
         let mut moved = std::mem::take(&mut self.published);
         let old: Vec<nft::Port> = moved.iter().filter_map(Publication::rule).collect();
         let mut failure = None;
         for publication in &mut moved {
-            let route = Route::of(&publication.held.port, &self.plan.endpoints, by_kernel);
+            let route = Route::of(&publication.held.port, &self.plan.endpoints, kernel);
             failure = publication.lead(route).err().or(failure);
         }
         let gone: Vec<nft::Port> =
@@ -89,7 +89,7 @@ impl Attached {
     /// More published ports, live: all or none, and none that is `taken`. Host port 0: any free one; the answer has it.
     pub fn publish(&mut self, ports: &[PublishedPort], taken: Looking<'_>) -> Result<Vec<PublishedPort>> {
         let mut hands = self.hands()?;
-        let routes = publish::routes(ports, &self.plan.endpoints, self.by_kernel(&hands))?;
+        let routes = publish::routes(ports, &self.plan.endpoints, self.kernel(&hands))?;
         let held = hold(&mut hands, &routes, taken)?;
         let before = self.published.len();
         self.published.extend(held);

@@ -12,7 +12,7 @@ use super::nft::{self, Firewall};
 use super::outside::{self, News};
 use super::plan::{Attachments, EndpointPlan};
 use super::ports::Taken;
-use super::publish::{self, Publication, Route};
+use super::publish::{self, Kernel, Publication, Route};
 use super::{inside, members, sysctl};
 use crate::model::network::{Driver, Endpoint, PublishedPort};
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ impl Attached {
         self.table(&mut hands, &endpoints)?;
         self.at_host(|| outside::possible(&endpoints, hands.firewall.is_some()))?;
         // First what fails most easily and costs nothing to undo.
-        let routes = publish::routes(ports, &endpoints, self.by_kernel(&hands))?;
+        let routes = publish::routes(ports, &endpoints, self.kernel(&hands))?;
         self.published = hold(&mut hands, &routes, taken)?;
         for endpoint in endpoints {
             self.attach(&mut hands, endpoint)?;
@@ -155,10 +155,14 @@ impl Attached {
         }
     }
 
-    /// The kernel translates addresses of published ports. In a rootless namespace packets come from a helper program, not from
-    /// the host.
-    fn by_kernel(&self, hands: &Hands) -> bool {
-        hands.firewall.is_some() && !self.plan.rootless && !self.plan.listens
+    /// In a rootless namespace packets from outside come from a helper program, not from the host.
+    fn kernel(&self, hands: &Hands) -> Kernel {
+        match &self.plan {
+            _ if hands.firewall.is_none() => Kernel::Nothing,
+            plan if plan.rootless => Kernel::Neighbours,
+            plan if plan.listens => Kernel::Nothing,
+            _ => Kernel::All,
+        }
     }
 
     /// One endpoint: its interface, up and with addresses. Listed first, so that a failure half way is taken down too.

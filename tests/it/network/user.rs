@@ -85,6 +85,44 @@ fn ports_names_and_a_way_out_for_a_user() {
     leaks::assert_none(root.path());
 }
 
+/// By the machine's own address, as by root: his network namespace has that address too.
+#[test]
+fn a_users_ports_are_open_to_his_own_containers() {
+    needs_way_out!();
+    needs!(Nft);
+    let root = &StateRoot::with_image();
+    root.teu(&["network", "create", "--subnet", "10.83.0.0/29", "own"]).exits(0);
+    web(
+        root,
+        "front",
+        &["--network", "own", "-p", "0.0.0.0:8061:80", "-p", &format!("{HOST}:8062:80"), "-p", "8063:80"],
+    );
+    web(root, "neighbour", &["--network", "own"]);
+    web(root, "stranger", &[]);
+    let address = root.inspect("front")["NetworkSettings"]["Networks"]["own"]["IPAddress"].as_str().unwrap().to_owned();
+    let at_host = |name: &str, port: u16| super::inside(root, name, &format!("http://{HOST}:{port}"));
+    for name in ["front", "neighbour", "stranger"] {
+        for port in [8061, 8062] {
+            assert_eq!(at_host(name, port).as_deref(), Some("front"), "{name} at {port}");
+        }
+        assert_eq!(at_host(name, 8063), None, "it is this machine's alone");
+    }
+    assert_eq!(page(&format!("http://{HOST}:8061")).as_deref(), Some("front"));
+    root.teu(&["update", "--publish-add", "0.0.0.0:8064:80", "--publish-rm", "8061:80", "front"]).exits(0);
+    assert_eq!((at_host("stranger", 8061), at_host("stranger", 8064).as_deref()), (None, Some("front")));
+    // Whoever has its address next is not behind its ports.
+    let state = root.inspect("front")["State"].clone();
+    for key in ["MonitorPid", "Pid"] {
+        teu::sys::process::kill(i32::try_from(state[key].as_i64().unwrap()).unwrap(), 9).unwrap();
+    }
+    wait_until("it is seen as ended", || (root.inspect("front")["State"]["Status"] == "exited").then_some(()));
+    web(root, "next", &["--network", "own", "--ip", &address]);
+    assert_eq!((at_host("stranger", 8062), at_host("stranger", 8064)), (None, None));
+    root.teu(&["rm", "-f", "front", "neighbour", "stranger", "next"]).exits(0);
+    let left = || std::fs::read_dir(run_dir(root)).unwrap().count();
+    wait_until("only the lock is left", || (left() == 1).then_some(()));
+}
+
 #[test]
 fn a_lost_way_out_comes_back() {
     needs_way_out!();
