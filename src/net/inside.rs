@@ -14,8 +14,7 @@ pub fn configure(inside: &mut Links, endpoint: &EndpointPlan, tell: bool) -> Res
         inside.add_address(index, address)?;
     }
     match endpoint.endpoint.mac {
-        // ipvlan's addresses are all their parent's, by one MAC.
-        Some(_) if endpoint.driver == Driver::Ipvlan || endpoint.driver == Driver::Bridge && !tell => Ok(()),
+        Some(_) if endpoint.driver == Driver::Bridge && !tell => Ok(()),
         Some(mac) => inside.announce(index, mac),
         None => Ok(()),
     }

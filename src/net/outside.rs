@@ -189,7 +189,7 @@ fn bridge_mac(name: &str) -> Mac {
     Mac([0x02, 0x74, a, b, c, d])
 }
 
-/// An address's holder has the same MAC every time, so that neighbours who remember it are right.
+/// Like docker's: the address is in it. Its holder has the same one every time, so that neighbours who remember it are right.
 pub fn mac_of(endpoint: &crate::model::network::Endpoint) -> Option<Mac> {
     if let Some(four) = endpoint.v4
         && let std::net::IpAddr::V4(address) = four.address

@@ -8,7 +8,7 @@ use crate::model::asked::Asked;
 use crate::model::container::{Container, State};
 use crate::model::endpoint::IFNAME;
 use crate::model::network::{
-    Cidr, Driver, Endpoint, EndpointConfig, Mac, Network, NetworkMode, PortMapping, Protocol, PublishedPort,
+    Cidr, Driver, Endpoint, EndpointConfig, Network, NetworkMode, PortMapping, Protocol, PublishedPort,
 };
 use crate::net::files;
 use crate::net::plan::{Attachments, EndpointPlan, NetworkPlan};
@@ -128,9 +128,6 @@ pub(crate) fn endpoint_plan(
     if network.driver == Driver::Ipvlan && config.mac.is_some() {
         return Err(Error::new(ErrorKind::Invalid, "a container on an ipvlan network has its parent's MAC address"));
     }
-    if endpoint.mac.is_none() && network.driver != Driver::Ipvlan {
-        endpoint.mac = Some(mac(container, addresses));
-    }
     let gateways =
         network.subnets.iter().map(|s| Cidr { address: s.gateway, prefix: s.subnet.prefix }).collect::<Vec<_>>();
     let mode = match network.driver {
@@ -151,19 +148,6 @@ pub(crate) fn endpoint_plan(
         mode: mode.map(str::to_owned),
         endpoint,
     })
-}
-
-/// Like docker's: the IPv4 address is in it, so that neighbours' tables stay right when a container comes back.
-fn mac(container: &Container, addresses: &[IpAddr]) -> Mac {
-    let four = addresses.iter().find_map(|a| match a {
-        IpAddr::V4(a) => Some(a.octets()),
-        IpAddr::V6(_) => None,
-    });
-    let [a, b, c, d] = four.unwrap_or_else(|| {
-        let digits = container.id.as_str();
-        [0, 2, 4, 6].map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or(0))
-    });
-    Mac([0x02, 0x42, a, b, c, d])
 }
 
 /// What others on the network find it by.

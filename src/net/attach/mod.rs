@@ -173,7 +173,10 @@ impl Attached {
         if endpoint.endpoint.interface.is_empty() {
             endpoint.endpoint.interface = inside::free_name(&self.plan.endpoints);
         }
-        endpoint.endpoint.mac = endpoint.endpoint.mac.or_else(|| outside::mac_of(&endpoint.endpoint));
+        // All of ipvlan's have their parent's.
+        if endpoint.endpoint.mac.is_none() && endpoint.driver != Driver::Ipvlan {
+            endpoint.endpoint.mac = outside::mac_of(&endpoint.endpoint);
+        }
         self.plan.endpoints.push(endpoint.clone());
         let mut news = News::default();
         let ns = self.ns.as_fd();
@@ -201,7 +204,7 @@ impl Attached {
     /// a bridge costs a packet to each of its containers: done for those only that have, or come after, a MAC of their own.
     fn may_be_mistaken(&self, plan: &EndpointPlan) -> bool {
         let (dir, endpoint) = (&self.plan.dir, &plan.endpoint);
-        let own = endpoint.mac != outside::mac_of(endpoint);
+        let own = endpoint.mac.is_some() && endpoint.mac != outside::mac_of(endpoint);
         if own && let Err(e) = members::note_own_mac(dir, &endpoint.network) {
             tracing::debug!(error = %e, "noting a MAC address");
         }

@@ -39,6 +39,9 @@ fn as_neighbours(root: &StateRoot, outside: &Outside, driver: &str) {
     assert!(refused.stderr.contains("refused"), "{}", refused.stderr);
     // The kernel cannot lead the host's packets there; the monitor does.
     assert_eq!(page("http://127.0.0.1:8080").as_deref(), Some("front"));
+    let told = root.inspect("front")["NetworkSettings"]["Networks"][driver]["MacAddress"].clone();
+    let real = root.teu(&["exec", "front", "cat", "/sys/class/net/eth0/address"]).exits(0);
+    assert_eq!(told, if driver == "macvlan" { real.out() } else { "" }, "an ipvlan interface has none of its own");
     // One after the other gets the same address, and nobody waits for the one before to be gone.
     for _ in 0..5 {
         root.teu(&["run", "--rm", "--network", driver, &image::name(), "true"]).exits(0);
