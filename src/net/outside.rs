@@ -1,7 +1,7 @@
 //! The host's side of a network: bridge, pair of interfaces, forwarding. For a caller in the host's namespace.
 
 use super::error::{Error, Result};
-use super::link::{Link, Links, OnParent, OnParentKind, Veth};
+use super::link::{Link, Links, OnParent, OnParentKind, Port, Veth};
 use super::nft::Firewall;
 use super::plan::{Attachments, EndpointPlan};
 use super::sysctl;
@@ -57,32 +57,32 @@ fn bridge(links: &mut Links, endpoint: &EndpointPlan, news: &mut News) -> Result
 pub fn rejoin(links: &mut Links, plan: &Attachments, endpoint: &EndpointPlan, news: &mut News) -> Result<()> {
     let bridge = bridge(links, endpoint, news)?;
     let own = veth_name(&plan.container, &endpoint.endpoint.network);
-    links.put_on_bridge(&own, bridge.index)?;
-    joined(links, &bridge, &own, endpoint, news)
+    links.put_on_bridge(&own, bridge.index, port(endpoint, news))?;
+    enlarge(links, &bridge);
+    Ok(())
 }
 
-/// What a pair's end that is on its bridge is told, and what the bridge can take now.
-fn joined(links: &mut Links, bridge: &Link, own: &str, endpoint: &EndpointPlan, news: &mut News) -> Result<()> {
-    if endpoint.isolated {
-        links.isolate(own)?;
+/// What the host's end of a pair is as a port of its bridge.
+fn port(endpoint: &EndpointPlan, news: &mut News) -> Port {
+    // Where bridged packets go through the IP rules, a packet to the own published port leaves by the port it came from.
+    let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");
+    let hairpin = bridged("bridge/bridge-nf-call-iptables") || bridged("bridge/bridge-nf-call-ip6tables");
+    if hairpin && endpoint.isolated {
+        // Redirected on the bridge itself, they would go from one port to another, which is what shall not be.
+        news.warnings.push(format!(
+            "network {}: its containers do not reach each other's published ports while bridged packets go \
+             through the firewall (sysctl net.bridge.bridge-nf-call-iptables=0)",
+            endpoint.endpoint.name
+        ));
     }
+    Port { hairpin, isolated: endpoint.isolated }
+}
+
+/// A bridge can take what its ports do once it has one.
+fn enlarge(links: &mut Links, bridge: &Link) {
     if !bridge.large {
         links.enlarge(bridge.index);
     }
-    // Where bridged packets go through the IP rules, a packet to the own published port leaves by the port it came from.
-    let bridged = |file| sysctl::read(file).is_some_and(|v| v != "0");
-    if bridged("bridge/bridge-nf-call-iptables") || bridged("bridge/bridge-nf-call-ip6tables") {
-        links.set_hairpin(own)?;
-        if endpoint.isolated {
-            // Redirected on the bridge itself, they would go from one port to another, which is what shall not be.
-            news.warnings.push(format!(
-                "network {}: its containers do not reach each other's published ports while bridged packets go \
-                 through the firewall (sysctl net.bridge.bridge-nf-call-iptables=0)",
-                endpoint.endpoint.name
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The container's interface, not yet up.
@@ -98,8 +98,10 @@ pub fn interface(
         Driver::Bridge => {
             let bridge = bridge(links, endpoint, news)?;
             let own = veth_name(&plan.container, &endpoint.endpoint.network);
-            links.add_veth(&Veth { name: &own, bridge: bridge.index, mtu, ns, peer: name, mac })?;
-            return joined(links, &bridge, &own, endpoint, news);
+            let port = port(endpoint, news);
+            links.add_veth(&Veth { name: &own, bridge: bridge.index, mtu, ns, peer: name, mac, port })?;
+            enlarge(links, &bridge);
+            return Ok(());
         }
         Driver::Macvlan => OnParentKind::Macvlan(macvlan_mode(endpoint.mode.as_deref())?),
         Driver::Ipvlan => OnParentKind::Ipvlan(ipvlan_mode(endpoint.mode.as_deref())?),

@@ -3,6 +3,8 @@
 mod port;
 mod vlan;
 
+pub use port::Port;
+
 use super::attribute::{Attributes, find, text};
 use super::error::{Doing, Error, Result};
 use crate::model::network::{Cidr, Mac};
@@ -11,8 +13,8 @@ use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoVeth, IpVlanMode,
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoVeth,
+    IpVlanMode, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -83,6 +85,7 @@ pub struct Veth<'a> {
     pub ns: BorrowedFd<'a>,
     pub peer: &'a str,
     pub mac: Option<Mac>,
+    pub port: Port,
 }
 
 /// An interface of the container on top of one of the host's.
@@ -153,11 +156,16 @@ impl Links {
         asked.or_else(|refusal| if refusal.missing() || refusal.exists() { Ok(()) } else { Err(refusal) })
     }
 
-    /// A bridge that is down; false when an interface of that name was there.
+    /// A bridge that is down; false when an interface of that name was there. It listens to nobody's membership of multicast
+    /// groups: without a router that asks for them its frames go to all anyway, and each port that comes would have it set
+    /// the timers of all.
     pub fn add_bridge(&mut self, name: &str, mac: Mac, mtu: Option<u32>) -> Result<bool> {
         let mut attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
-            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Bridge),
+                LinkInfo::Data(InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)])),
+            ]),
             LinkAttribute::Address(mac.0.to_vec()),
         ];
         attributes.extend(mtu.map(LinkAttribute::Mtu));
@@ -187,17 +195,13 @@ impl Links {
         attributes.push(LinkAttribute::GsoIpv4MaxSize(LARGE));
         let made = bytes(&link_message(0, attributes));
         let by_name = LinkAttribute::IfName(veth.name.to_owned());
-        let no_addresses = bytes(&link_message(0, vec![by_name.clone(), own_link_local(false)]));
-        let mut up = link_message(0, vec![by_name, LinkAttribute::Controller(veth.bridge)]);
-        up.header.flags = LinkFlags::Up;
-        up.header.change_mask = LinkFlags::Up;
-        let up = bytes(&up);
+        let no_addresses = bytes(&link_message(0, vec![by_name, own_link_local(false)]));
         let attempt = |links: &mut Links| {
             let mut batch = Batch::default();
             batch.push(NEWLINK, CREATE | EXCL | ACK, &made);
             // Refused where IPv6 is switched off, and then not needed.
             batch.push_optional(SETLINK, 0, &no_addresses);
-            batch.push(SETLINK, ACK, &up);
+            port::push(&mut batch, veth.name, veth.bridge, veth.port);
             links.socket.send_all(&mut batch)
         };
         match attempt(self) {

@@ -26,8 +26,15 @@ fn a_bridge_a_pair_an_address_a_route() {
     host.set_up(bridge.index, true).unwrap();
     host.add_address(bridge.index, cidr("10.9.0.1/24")).unwrap();
     host.add_address(bridge.index, cidr("10.9.0.1/24")).unwrap();
-    let mut veth =
-        Veth { name: "tv0", bridge: bridge.index, mtu: None, ns: inside.as_fd(), peer: "eth0", mac: Some(mac) };
+    let mut veth = Veth {
+        name: "tv0",
+        bridge: bridge.index,
+        mtu: None,
+        ns: inside.as_fd(),
+        peer: "eth0",
+        mac: Some(mac),
+        port: Port::default(),
+    };
     host.add_veth(&veth).unwrap();
     // A leftover of the same name gives way.
     veth.peer = "eth1";

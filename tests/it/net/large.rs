@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use teu::model::network::Mac;
-use teu::net::link::{Links, Veth};
+use teu::net::link::{Links, Port, Veth};
 use teu::net::netns::NetNs;
 
 const BYTES: usize = 16 << 20;
@@ -53,6 +53,7 @@ fn the_host_hands_large_packets_to_containers_alone() {
             ns: other.as_fd(),
             peer: "eth0",
             mac: Some(Mac([2, 0, 0, 0, 9, 9])),
+            port: Port::default(),
         };
         host.add_veth(&plain).unwrap();
         other.enter(|| super::world::output("ip link set eth0 up; ip addr add 10.77.1.9/24 dev eth0")).unwrap();

@@ -4,7 +4,10 @@ use super::world::{
     HOST, HOST6, OUTSIDE, OUTSIDE6, ask, ask_udp, endpoint, output, serve, silence, start, tcp, udp, world,
 };
 use crate::needs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 use teu::model::network::Driver;
+use teu::net::attach::Attached;
 
 #[test]
 fn a_published_port_is_reached_from_outside_from_the_host_and_from_containers() {
@@ -56,6 +59,48 @@ fn a_container_reaches_its_own_published_port_either_way() {
             }
         });
     }
+}
+
+/// As those do that look for each other's services.
+#[test]
+fn neighbours_hear_each_others_multicast_and_nobody_else_does() {
+    needs!(Netns);
+    world(|_| {
+        let groups = ["239.77.0.1:7", "[ff05::77]:7"];
+        let one = start(1, vec![endpoint(1, 2)], Vec::new());
+        let two = start(2, vec![endpoint(1, 3)], Vec::new());
+        let stranger = start(3, vec![endpoint(2, 2)], Vec::new());
+        for group in groups.map(|g| g.parse::<SocketAddr>().unwrap()) {
+            let member = |of: &Attached| of.ns().enter(|| member(group)).unwrap();
+            let (hears, too_far) = (member(&two), member(&stranger));
+            let any = SocketAddr::new(if group.is_ipv4() { [0; 4].into() } else { [0; 16].into() }, 0);
+            let said = one.ns().enter(|| UdpSocket::bind(any).unwrap().send_to(b"is anybody there?", group));
+            said.unwrap().unwrap();
+            let mut heard = [0; 64];
+            let (length, _) = hears.recv_from(&mut heard).unwrap();
+            assert_eq!(&heard[..length], b"is anybody there?");
+            assert!(too_far.recv_from(&mut heard).is_err(), "another network's container heard {group}");
+        }
+    });
+}
+
+/// Waits a second for what it is to hear.
+fn member(group: SocketAddr) -> UdpSocket {
+    let (any4, any6) = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
+    let socket = match group.ip() {
+        IpAddr::V4(group4) => {
+            let socket = UdpSocket::bind((any4, group.port())).unwrap();
+            socket.join_multicast_v4(&group4, &any4).unwrap();
+            socket
+        }
+        IpAddr::V6(group6) => {
+            let socket = UdpSocket::bind((any6, group.port())).unwrap();
+            socket.join_multicast_v6(&group6, 0).unwrap();
+            socket
+        }
+    };
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    socket
 }
 
 #[test]

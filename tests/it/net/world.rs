@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 use teu::model::network::{Driver, Endpoint, Mac, Protocol, PublishedPort};
 use teu::net::attach::{Attached, up};
-use teu::net::link::{Links, Veth};
+use teu::net::link::{Links, Port, Veth};
 use teu::net::netns::NetNs;
 use teu::net::plan::{Attachments, EndpointPlan};
 use teu::sys::{clone, loopback};
@@ -53,7 +53,15 @@ fn wire(outside: &NetNs) {
     links.set_up(lan, true).unwrap();
     links.add_address(lan, format!("{HOST}/24").parse().unwrap()).unwrap();
     links.add_address(lan, format!("{HOST6}/64").parse().unwrap()).unwrap();
-    let pair = Veth { name: "lan1", bridge: lan, mtu: None, ns: outside.as_fd(), peer: "eth0", mac: None };
+    let pair = Veth {
+        name: "lan1",
+        bridge: lan,
+        mtu: None,
+        ns: outside.as_fd(),
+        peer: "eth0",
+        mac: None,
+        port: Port::default(),
+    };
     links.add_veth(&pair).unwrap();
     let mut there = outside.enter(Links::open).unwrap().unwrap();
     let eth = there.find("eth0").unwrap().unwrap().index;
