@@ -241,8 +241,9 @@ impl LayerStore {
             };
             let garbage = match name.rsplit_once('.') {
                 Some((_, "part")) => old(PARTIAL_AGE),
-                Some((_, "lock")) => old(ASIDE_AGE),
-                _ if name.starts_with("layer-") => true,
+                // Whoever uses these holds them, and looks whether they are still there once he does.
+                Some((_, "lock")) => true,
+                _ if name.starts_with("layer-") || name.starts_with("content-") => true,
                 _ => old(ASIDE_AGE),
             };
             // Held until it is gone, so that nobody begins to use it meanwhile. One that will not go hinders nobody.

@@ -5,7 +5,7 @@
 use super::StateRoot;
 use crate::model::reference::{Algorithm, Digest};
 use sha2::Digest as _;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -120,16 +120,27 @@ impl ContentStore {
         }
         let dir = self.content.join(digest.algorithm().word());
         private_dir(&dir).map_err(at(&dir))?;
-        let aside = self.ingest.join(format!("content-{:016x}", rand::random::<u64>()));
-        let written = File::create_new(&aside).and_then(|mut f| {
-            f.write_all(bytes)?;
-            f.sync_data()
-        });
+        let (aside, mut file) = self.aside().map_err(at(&self.ingest))?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_data());
         let placed = written.and_then(|()| fs::rename(&aside, &path));
         if placed.is_err() {
             let _ = fs::remove_file(&aside);
         }
         placed.map_err(at(&path))
+    }
+
+    /// A new file that is locked while it is open, so that a clean-up sees it in use.
+    fn aside(&self) -> io::Result<(PathBuf, File)> {
+        loop {
+            let path = self.ingest.join(format!("content-{:016x}", rand::random::<u64>()));
+            let file = File::create_new(&path)?;
+            // Between the two steps a clean-up may take it for garbage.
+            match file.try_lock() {
+                Ok(()) if path.exists() => return Ok((path, file)),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+        }
     }
 
     /// Stores `bytes` under the sha256 they have.

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// Forks; returns only in the child, which goes on to its command. Both are confined already.
 pub(super) fn split(socket: &OwnedFd) -> Result<(), Failure> {
+    // What `ps` in the container shows for process 1, from before the command can look (which gets a name by its exec).
+    let _ = process::set_name(c"teu-init");
     // Blocked before the fork: a signal between fork and wait must not be lost.
     process::block_signals().during("blocking signals")?;
     match clone::fork().during("starting the command below init")? {
@@ -23,8 +25,6 @@ pub(super) fn split(socket: &OwnedFd) -> Result<(), Failure> {
 }
 
 fn serve(child: i32) -> ! {
-    // What `ps` in the container shows for process 1.
-    let _ = process::set_name(c"teu-init");
     // Streams and the report socket belong to the command alone: their ends must close with it.
     let _ = process::close_between(0, u32::MAX);
     loop {

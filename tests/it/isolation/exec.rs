@@ -114,10 +114,11 @@ fn stopping(root: &StateRoot) {
     root.run_detached("box", &[], &["sh", "-c", "trap '' TERM; while :; do kill -STOP -1 2>/dev/null; done"]);
 }
 
-/// A process that `kill -STOP -1` got hold of: stopped, and still the monitor's program.
-fn is_held_up(root: &StateRoot) -> bool {
+/// Stopped children of the container's monitor, with whether each is still the monitor's program.
+fn stopped(root: &StateRoot) -> Vec<(i32, bool)> {
     let monitor = root.inspect("box")["State"]["MonitorPid"].as_i64().unwrap();
-    let held = |pid: i32| {
+    let program = |pid: i64| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let is_stopped = |pid: i64| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
         Some(fields[0] == "T" && fields[1].parse() == Ok(monitor))
@@ -126,17 +127,31 @@ fn is_held_up(root: &StateRoot) -> bool {
         .unwrap()
         .flatten()
         .filter_map(|e| e.file_name().to_str()?.parse().ok())
-        .any(|pid| held(pid) == Some(true))
+        .filter(|pid| is_stopped(*pid) == Some(true))
+        .map(|pid| (pid as i32, program(pid) == program(monitor)))
+        .collect()
 }
 
-/// Starts execs until the container holds one up.
+/// A process that `kill -STOP -1` got hold of on its way into the container.
+fn is_held_up(root: &StateRoot) -> bool {
+    stopped(root).iter().any(|(_, on_its_way)| *on_its_way)
+}
+
+/// Starts execs until the container holds one up before its command.
 fn held_up(root: &StateRoot) -> Running {
     let mut exec = root.start(&["exec", "box", "true"]);
     wait_until("an exec is held up", || {
+        for (pid, on_its_way) in stopped(root) {
+            if on_its_way {
+                return Some(());
+            }
+            // That was a command already.
+            let _ = process::kill(pid, 9);
+        }
         if exec.0.try_wait().unwrap().is_some() {
             exec = root.start(&["exec", "box", "true"]);
         }
-        is_held_up(root).then_some(())
+        None
     });
     exec
 }
