@@ -12,6 +12,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -119,12 +120,7 @@ impl LayerStore {
                 return Ok(None);
             }
             // The former holder removes the file: only a lock on the file that still has the name counts.
-            let here = fs::metadata(&path).ok();
-            let same = here.is_some_and(|m| {
-                use std::os::unix::fs::MetadataExt;
-                file.metadata().is_ok_and(|f| (f.dev(), f.ino()) == (m.dev(), m.ino()))
-            });
-            if same {
+            if is_at(&file, &path) {
                 return Ok(Some(LayerLock { path, _file: file }));
             }
         }
@@ -273,7 +269,14 @@ fn claim(path: &Path) -> Result<Option<File>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Error::io(path, e)),
     };
-    Ok((files::try_lock(&file)? && path.exists()).then_some(file))
+    // The name may be another's by now: a lock's file goes with its holder, and the next one makes a new one.
+    Ok((files::try_lock(&file)? && is_at(&file, path)).then_some(file))
+}
+
+/// Whether this open file is the one that has the name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let here = fs::symlink_metadata(path);
+    here.is_ok_and(|m| file.metadata().is_ok_and(|f| (f.dev(), f.ino()) == (m.dev(), m.ino())))
 }
 
 fn size_of(path: &Path) -> u64 {

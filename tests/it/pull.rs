@@ -581,3 +581,29 @@ fn what_a_pull_was_killed_in_is_cleaned_up_later() {
     store.clean(now + Duration::from_secs(8 * 24 * 3600)).unwrap();
     assert!(!puller.names("ingest").contains(&"blob-x.part".into()));
 }
+
+#[test]
+fn a_clean_up_takes_no_lock_from_its_holder() {
+    let data = tempfile::tempdir().unwrap();
+    let root = StateRoot::new(data.path(), data.path().join("run"));
+    let (store, key) = (LayerStore::open(&root).unwrap(), Digest::of(b"layer"));
+    let (held, done, twice) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..3000 {
+                    let Some(lock) = store.try_lock(&key).unwrap() else { continue };
+                    twice.fetch_add(held.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                    std::thread::yield_now();
+                    held.fetch_sub(1, Ordering::SeqCst);
+                    drop(lock);
+                }
+                done.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        while done.load(Ordering::SeqCst) < 3 {
+            store.clean(std::time::SystemTime::now()).unwrap();
+        }
+    });
+    assert_eq!(twice.into_inner(), 0, "two held one lock");
+}
