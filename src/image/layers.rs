@@ -12,14 +12,11 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Partial downloads are kept this long for resume.
 const PARTIAL_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Files written aside by a process that died are garbage after this.
-const ASIDE_AGE: Duration = Duration::from_secs(3600);
 /// Holds the boot id a layer was written in and the bytes in its files, until its file system was synced.
 const UNSYNCED: &str = "unsynced";
 /// Names of directories with NULs between, until they have what lower layers say of them.
@@ -120,7 +117,7 @@ impl LayerStore {
                 return Ok(None);
             }
             // The former holder removes the file: only a lock on the file that still has the name counts.
-            if is_at(&file, &path) {
+            if files::is_at(&file, &path) {
                 return Ok(Some(LayerLock { path, _file: file }));
             }
         }
@@ -229,19 +226,13 @@ impl LayerStore {
     pub fn clean(&self, now: SystemTime) -> Result<u64> {
         let mut freed = 0;
         for entry in fs::read_dir(&self.ingest).map_err(|e| Error::io(&self.ingest, e))?.flatten() {
-            let (path, name) = (entry.path(), entry.file_name());
-            let Some(name) = name.to_str() else { continue };
-            let old = |age| {
+            let path = entry.path();
+            let old = || {
                 let modified = entry.metadata().and_then(|m| m.modified());
-                modified.is_ok_and(|m| now.duration_since(m).is_ok_and(|d| d > age))
+                modified.is_ok_and(|m| now.duration_since(m).is_ok_and(|d| d > PARTIAL_AGE))
             };
-            let garbage = match name.rsplit_once('.') {
-                Some((_, "part")) => old(PARTIAL_AGE),
-                // Whoever uses these holds them, and looks whether they are still there once he does.
-                Some((_, "lock")) => true,
-                _ if name.starts_with("layer-") || name.starts_with("content-") => true,
-                _ => old(ASIDE_AGE),
-            };
+            // Whoever uses anything here holds it, and looks whether it is still there once he does.
+            let garbage = path.extension().is_none_or(|kind| kind != "part") || old();
             // Held until it is gone, so that nobody begins to use it meanwhile. One that will not go hinders nobody.
             if garbage && let Ok(Some(_held)) = claim(&path) {
                 let size = size_of(&path);
@@ -270,13 +261,7 @@ fn claim(path: &Path) -> Result<Option<File>> {
         Err(e) => return Err(Error::io(path, e)),
     };
     // The name may be another's by now: a lock's file goes with its holder, and the next one makes a new one.
-    Ok((files::try_lock(&file)? && is_at(&file, path)).then_some(file))
-}
-
-/// Whether this open file is the one that has the name.
-fn is_at(file: &File, path: &Path) -> bool {
-    let here = fs::symlink_metadata(path);
-    here.is_ok_and(|m| file.metadata().is_ok_and(|f| (f.dev(), f.ino()) == (m.dev(), m.ino())))
+    Ok((files::try_lock(&file)? && files::is_at(&file, path)).then_some(file))
 }
 
 fn size_of(path: &Path) -> u64 {

@@ -5,7 +5,7 @@ use crate::sys::{self, watch::Watch};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A longer log is renamed to `<name>.1`, replacing the one before.
@@ -34,7 +34,7 @@ pub fn append(path: &Path, record: &EventRecord) -> Result<()> {
         // Held while writing, so that no line reaches a log that followers have already left.
         sys::poll::lock(&file, false)?;
         let meta = file.metadata().map_err(io("stat", path))?;
-        if !is_at(&meta, path) {
+        if !sys::files::is_at(&file, path) {
             continue;
         }
         if meta.len() >= MAX_BYTES {
@@ -44,10 +44,6 @@ pub fn append(path: &Path, record: &EventRecord) -> Result<()> {
         }
         return file.write_all(&line).map_err(io("write", path));
     }
-}
-
-fn is_at(meta: &std::fs::Metadata, path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|now| now.ino() == meta.ino() && now.dev() == meta.dev())
 }
 
 fn old(path: &Path) -> PathBuf {
@@ -63,7 +59,7 @@ fn rotate(path: &Path) -> Result<()> {
     };
     sys::poll::lock(&file, true)?;
     let meta = file.metadata().map_err(io("stat", path))?;
-    if meta.len() >= MAX_BYTES && is_at(&meta, path) {
+    if meta.len() >= MAX_BYTES && sys::files::is_at(&file, path) {
         std::fs::rename(path, old(path)).map_err(io("rename", path))?;
     }
     Ok(())
@@ -141,9 +137,8 @@ impl Follower {
                 }
                 continue;
             };
-            let meta = file.metadata().map_err(io("stat", &self.path))?;
             // Asked before reading: what is renamed away gets no more lines, so the read below sees its last one.
-            let current = is_at(&meta, &self.path);
+            let current = sys::files::is_at(file, &self.path);
             let mut chunk = [0; 8192];
             let count = file.read(&mut chunk).map_err(io("read", &self.path))?;
             self.buffer.extend_from_slice(&chunk[..count]);

@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What a directory entry is.
@@ -296,6 +297,13 @@ pub fn try_lock(file: &File) -> Result<bool> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
         Err(e) => Err(Error::new("flock", e)),
     }
+}
+
+/// Whether `path` (followed) still leads to this very file: of a lock's file, or of one that is renamed away, only the one
+/// that has the name counts, and that is known only once it is held.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    let here = std::fs::metadata(path);
+    here.is_ok_and(|m| file.metadata().is_ok_and(|f| (f.dev(), f.ino()) == (m.dev(), m.ino())))
 }
 
 /// Writes back the whole file system that holds `fd`.

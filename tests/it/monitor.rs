@@ -128,7 +128,7 @@ impl Fixture {
 /// Runs a test body on a runtime, with a limit for the whole.
 pub fn run<T>(body: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(120), body).await.expect("the test hangs") })
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), body).await.expect("the test hangs") })
 }
 
 fn attach() -> Option<Attach> {

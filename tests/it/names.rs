@@ -218,7 +218,7 @@ fn an_internal_network_asks_nobody_and_port_53_is_the_containers_own() {
 fn ask(namespace: &impl AsFd, name: &str, tcp: bool) -> std::io::Result<Ipv4Addr> {
     let head = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     let question = [&head, &[name.len() as u8][..], name.as_bytes(), &[0, 0, 1, 0, 1]].concat();
-    let patience = Some(std::time::Duration::from_secs(30));
+    let patience = Some(std::time::Duration::from_secs(5));
     let mut answer = vec![0; 512];
     teu::net::netns::enter(namespace.as_fd(), || {
         let length = if tcp {

@@ -107,7 +107,7 @@ fn every_request_can_be_cancelled() {
             // A session whose streams nobody takes must end all the same.
             let io = job.io.take();
             job.cancel();
-            let outcome = tokio::time::timeout(Duration::from_secs(120), job.outcome()).await;
+            let outcome = tokio::time::timeout(Duration::from_secs(20), job.outcome()).await;
             let outcome = outcome.unwrap_or_else(|_| panic!("{name} goes on after its cancellation"));
             drop(io);
             if let Err(e) = outcome {

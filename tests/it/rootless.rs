@@ -126,7 +126,7 @@ fn containers_of_a_user_reach_each_other_and_the_outside() {
     assert_eq!(inside(&two, "sleep 1 | nc -w 5 198.51.100.2 7"), "from outside\n");
     let namespace = netns::open(Path::new(&format!("/proc/{}/ns/net", second.pid))).unwrap();
     let socket = netns::enter(namespace.as_fd(), || UdpSocket::bind("0.0.0.0:0").unwrap()).unwrap();
-    socket.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     socket.send_to(b"there and back", "198.51.100.2:7").unwrap();
     let mut buffer = [0; 64];
     assert_eq!(socket.recv(&mut buffer).unwrap(), 14);

@@ -1,6 +1,6 @@
 //! What a killed monitor leaves behind: the end of its container, its group, its run directory's files.
 
-use super::{LOCK, Result, init_of, is_file_at, judge, load, lock_within, read, write};
+use super::{LOCK, Result, init_of, judge, load, lock_within, read, write};
 use crate::model::container::{State, Status};
 use crate::model::time::Timestamp;
 use crate::runtime::cgroup::Group;
@@ -30,7 +30,7 @@ impl Clearing {
             let Some(alone) = lock_within(run_dir, CLEARING, true, patience)? else { return Ok(None) };
             let Some(lock) = lock_within(run_dir, LOCK, false, GLANCE)? else { return Ok(None) };
             // A monitor that left meanwhile has removed both files: others may hold the new ones.
-            if is_file_at(&alone, &run_dir.join(CLEARING)) {
+            if sys::files::is_at(&alone, &run_dir.join(CLEARING)) {
                 return Ok(Some(Clearing { _alone: alone, _lock: lock }));
             }
         }

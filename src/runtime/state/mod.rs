@@ -7,11 +7,11 @@ pub use clear::{clean_up, clear_run_dir, end_orphan};
 pub use orphans::taken_ports;
 
 use crate::model::container::{ExitStatus, State, Status};
-use crate::sys::{self, facts, process};
+use crate::sys::{self, facts, files, process};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -155,7 +155,7 @@ fn lock_within(run_dir: &Path, name: &str, exclusive: bool, patience: Duration) 
     loop {
         let file = open_lock(run_dir, &path)?;
         // Whoever held it before may have removed the file as its last act: then the lock is nobody's but worthless.
-        if sys::poll::try_lock(&file, exclusive)? && is_file_at(&file, &path) {
+        if sys::poll::try_lock(&file, exclusive)? && files::is_at(&file, &path) {
             return Ok(Some(file));
         }
         if Instant::now() >= deadline {
@@ -163,12 +163,6 @@ fn lock_within(run_dir: &Path, name: &str, exclusive: bool, patience: Duration) 
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// Whether the path still leads to this very file.
-fn is_file_at(file: &File, path: &Path) -> bool {
-    let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
-    file.metadata().ok().map(identity) == std::fs::metadata(path).ok().map(identity)
 }
 
 fn open_lock(run_dir: &Path, path: &Path) -> Result<File> {

@@ -20,7 +20,7 @@ pub const OUTSIDE: &str = "198.51.100.2";
 pub const OUTSIDE6: &str = "2001:db8::2";
 /// How long a packet is waited for that must not come.
 const NEVER: Duration = Duration::from_millis(400);
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(10);
 
 pub struct World {
     pub outside: NetNs,
